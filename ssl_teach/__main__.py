@@ -1,0 +1,147 @@
+"""The command line: pretrain an encoder, evaluate it, remake the book's records."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from ssl_teach import experiments
+from ssl_teach.checkpoint import load_encoder, save_encoder
+from ssl_teach.data import SHORTCUTS, names
+from ssl_teach.encoders import ENCODERS
+from ssl_teach.experiments import BOOK, TASKS, Experiment, steps_in
+from ssl_teach.records import Record, load_record
+
+RESULTS = Path("book/results")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m ssl_teach", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    p = commands.add_parser("pretrain", help="train an encoder and save it with its record")
+    p.add_argument("--task", required=True, choices=[*TASKS, "random"])
+    p.add_argument("--data", required=True, help=f"{', '.join(names())}, or a folder of images")
+    p.add_argument("--encoder", default="convnet", choices=ENCODERS)
+    p.add_argument("--steps", type=int, help="the budget (default: 450)")
+    p.add_argument("--minutes", type=float, help="instead of --steps: as many as fit, by a trial")
+    p.add_argument("--batch-size", type=int, default=128)
+    p.add_argument("--lr", type=float, default=3e-3)
+    p.add_argument("--temperature", type=float, default=0.2, help="τ of SimCLR")
+    p.add_argument("--size", type=int, help="side of the pictures in pixels")
+    p.add_argument("--count", type=int, help="number of pictures (scenes and photos)")
+    p.add_argument("--classes", help="of sketches: how many, or names with commas (default: 10)")
+    p.add_argument("--shortcuts", help=f"of scenes: none, or some of {','.join(SHORTCUTS)}")
+    p.add_argument("--root", help="folder or file that holds the data, for data on your disk")
+    p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--out", type=Path, help="folder for the run (default: runs/TASK-DATA-seedN)")
+
+    e = commands.add_parser("evaluate", help="probe a pretrained encoder")
+    e.add_argument("run", type=Path, help="the folder that pretrain wrote")
+    e.add_argument("--fraction", type=float, default=1.0, help="of the labels")
+
+    x = commands.add_parser("experiment", help="remake records of the book")
+    x.add_argument("names", nargs="*", help=f"of {', '.join(BOOK)}")
+    x.add_argument("--all", action="store_true", help="all that need no data of your own")
+    x.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    x.add_argument("--root", help="local copy of cifar10")
+    x.add_argument("--out", type=Path, default=RESULTS)
+    return parser
+
+
+def _settings(args: argparse.Namespace) -> Experiment:
+    classes = args.classes or ("10" if args.data == "sketches" else None)
+    shortcuts = args.shortcuts
+    return Experiment(
+        task=args.task, data=args.data, steps=args.steps or 450, batch_size=args.batch_size,
+        lr=args.lr, encoder=args.encoder, temperature=args.temperature, size=args.size,
+        count=args.count, root=args.root,
+        classes=None if classes is None
+        else int(classes) if classes.isdigit() else tuple(classes.split(",")),
+        shortcuts=None if shortcuts is None
+        else () if shortcuts == "none" else tuple(shortcuts.split(",")),
+    )  # fmt: skip
+
+
+def _pretrain(args: argparse.Namespace) -> None:
+    settings = _settings(args)
+    data = settings.load()
+    print(data)
+    settings = replace(settings, batch_size=min(settings.batch_size, len(data.unlabelled)))
+    if args.minutes is not None:
+        settings = replace(settings, steps=steps_in(args.minutes, settings, data))
+    out = args.out or Path("runs") / f"{args.task}-{Path(args.data).name}-seed{args.seed}"
+    encoder, task, curve = experiments.train(settings, data, args.seed, checkpoint=out / "run.pt")
+    run = {"seed": args.seed, "seconds": curve.seconds, "metrics": {}}
+    if task is not None:
+        run["metrics"] = {f"pretext_{name}": curve.last(name) for name in curve.values}
+    save_encoder(encoder, out / "encoder.pt")
+    Record(out.name, asdict(settings), [run]).save(out / "record.json")
+    print(f"saved {out}; next: python -m ssl_teach evaluate {out}")
+
+
+def _evaluate(args: argparse.Namespace) -> None:
+    record = load_record(args.run / "record.json")
+    settings = Experiment.from_record(record)
+    data = settings.load()
+    seed = record.runs[0]["seed"]
+    trained = load_encoder(args.run / "encoder.pt")
+    untrained = experiments.start(settings, data, seed)
+    rows = {
+        "pretrained": experiments.measure(trained, data, fraction=args.fraction, seed=seed),
+        "random weights": experiments.measure(untrained, data, fraction=args.fraction, seed=seed),
+        "raw pixels": experiments.measure_pixels(data, fraction=args.fraction, seed=seed),
+    }
+    print(f"{'test accuracy, %':<16}{'linear':>9}{'best stage':>12}{'k-NN':>9}")
+    for name, metrics in rows.items():
+        best = metrics.get("linear_best", metrics["linear"])
+        print(f"{name:<16}{metrics['linear']:>9.1%}{best:>12.1%}{metrics['knn']:>9.1%}")
+    found = {"seed": seed, "seconds": record.runs[0]["seconds"], "metrics": rows}
+    name = f"evaluation-{args.fraction:g}"
+    path = Record(name, record.settings | {"fraction": args.fraction}, [found]).save(
+        args.run / f"{name}.json"
+    )
+    print(f"saved {path}")
+
+
+def _experiment(args: argparse.Namespace) -> None:
+    chosen = [n for n in BOOK if not n.startswith("cifar10")] if args.all else args.names
+    unknown = [name for name in chosen if name not in BOOK]
+    if unknown or not chosen:
+        raise ValueError(f"no experiment is called {unknown}; there are {', '.join(BOOK)}")
+    for name in chosen:
+        settings = replace(BOOK[name], root=args.root)
+        record = experiments.record(name, settings, tuple(args.seeds))
+        record.settings["root"] = None  # a place on one disk, not part of the result
+        path = record.save(args.out / f"{name}.json")
+        told = ", ".join(f"{m} {record.spread(m)}" for m in record.runs[0]["metrics"])
+        print(f"{path}: {told}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: of the command line; None for those of the process.
+
+    Returns:
+        0 if it went well, 1 on bad input (told in one line), 130 if interrupted.
+    """
+    args = _parser().parse_args(arguments)
+    commands = {"pretrain": _pretrain, "evaluate": _evaluate, "experiment": _experiment}
+    try:
+        commands[args.command](args)
+    except (ValueError, OSError) as error:  # what the user can mend; anything else is our fault
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nstopped; the same command goes on from the checkpoint", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

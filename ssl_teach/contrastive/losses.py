@@ -1,0 +1,183 @@
+"""The contrastive losses: one N-way softmax, read once in general and once as SimCLR.
+
+Notation: z a projection, s a score, τ the temperature, N images, 2N views.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+ORDERS = ("pairs", "halves")
+
+
+def _check_vectors(z: Tensor, name: str) -> None:
+    if z.ndim != 2 or not z.is_floating_point():
+        raise ValueError(
+            f"{name} must be floating-point vectors (M, D), got {tuple(z.shape)} of {z.dtype}"
+        )
+    if not torch.isfinite(z).all():
+        raise ValueError(f"{name} holds NaN or infinite values: look at the step that made it")
+
+
+def _check_temperature(temperature: float) -> None:
+    if not (math.isfinite(temperature) and temperature > 0):
+        raise ValueError(f"the temperature τ must be a positive number, got {temperature}")
+
+
+def affinity_matrix(z: Tensor) -> Tensor:
+    """Cosine similarity of every vector with every other: s_ij = z_iᵀz_j / (‖z_i‖ ‖z_j‖).
+
+    Args:
+        z: (M, D) projections; for SimCLR M = 2N, both views of N images.
+
+    Returns:
+        (M, M), symmetric, ones on the diagonal, in float32 or better.
+
+    Raises:
+        ValueError: if z is not a floating-point matrix or holds NaN.
+
+    Source: Chen et al., 2020, Algorithm 1.
+    """
+    _check_vectors(z, "z")
+    z = F.normalize(z if z.dtype == torch.float64 else z.float(), dim=1)
+    return z @ z.T
+
+
+def partners(num_views: int, order: str = "pairs", device: torch.device | None = None) -> Tensor:
+    """Where each view's partner stands.
+
+    "pairs" is the paper's order: views 2k-1 and 2k of one image are neighbours.
+    "halves" is most code's: view k of the first half belongs to view k of the second.
+
+    Args:
+        num_views: 2N.
+        order: "pairs" or "halves".
+        device: where the result is to live.
+
+    Returns:
+        (2N,) indices; a permutation without fixed point that is its own inverse.
+
+    Raises:
+        ValueError: if the number of views is odd or below 2, or the order unknown.
+
+    Example:
+        >>> partners(6, "pairs").tolist(), partners(6, "halves").tolist()
+        ([1, 0, 3, 2, 5, 4], [3, 4, 5, 0, 1, 2])
+    """
+    if num_views < 2 or num_views % 2:
+        raise ValueError(f"every view needs a partner, so their number must be even: {num_views}")
+    views = torch.arange(num_views, device=device)
+    if order == "pairs":
+        return views ^ 1  # 0↔1, 2↔3, …: flip the last bit
+    if order == "halves":
+        return (views + num_views // 2) % num_views
+    raise ValueError(f"order must be one of {ORDERS}, got {order!r}")
+
+
+def info_nce(
+    queries: Tensor,
+    keys: Tensor,
+    positive: Tensor,
+    *,
+    exclude: Tensor | None = None,
+    temperature: float = 1.0,
+) -> Tensor:
+    """Cross-entropy of finding each query's positive among the keys: InfoNCE.
+
+    The score is the inner product over the temperature, s(q, k) = qᵀk / τ; for a cosine, pass
+    vectors of length one. Scores are computed in float32 at least, whatever comes in.
+
+    Args:
+        queries: (M, D).
+        keys: (K, D): for each query one positive, the rest negatives.
+        positive: (M,) index of each query's positive key.
+        exclude: (M,) index of one key that each query must not see (itself), or None.
+        temperature: τ > 0.
+
+    Returns:
+        (M,) losses in nats; log K (log(K-1) with `exclude`) when all scores are equal.
+
+    Raises:
+        ValueError: on shapes that do not fit, NaN, or τ ≤ 0.
+
+    Source: van den Oord et al., 2018, equation 4.
+    """
+    _check_vectors(queries, "queries")
+    _check_vectors(keys, "keys")
+    _check_temperature(temperature)
+    if queries.shape[1] != keys.shape[1]:
+        raise ValueError(f"queries are {queries.shape[1]} wide but keys are {keys.shape[1]} wide")
+    for name, index in (("positive", positive), ("exclude", exclude)):
+        if index is not None and index.shape != queries.shape[:1]:
+            raise ValueError(f"{name} must name one key per query, got {tuple(index.shape)}")
+    with torch.autocast(queries.device.type, enabled=False):  # half precision would cost digits
+        if queries.dtype != torch.float64:
+            queries, keys = queries.float(), keys.float()
+        scores = queries @ keys.T / temperature  # (M, K)
+    if exclude is not None:
+        scores = scores.scatter(1, exclude[:, None], -torch.inf)
+    return F.cross_entropy(scores, positive, reduction="none")
+
+
+def nt_xent(z: Tensor, *, temperature: float = 0.5, order: str = "pairs") -> Tensor:
+    """SimCLR's loss: normalised, temperature-scaled cross-entropy over the affinity matrix.
+
+    Row i of the 2N×2N matrix is a classifier of 2N-1 ways: itself is excluded, its partner is
+    the right answer, the other 2(N-1) views are negatives.
+
+    Args:
+        z: (2N, D) projections of both views of N images.
+        temperature: τ > 0.
+        order: "pairs", (2k-1, 2k) as in the paper, or "halves", (k, k+N) as in most code.
+
+    Returns:
+        The mean over all 2N rows, in nats; log(2N-1) when all views look alike.
+
+    Raises:
+        ValueError: on a wrong shape, an odd number of views, NaN, τ ≤ 0, or an unknown order.
+
+    Source: Chen et al., 2020, equation 1 and Algorithm 1.
+
+    Example:
+        >>> nt_xent(torch.ones(8, 3)).item() == pytest.approx(math.log(7))
+        True
+    """
+    _check_vectors(z, "z")
+    positive = partners(len(z), order, z.device)
+    itself = torch.arange(len(z), device=z.device)
+    z = F.normalize(z if z.dtype == torch.float64 else z.float(), dim=1)
+    return info_nce(z, z, positive, exclude=itself, temperature=temperature).mean()
+
+
+def nt_xent_two_loops(z: Tensor, *, temperature: float = 0.5) -> Tensor:
+    """Algorithm 1 read literally, one pair at a time: slow, obvious, and the reference.
+
+    Args:
+        z: (2N, D) projections in the paper's order.
+        temperature: τ > 0.
+
+    Returns:
+        ℒ = 1/2N Σ_k [ℓ(2k-1, 2k) + ℓ(2k, 2k-1)].
+
+    Source: Chen et al., 2020, Algorithm 1.
+    """
+    _check_vectors(z, "z")
+    _check_temperature(temperature)
+    M = len(z)
+    partners(M)  # refuses an odd number of views
+
+    def s(i: int, j: int) -> Tensor:
+        return z[i] @ z[j] / (z[i].norm() * z[j].norm())
+
+    def ell(i: int, j: int) -> Tensor:
+        others = sum(torch.exp(s(i, k) / temperature) for k in range(M) if k != i)
+        return -torch.log(torch.exp(s(i, j) / temperature) / others)
+
+    total = torch.zeros((), dtype=z.dtype, device=z.device)
+    for first in range(0, M, 2):  # the paper counts from 1: views 2k-1 and 2k
+        total = total + ell(first, first + 1) + ell(first + 1, first)
+    return total / M

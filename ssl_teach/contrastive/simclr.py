@@ -1,0 +1,87 @@
+"""SimCLR: agree on two views of one image, disagree on all others (Chen et al., 2020)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+
+from ssl_teach.contrastive.losses import nt_xent, partners
+from ssl_teach.encoders import Encoder
+from ssl_teach.task import Augment, Batch, LossAndMetrics, Task
+
+
+def two_views(images: Tensor, augment: Augment, generator: torch.Generator) -> Tensor:
+    """Two independent draws of the augmentation for each image, in the paper's order.
+
+    Args:
+        images: (N, C, H, W) in [0, 1].
+        augment: the random transform; 𝒯 in the paper.
+        generator: source of randomness.
+
+    Returns:
+        (2N, C, H', W'): rows 2k-1 and 2k (counting from 1) are views of image k.
+    """
+    first, second = augment(images, generator), augment(images, generator)
+    return rearrange(torch.stack([first, second]), "view n c h w -> (n view) c h w")
+
+
+class ProjectionHead(nn.Sequential):
+    """The head g: h to z, with one hidden layer; used in training and then thrown away.
+
+    Source: Chen et al., 2020, section 4.2; batch norm as in the authors' code.
+    """
+
+    def __init__(self, in_features: int, hidden: int, out_features: int) -> None:
+        """Build it; all three are numbers of features."""
+        super().__init__(
+            nn.Linear(in_features, hidden, bias=False),
+            nn.BatchNorm1d(hidden),
+            nn.ReLU(inplace=True),
+            nn.Linear(hidden, out_features),
+        )
+
+
+class SimCLR(Task):
+    """Contrast two augmented views of each image with the views of all other images."""
+
+    def __init__(
+        self,
+        widths: Sequence[int],
+        augment: Augment,
+        *,
+        temperature: float = 0.5,
+        head: nn.Module | None = None,
+    ) -> None:
+        """Set up the task.
+
+        Args:
+            widths: of the encoder; the head reads its last stage.
+            augment: the random transform 𝒯 that makes a view.
+            temperature: τ > 0.
+            head: the projection head g, (2N, D) -> (2N, D'); None for the paper's form, one
+                hidden layer as wide as h, 128 numbers out.
+        """
+        super().__init__()
+        self.augment = augment
+        self.temperature = temperature
+        self.head = ProjectionHead(widths[-1], widths[-1], 128) if head is None else head
+
+    def make_batch(
+        self, images: Tensor, labels: Tensor | None, generator: torch.Generator
+    ) -> Batch:
+        """Two views each: (N, C, H, W) -> images (2N, C, H', W'), targets (2N,) the partners."""
+        views = two_views(images, self.augment, generator)
+        return Batch(views, partners(len(views), "pairs", views.device))
+
+    def forward(self, encoder: Encoder, batch: Batch) -> LossAndMetrics:
+        """NT-Xent, and how often the partner is the nearest of all other views."""
+        z = self.head(encoder(batch.images))  # (2N, D')
+        loss = nt_xent(z, temperature=self.temperature, order="pairs")
+        with torch.no_grad():
+            s = nn.functional.normalize(z.float(), dim=1)
+            s = (s @ s.T).fill_diagonal_(-torch.inf)  # nobody is its own neighbour
+            accuracy = (s.argmax(dim=1) == batch.targets).float().mean()
+        return loss, {"accuracy": accuracy}

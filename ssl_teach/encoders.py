@@ -1,0 +1,185 @@
+"""Encoders f: images in, features of every stage out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torchvision.models import resnet18
+
+
+class Encoder(nn.Module):
+    """Base of all encoders: a list of stages, each halving the picture, and the last one pooled.
+
+    A subclass sets `widths` and fills `blocks`; tasks and probes rely on nothing else.
+
+    Attributes:
+        widths: channels of each stage, first to last.
+        blocks: one module per stage, applied in turn.
+    """
+
+    widths: tuple[int, ...]
+    blocks: nn.ModuleList
+
+    def stages(self, images: Tensor) -> list[Tensor]:
+        """Feature maps of every stage.
+
+        Args:
+            images: (B, C, H, W) in [0, 1]; any H and W.
+
+        Returns:
+            One (B, C_l, H_l, W_l) tensor per stage, first to last.
+        """
+        if images.ndim != 4 or not images.is_floating_point():
+            raise ValueError(
+                f"an encoder takes float images (B, C, H, W) in [0, 1], "
+                f"got {tuple(images.shape)} of {images.dtype}; divide uint8 images by 255"
+            )
+        x = (images - 0.5) / 0.25  # centre, so that the first weights see both signs
+        maps = []
+        for block in self.blocks:
+            x = block(x)
+            maps.append(x)
+        return maps
+
+    def forward(self, images: Tensor) -> Tensor:
+        """The representation h = f(x): the last stage, averaged over its positions.
+
+        Args:
+            images: (B, C, H, W) in [0, 1].
+
+        Returns:
+            (B, D) with D = widths[-1].
+        """
+        return self.stages(images)[-1].mean(dim=(2, 3))
+
+
+def _norm(kind: str, channels: int) -> nn.Module:
+    if kind == "batch":
+        return nn.BatchNorm2d(channels)
+    if kind == "group":  # does not mix the images of a batch, so it is the same on any number of devices
+        return nn.GroupNorm(min(8, channels), channels)
+    raise ValueError(f"norm must be 'batch' or 'group', got {kind!r}")
+
+
+class ConvNet(Encoder):
+    """The default: four strided 3×3 convolutions, 388 thousand weights, seconds to train on a CPU."""
+
+    def __init__(
+        self, channels: int = 3, widths: Sequence[int] = (32, 64, 128, 256), norm: str = "batch"
+    ) -> None:
+        """Build it.
+
+        Args:
+            channels: of the images: 3 for colour, 1 for grey.
+            widths: channels of each stage; each stage halves height and width.
+            norm: "batch" or "group".
+        """
+        super().__init__()
+        self.widths = tuple(widths)
+        sizes = [channels, *widths]
+        self.blocks = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv2d(c_in, c_out, kernel_size=3, stride=2, padding=1, bias=False),
+                _norm(norm, c_out),
+                nn.ReLU(inplace=True),
+            )
+            for c_in, c_out in zip(sizes, sizes[1:], strict=False)
+        )
+
+
+class VGG(Encoder):
+    """A VGG-style stack: per stage two 3×3 convolutions, then a 2×2 maximum.
+
+    Source: Simonyan and Zisserman, 2015, configuration B, narrower and with normalisation.
+    """
+
+    def __init__(
+        self, channels: int = 3, widths: Sequence[int] = (32, 64, 128, 256, 256), norm: str = "batch"
+    ) -> None:
+        """Build it; the arguments are those of `ConvNet`."""
+        super().__init__()
+        self.widths = tuple(widths)
+        sizes = [channels, *widths]
+        self.blocks = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv2d(c_in, c_out, kernel_size=3, padding=1, bias=False),
+                _norm(norm, c_out),
+                nn.ReLU(inplace=True),
+                nn.Conv2d(c_out, c_out, kernel_size=3, padding=1, bias=False),
+                _norm(norm, c_out),
+                nn.ReLU(inplace=True),
+                nn.MaxPool2d(2, ceil_mode=True),  # ceil: a 1-pixel map stays a map
+            )
+            for c_in, c_out in zip(sizes, sizes[1:], strict=False)
+        )
+
+
+class ResNet18(Encoder):
+    """ResNet-18 with the stem for small images: a 3×3 convolution and no first pooling.
+
+    Source: He et al., 2016; the stem is the one SimCLR uses for CIFAR-10 (Chen et al., 2020, B.9).
+    """
+
+    def __init__(self, channels: int = 3, norm: str = "batch") -> None:
+        """Build it; the arguments are those of `ConvNet`."""
+        super().__init__()
+        self.widths = (64, 128, 256, 512)
+        net = resnet18(weights=None, norm_layer=lambda c: _norm(norm, c))
+        stem = nn.Sequential(
+            nn.Conv2d(channels, 64, kernel_size=3, padding=1, bias=False), net.bn1, net.relu
+        )
+        self.blocks = nn.ModuleList(
+            [nn.Sequential(stem, net.layer1), net.layer2, net.layer3, net.layer4]
+        )
+
+
+ENCODERS = {"convnet": ConvNet, "vgg": VGG, "resnet18": ResNet18}
+
+
+def build_encoder(name: str, channels: int = 3, norm: str = "batch") -> Encoder:
+    """An encoder by its name.
+
+    Args:
+        name: "convnet", "vgg" or "resnet18".
+        channels: of the images.
+        norm: "batch" or "group".
+
+    Raises:
+        ValueError: if there is no encoder of that name.
+    """
+    if name not in ENCODERS:
+        raise ValueError(f"no encoder is called {name!r}; there are {', '.join(ENCODERS)}")
+    return ENCODERS[name](channels=channels, norm=norm)
+
+
+def export_weights(encoder: Encoder, head: nn.Linear) -> tuple[list[dict[str, object]], bytes]:
+    """Weights of a trained `ConvNet` and its linear head, for the small network in the page.
+
+    Batch norm in evaluation mode is a scale and a shift per channel, so it is folded into the
+    convolution before it: w' = w · γ/σ, b' = β - μ · γ/σ.
+
+    Args:
+        encoder: a `ConvNet` with batch norm.
+        head: the linear layer on the pooled representation.
+
+    Returns:
+        The layers, each a dict of kind, in, out (and stride), and their weights as little-endian
+        half precision: per layer the weight in C order, then the bias.
+    """
+    if not isinstance(encoder, ConvNet) or not isinstance(encoder.blocks[0][1], nn.BatchNorm2d):
+        raise ValueError("only a ConvNet with batch norm can be exported to a page")
+    layers: list[dict[str, object]] = []
+    parts: list[np.ndarray] = []
+    with torch.no_grad():
+        for conv, norm, _ in encoder.blocks:
+            scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)  # (out,)
+            bias = norm.bias - norm.running_mean * scale
+            c_out, c_in = conv.weight.shape[:2]
+            layers.append({"kind": "conv", "in": c_in, "out": c_out, "stride": conv.stride[0]})
+            parts += [(conv.weight * scale[:, None, None, None]).cpu().numpy(), bias.cpu().numpy()]
+        layers.append({"kind": "linear", "in": head.in_features, "out": head.out_features})
+        parts += [head.weight.cpu().numpy(), head.bias.cpu().numpy()]
+    return layers, b"".join(part.astype("<f2").tobytes() for part in parts)

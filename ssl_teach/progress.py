@@ -1,0 +1,155 @@
+"""The loss curve, and how a run shows itself while it lasts."""
+
+from __future__ import annotations
+
+import io
+import sys
+import time
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from tqdm import tqdm
+
+SECONDS_BETWEEN_FIGURES = 4.0  # drawing one takes about a tenth of a second
+
+
+@dataclass
+class Curve:
+    """What a run measured at every step.
+
+    Attributes:
+        values: by name ("loss", "accuracy", …) one number per step.
+        seconds: wall-clock spent, over all sessions of a resumed run.
+    """
+
+    values: dict[str, list[float]] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def append(self, numbers: dict[str, float]) -> None:
+        """Add one step's numbers; a quantity that this step did not measure is NaN there."""
+        done = len(self)
+        for name in dict.fromkeys([*self.values, *numbers]):
+            series = self.values.setdefault(name, [float("nan")] * done)
+            series.append(numbers.get(name, float("nan")))
+
+    def __len__(self) -> int:
+        """Steps done."""
+        return len(self.values.get("loss", []))
+
+    def last(self, name: str, over: int = 20) -> float:
+        """Mean of the last steps' values: single batches are noisy."""
+        return float(np.nanmean(self.values[name][-over:]))
+
+    def __repr__(self) -> str:
+        """Steps and last values, without the clock, so that two equal runs print the same."""
+        ends = ", ".join(f"{name} {self.last(name):.3f}" for name in self.values if len(self))
+        return f"Curve({len(self)} steps: {ends})"
+
+    def plot(self, ax: Axes, name: str, smooth: int = 10) -> None:
+        """Draw one quantity against the step: faint as measured, bold as a running mean.
+
+        Args:
+            ax: where to draw.
+            name: "loss" or another name in `values`.
+            smooth: steps in the running mean.
+        """
+        raw = np.asarray(self.values[name])
+        steps = np.arange(1, len(raw) + 1)
+        ax.plot(steps, raw, color="#3b6ea5", alpha=0.25, linewidth=1)
+        if len(raw) > smooth:
+            mean = np.convolve(raw, np.ones(smooth) / smooth, mode="valid")
+            ax.plot(steps[smooth - 1 :], mean, color="#3b6ea5", linewidth=2)
+        ax.set_xlabel("step")
+        ax.set_ylabel(name)
+        ax.grid(alpha=0.3)
+
+    def figure(self, title: str = "") -> Figure:
+        """All quantities side by side."""
+        names = list(self.values)
+        figure = Figure(figsize=(3.6 * len(names), 2.5), layout="constrained")
+        for ax, name in zip(
+            np.atleast_1d(figure.subplots(1, len(names))).flat, names, strict=True
+        ):
+            self.plot(ax, name)
+        figure.suptitle(title, fontsize=10)
+        return figure
+
+
+def in_notebook() -> bool:
+    """Whether a notebook's front end is there to take pictures."""
+    if "IPython" not in sys.modules:
+        return False
+    shell = sys.modules["IPython"].get_ipython()
+    return shell is not None and hasattr(shell, "kernel")
+
+
+def png(figure: Figure) -> bytes:
+    """The figure as a PNG file, opaque white so that it stays readable on a dark page."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110, facecolor="white")
+    return buffer.getvalue()
+
+
+class Progress:
+    """Shows a run: in a notebook a figure that grows and stays, in a terminal a plain bar."""
+
+    def __init__(self, curve: Curve, steps: int, label: str, show: bool = True) -> None:
+        """Nothing is shown before the `with` block begins.
+
+        Args:
+            curve: is read at every update; the run appends to it.
+            steps: of the whole run.
+            label: what to call it.
+            show: False to stay silent.
+        """
+        self.curve, self.steps, self.label = curve, steps, label
+        self.notebook = show and in_notebook()
+        self.bar = tqdm(
+            total=steps,
+            initial=len(curve),
+            desc=label,
+            unit="step",
+            disable=not show or self.notebook,
+        )
+        self.handle: Any = None
+        self.drawn = -np.inf
+
+    def __enter__(self) -> Progress:
+        """Begin."""
+        return self
+
+    def update(self) -> None:
+        """Call once per step, after the curve has grown."""
+        self.bar.update(1)
+        now = time.monotonic()
+        if self.notebook and now - self.drawn > SECONDS_BETWEEN_FIGURES:
+            self._draw()
+            self.drawn = time.monotonic()
+
+    def _draw(self) -> None:
+        from IPython.display import Image, display
+
+        title = f"{self.label}: {len(self.curve)} of {self.steps} steps"
+        image = Image(data=png(self.curve.figure(title)), alt=title)
+        if self.handle is None:
+            self.handle = display(image, display_id=True)
+        else:
+            self.handle.update(image)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Leave the finished figure in the page, also when the run was interrupted."""
+        if len(self.curve):
+            last = {name: f"{self.curve.last(name):.3f}" for name in self.curve.values}
+            self.bar.set_postfix(last)
+            if self.notebook:
+                self._draw()
+        self.bar.close()

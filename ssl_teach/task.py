@@ -1,0 +1,123 @@
+"""The protocol that everything hangs on: a task makes questions out of images and scores answers.
+
+`pretrain` knows nothing of rotations or pairs of views. It asks a task for a batch, asks it for a
+loss, and steps. Supervision is a task like the others; it alone looks at the labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ssl_teach.encoders import Encoder
+
+Augment = Callable[[Tensor, torch.Generator], Tensor]
+"""A random transform: (B, C, H, W) in [0, 1] and a generator in, (B, C, H', W') out."""
+
+LossAndMetrics = tuple[Tensor, dict[str, Tensor]]
+"""A loss to descend, and the numbers that belong on the curve beside it."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What the network sees, and what it must answer.
+
+    A task whose answer needs more than one tensor (a mask beside a picture) subclasses this.
+
+    Attributes:
+        images: (M, C, H, W) in [0, 1]; M may be more than the number of pictures drawn.
+        targets: (M,) pseudo labels, or whatever the task compares its answers with.
+    """
+
+    images: Tensor
+    targets: Tensor
+
+
+class Task(nn.Module):
+    """A pretext task: makes batches out of images, and scores an encoder on them.
+
+    Most tasks write two methods, `make_batch` and `forward`. A task with an adversary also
+    overrides `players` (who moves at this step), `parameters_of` (what each may change) and
+    `loss_of` (what each wants); the training loop steps the players in the order given.
+    """
+
+    uses_labels = False
+    """Whether `make_batch` may see labels. `pretrain` withholds them from every other task."""
+
+    def make_batch(
+        self, images: Tensor, labels: Tensor | None, generator: torch.Generator
+    ) -> Batch:
+        """Turn pictures into a question.
+
+        Args:
+            images: (B, C, H, W) in [0, 1], on the device of the encoder.
+            labels: (B,) if the task is supervised, else None.
+            generator: source of all randomness, on the same device.
+        """
+        raise NotImplementedError
+
+    def forward(self, encoder: Encoder, batch: Batch) -> LossAndMetrics:
+        """Score the encoder on a batch: the loss, and metrics by name."""
+        raise NotImplementedError
+
+    def players(self, step: int) -> Sequence[str]:
+        """Who moves at this step, in turn. A warm-up leaves a player out at first."""
+        return ("learner",)
+
+    def parameters_of(self, player: str, encoder: Encoder) -> Iterable[nn.Parameter]:
+        """The parameters this player may change; the players' sets must not overlap."""
+        return [*encoder.parameters(), *self.parameters()]
+
+    def loss_of(self, player: str, encoder: Encoder, batch: Batch, step: int) -> LossAndMetrics:
+        """What this player wants to make small at this step."""
+        return self(encoder, batch)
+
+
+def classification(logits: Tensor, targets: Tensor) -> LossAndMetrics:
+    """Cross-entropy and accuracy, as every task that names one of K classes needs them.
+
+    Args:
+        logits: (M, K).
+        targets: (M,) class indices.
+    """
+    loss = F.cross_entropy(logits.float(), targets)
+    accuracy = (logits.argmax(dim=1) == targets).float().mean()
+    return loss, {"accuracy": accuracy}
+
+
+class Supervised(Task):
+    """Ordinary supervised learning, as a task: the labels are the question's answers."""
+
+    uses_labels = True
+
+    def __init__(
+        self, widths: Sequence[int], num_classes: int, augment: Augment | None = None
+    ) -> None:
+        """Build the classifier head.
+
+        Args:
+            widths: of the encoder; the head reads its last stage.
+            num_classes: K.
+            augment: random transform applied to each picture, or None.
+        """
+        super().__init__()
+        self.augment = augment
+        self.head = nn.Linear(widths[-1], num_classes)
+
+    def make_batch(
+        self, images: Tensor, labels: Tensor | None, generator: torch.Generator
+    ) -> Batch:
+        """Augment the pictures; the targets are their labels."""
+        if labels is None:
+            raise ValueError("Supervised needs labels: pass labels= to pretrain")
+        if self.augment is not None:
+            images = self.augment(images, generator)
+        return Batch(images, labels)
+
+    def forward(self, encoder: Encoder, batch: Batch) -> LossAndMetrics:
+        """Cross-entropy of the class."""
+        return classification(self.head(encoder(batch.images)), batch.targets)

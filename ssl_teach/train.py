@@ -1,0 +1,174 @@
+"""Pretraining: one loop, in sight, for every task."""
+
+from __future__ import annotations
+
+import math
+import time
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from ssl_teach.checkpoint import finish_the_step, load_checkpoint, save_checkpoint
+from ssl_teach.encoders import Encoder
+from ssl_teach.progress import Curve, Progress
+from ssl_teach.task import Batch, LossAndMetrics, Task
+
+
+class Learner(nn.Module):
+    """Encoder and task as one module, so that wrappers that act through `forward` see both."""
+
+    def __init__(self, encoder: Encoder, task: Task) -> None:
+        """Hold both."""
+        super().__init__()
+        self.encoder, self.task = encoder, task
+
+    def forward(self, player: str, batch: Batch, step: int) -> LossAndMetrics:
+        """The player's loss on this batch."""
+        return self.task.loss_of(player, self.encoder, batch, step)
+
+
+def learning_rate(step: int, steps: int, peak: float, warmup: float = 0.05) -> float:
+    """A linear rise over the first 5 % of the steps, then half a cosine down to nothing.
+
+    Source: Loshchilov and Hutter, 2017 (SGDR), without restarts.
+    """
+    rise = max(1, round(warmup * steps))
+    if step < rise:
+        return peak * (step + 1) / rise
+    return peak * 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, steps - rise)))
+
+
+@lru_cache(maxsize=2)
+def _order(count: int, seed: int, epoch: int) -> Tensor:
+    generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+    return torch.randperm(count, generator=generator)
+
+
+def batch_indices(step: int, count: int, batch_size: int, seed: int) -> Tensor:
+    """Which images step number `step` sees: every image once per epoch, in an order of its own.
+
+    It depends on the step alone, so a resumed run needs no memory of where it was.
+
+    Returns:
+        (batch_size,) indices below `count`.
+    """
+    epoch, position = divmod(step, count // batch_size)
+    return _order(count, seed, epoch)[position * batch_size : (position + 1) * batch_size]
+
+
+def pretrain(
+    encoder: Encoder,
+    task: Task,
+    images: Tensor,
+    labels: Tensor | None = None,
+    *,
+    steps: int,
+    batch_size: int = 128,
+    lr: float = 3e-3,
+    weight_decay: float = 1e-4,
+    seed: int = 0,
+    progress: bool = True,
+    checkpoint: str | Path | None = None,
+    checkpoint_every: int = 200,
+) -> Curve:
+    """Train encoder and task, in place, for a number of steps.
+
+    Args:
+        encoder: f; trained on the device where its parameters are.
+        task: what to learn; tasks other than supervision never see the labels.
+        images: (N, C, H, W) uint8; moved to the encoder's device once and kept there.
+        labels: (N,) for a supervised task, else None.
+        steps: the budget.
+        batch_size: images drawn per step.
+        lr: the highest learning rate of AdamW (Loshchilov and Hutter, 2019).
+        weight_decay: of AdamW.
+        seed: fixes the order of the images and every random draw of the task.
+        progress: show the curve as it grows.
+        checkpoint: a file to save to and, if it exists, to resume from; None for no checkpoints.
+        checkpoint_every: steps between two saves; an interrupted run saves as well.
+
+    Returns:
+        The curve: loss and metrics at every step.
+
+    Raises:
+        ValueError: if images, labels or budget do not fit, or the checkpoint is of another run.
+        FloatingPointError: if the loss is no longer a number.
+    """
+    _check(task, images, labels, steps, batch_size)
+    device = next(encoder.parameters()).device
+    learner = Learner(encoder, task).to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    images = images.to(device)
+    labels = labels.to(device) if labels is not None and task.uses_labels else None
+    optimizers = _optimizers(encoder, task, steps, lr, weight_decay)
+    generator = torch.Generator(device).manual_seed(seed)
+    curve = Curve()
+    settings = {
+        "task": type(task).__name__, "encoder": type(encoder).__name__, "steps": steps,
+        "batch_size": batch_size, "lr": lr, "weight_decay": weight_decay, "seed": seed,
+        "images": list(images.shape), "sum of pixels": int(images.sum(dtype=torch.int64)),
+    }  # fmt: skip
+    path = None if checkpoint is None else Path(checkpoint)
+
+    with torch.random.fork_rng(), finish_the_step() as interrupted:
+        torch.manual_seed(seed)  # for layers that draw by themselves, such as dropout
+        if path is not None and path.exists():
+            curve = load_checkpoint(path, settings, learner, optimizers, generator)
+        before, started = curve.seconds, time.monotonic()
+        with Progress(curve, steps, settings["task"], progress) as bar:
+            for step in range(len(curve), steps):
+                chosen = batch_indices(step, len(images), batch_size, seed).to(device)
+                pixels = images[chosen].float() / 255  # (B, C, H, W) in [0, 1]
+                batch = task.make_batch(pixels, None if labels is None else labels[chosen], generator)
+                numbers = {}
+                for player in task.players(step):  # one, unless the task has an adversary
+                    optimizer = optimizers[player]
+                    optimizer.param_groups[0]["lr"] = learning_rate(step, steps, lr)
+                    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+                        loss, metrics = learner(player, batch, step)
+                    optimizer.zero_grad()
+                    loss.backward()
+                    optimizer.step()
+                    name = "loss" if player == "learner" else f"{player} loss"
+                    numbers |= {name: loss.item()} | {k: v.item() for k, v in metrics.items()}
+                if not math.isfinite(numbers["loss"]):
+                    raise FloatingPointError(f"the loss is {numbers['loss']} at step {step}: lower lr")
+                curve.append(numbers)
+                curve.seconds = before + time.monotonic() - started
+                bar.update()
+                done = step + 1 == steps or interrupted.is_set()
+                if path is not None and (done or (step + 1) % checkpoint_every == 0):
+                    save_checkpoint(path, settings, learner, optimizers, generator, curve)
+                if interrupted.is_set():
+                    raise KeyboardInterrupt
+    encoder.eval()
+    return curve
+
+
+def _optimizers(
+    encoder: Encoder, task: Task, steps: int, lr: float, weight_decay: float
+) -> dict[str, torch.optim.Optimizer]:
+    """One per player that will ever move."""
+    players = dict.fromkeys(player for step in range(steps) for player in task.players(step))
+    return {
+        player: torch.optim.AdamW(
+            task.parameters_of(player, encoder), lr=lr, weight_decay=weight_decay
+        )
+        for player in players
+    }
+
+
+def _check(
+    task: Task, images: Tensor, labels: Tensor | None, steps: int, batch_size: int
+) -> None:
+    if images.ndim != 4 or images.dtype != torch.uint8:
+        raise ValueError(
+            f"images must be uint8 (N, C, H, W), got {tuple(images.shape)} of {images.dtype}"
+        )
+    if steps < 1 or not 1 <= batch_size <= len(images):
+        raise ValueError(
+            f"cannot take {steps} steps of {batch_size} images each from {len(images)} images"
+        )
+    if task.uses_labels and (labels is None or len(labels) != len(images)):
+        raise ValueError(f"{type(task).__name__} needs one label per image: pass labels=")

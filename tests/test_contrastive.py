@@ -1,0 +1,156 @@
+"""The losses against Algorithm 1 read literally, and the bugs that everyone makes."""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from ssl_teach.contrastive import (
+    SimCLR,
+    affinity_matrix,
+    info_nce,
+    nt_xent,
+    nt_xent_two_loops,
+    partners,
+    two_views,
+)
+from ssl_teach.encoders import ConvNet
+
+
+def vectors(views=12, width=7, dtype=torch.float64, seed=0):
+    return torch.randn(views, width, dtype=dtype, generator=torch.Generator().manual_seed(seed))
+
+
+def halves(z):
+    """The same views, first views before second views."""
+    return torch.cat([z[0::2], z[1::2]])
+
+
+@pytest.mark.parametrize("temperature", [0.05, 0.2, 1.0, 5.0])
+@pytest.mark.parametrize("views", [2, 4, 10])
+def test_vectorised_equals_algorithm_1(views, temperature):
+    z = vectors(views)
+    slow = nt_xent_two_loops(z, temperature=temperature)
+    torch.testing.assert_close(nt_xent(z, temperature=temperature), slow)
+
+
+def test_gradients_equal_algorithm_1():
+    fast, slow = vectors().requires_grad_(), vectors().requires_grad_()
+    nt_xent(fast, temperature=0.3).backward()
+    nt_xent_two_loops(slow, temperature=0.3).backward()
+    torch.testing.assert_close(fast.grad, slow.grad)
+
+
+def test_both_orders_give_the_same_loss():
+    z = vectors()
+    torch.testing.assert_close(nt_xent(halves(z), order="halves"), nt_xent(z, order="pairs"))
+    assert abs(nt_xent(z, order="halves") - nt_xent(z, order="pairs")) > 1e-3  # misread order
+
+
+@pytest.mark.parametrize("order", ["pairs", "halves"])
+def test_partners_are_mutual_and_never_oneself(order):
+    p = partners(10, order)
+    assert torch.equal(p[p], torch.arange(10))
+    assert (p != torch.arange(10)).all()
+
+
+@pytest.mark.parametrize("temperature", [0.1, 1.0])
+def test_identical_views_give_chance(temperature):
+    """log(2N-1), not log 2N: the diagonal must be gone from the sum, not set to e⁰."""
+    z = torch.ones(8, 5)
+    assert nt_xent(z, temperature=temperature).item() == pytest.approx(math.log(7), abs=1e-5)
+    scores = (affinity_matrix(z) - torch.eye(8)) / temperature  # the famous bug
+    wrong = F.cross_entropy(scores, partners(8)).item()
+    assert wrong > math.log(7) + 1e-6
+
+
+def test_affinity_is_a_cosine():
+    z = vectors()
+    s = affinity_matrix(z)
+    torch.testing.assert_close(s, s.T)
+    torch.testing.assert_close(s.diagonal(), torch.ones(12, dtype=torch.float64))
+    torch.testing.assert_close(s[2, 5], F.cosine_similarity(z[2], z[5], dim=0))
+    torch.testing.assert_close(affinity_matrix(3.7 * z), s)  # lengths do not matter
+
+
+def test_loss_ignores_the_order_of_images_and_of_views():
+    z = vectors()
+    images = z.reshape(6, 2, -1)
+    shuffled = images[torch.randperm(6, generator=torch.Generator().manual_seed(1))]
+    swapped = images.flip(1)
+    for same in (shuffled, swapped):
+        torch.testing.assert_close(nt_xent(same.reshape(12, -1)), nt_xent(z))
+
+
+def test_info_nce_is_cross_entropy_over_n():
+    query, keys = vectors(1, 4), vectors(9, 4, seed=1)
+    s = (keys @ query[0]).tolist()
+    by_formula = -math.log(math.exp(s[0]) / (math.exp(s[0]) + sum(math.exp(t) for t in s[1:])))
+    loss = info_nce(query, keys, torch.tensor([0]))
+    assert loss.item() == pytest.approx(by_formula)
+
+
+def test_info_nce_exclude_removes_one_key():
+    queries, keys = vectors(3, 4), vectors(5, 4, seed=1)
+    positive, exclude = torch.tensor([0, 1, 2]), torch.tensor([4, 4, 4])
+    without = info_nce(queries, keys[:4], positive)
+    torch.testing.assert_close(info_nce(queries, keys, positive, exclude=exclude), without)
+
+
+def test_half_precision_input_is_scored_in_single():
+    z = vectors(64, 32, dtype=torch.float32)
+    exact = nt_xent(z.bfloat16().float(), temperature=0.05)
+    torch.testing.assert_close(nt_xent(z.bfloat16(), temperature=0.05), exact)
+    assert nt_xent(z.half(), temperature=0.01).isfinite()
+
+
+def test_gradient_against_finite_differences():
+    z = vectors(6, 3).requires_grad_()
+    assert torch.autograd.gradcheck(lambda z: nt_xent(z, temperature=0.5), (z,))
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: nt_xent(torch.ones(7, 3)), "even"),
+        (lambda: nt_xent(torch.ones(0, 3)), "even"),
+        (lambda: nt_xent(torch.ones(8)), r"\(M, D\)"),
+        (lambda: nt_xent(torch.ones(8, 3, dtype=torch.int64)), "floating"),
+        (lambda: nt_xent(torch.ones(8, 3), temperature=0.0), "τ"),
+        (lambda: nt_xent(torch.ones(8, 3), temperature=-1.0), "τ"),
+        (lambda: nt_xent(torch.ones(8, 3), temperature=math.nan), "τ"),
+        (lambda: nt_xent(torch.ones(8, 3), order="rows"), "order"),
+        (lambda: nt_xent(torch.full((8, 3), torch.nan)), "NaN"),
+        (lambda: nt_xent_two_loops(torch.ones(7, 3)), "even"),
+        (lambda: info_nce(torch.ones(2, 3), torch.ones(5, 4), torch.zeros(2).long()), "wide"),
+        (lambda: info_nce(torch.ones(2, 3), torch.ones(5, 3), torch.zeros(3).long()), "positive"),
+    ],
+)
+def test_bad_input_is_named(call, words):
+    with pytest.raises(ValueError, match=words):
+        call()
+
+
+def noise(images, generator):
+    return images + torch.rand(images.shape, generator=generator)
+
+
+def test_views_stand_in_the_papers_order():
+    images = 10.0 * torch.arange(3)[:, None, None, None] * torch.ones(3, 1, 2, 2)
+    views = two_views(images, noise, torch.Generator().manual_seed(0))
+    assert torch.equal((views.mean(dim=(1, 2, 3)) // 10).long(), torch.tensor([0, 0, 1, 1, 2, 2]))
+    assert not torch.equal(views[0], views[1])  # two draws
+
+
+def test_simclr_scores_its_encoder():
+    torch.manual_seed(0)
+    encoder = ConvNet()
+    task = SimCLR(encoder.widths, noise, temperature=0.5)
+    batch = task.make_batch(torch.rand(6, 3, 16, 16), None, torch.Generator().manual_seed(0))
+    loss, metrics = task(encoder, batch)
+    z = task.head(encoder(batch.images))
+    torch.testing.assert_close(loss, nt_xent(z, temperature=0.5))
+    assert batch.images.shape == (12, 3, 16, 16)
+    s = affinity_matrix(z).fill_diagonal_(-2)
+    assert metrics["accuracy"] == (s.argmax(1) == partners(12)).float().mean()

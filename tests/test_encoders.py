@@ -1,0 +1,68 @@
+"""Encoders: shapes at any size, and weights that survive the way to the page."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from ssl_teach.encoders import ENCODERS, ConvNet, build_encoder, export_weights
+
+
+@pytest.mark.parametrize("norm", ["batch", "group"])
+@pytest.mark.parametrize("name", ENCODERS)
+@pytest.mark.parametrize("shape", [(2, 3, 32, 32), (1, 1, 40, 28)])
+def test_stages_and_representation(name, norm, shape):
+    encoder = build_encoder(name, channels=shape[1], norm=norm).eval()
+    images = torch.rand(shape)
+    maps = encoder.stages(images)
+    assert [m.shape[1] for m in maps] == list(encoder.widths)
+    assert all(m.shape[0] == shape[0] for m in maps)
+    torch.testing.assert_close(encoder(images), maps[-1].mean(dim=(2, 3)))
+
+
+def test_an_image_is_encoded_alike_in_any_batch_when_evaluating():
+    encoder = ConvNet().eval()
+    images = torch.rand(4, 3, 32, 32)
+    torch.testing.assert_close(encoder(images)[1], encoder(images[1:2])[0])
+
+
+def test_bad_input_is_named():
+    with pytest.raises(ValueError, match="255"):
+        ConvNet()(torch.zeros(1, 3, 8, 8, dtype=torch.uint8))
+    with pytest.raises(ValueError, match="resnet18"):
+        build_encoder("transformer")
+    with pytest.raises(ValueError, match="norm"):
+        build_encoder("convnet", norm="layer")
+
+
+def test_exported_weights_compute_the_same():
+    """The page's network: convolution with bias, ReLU, mean, linear, from the bytes alone."""
+    torch.manual_seed(0)
+    encoder, head = ConvNet(widths=(4, 8)), torch.nn.Linear(8, 4)
+    encoder.train()(torch.rand(16, 3, 16, 16))  # moves the running statistics
+    encoder.eval()
+    layers, data = export_weights(encoder, head)
+    numbers = torch.from_numpy(np.frombuffer(data, "<f2").astype(np.float32))
+    x = images = torch.rand(3, 3, 16, 16)
+    x = (x - 0.5) / 0.25
+    at = 0
+
+    def take(*shape):
+        nonlocal at
+        size = int(np.prod(shape))
+        at += size
+        return numbers[at - size : at].reshape(shape)
+
+    for layer in layers:
+        c_in, c_out = layer["in"], layer["out"]
+        if layer["kind"] == "conv":
+            x = F.relu(F.conv2d(x, take(c_out, c_in, 3, 3), take(c_out), stride=2, padding=1))
+        else:
+            x = x.mean(dim=(2, 3)) @ take(c_out, c_in).T + take(c_out)
+    assert at == len(numbers)
+    torch.testing.assert_close(x, head(encoder(images)), atol=5e-3, rtol=5e-3)
+
+
+def test_only_the_small_network_goes_to_the_page():
+    with pytest.raises(ValueError, match="ConvNet"):
+        export_weights(build_encoder("vgg"), torch.nn.Linear(256, 4))

@@ -1,0 +1,242 @@
+"""The loop: repeatable, resumable, fair about labels, and fit for two players."""
+
+import copy
+import os
+import signal
+
+import pytest
+import torch
+from torch import nn
+
+from ssl_teach.checkpoint import load_encoder, save_encoder
+from ssl_teach.encoders import ConvNet, build_encoder
+from ssl_teach.pretext import Rotation
+from ssl_teach.task import Batch, Supervised, Task
+from ssl_teach.train import batch_indices, learning_rate, pretrain
+
+WIDTHS = (4, 8)
+
+
+def images(count=40, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(0, 256, (count, 3, 8, 8), generator=generator, dtype=torch.uint8)
+
+
+def noise(x, generator):
+    return (x + 0.1 * torch.rand(x.shape, generator=generator)).clamp(0, 1)
+
+
+def fresh(seed=0):
+    torch.manual_seed(seed)
+    return ConvNet(widths=WIDTHS), Rotation(WIDTHS, augment=noise)
+
+
+def run(encoder, task, steps=9, **options):
+    return pretrain(encoder, task, images(), steps=steps, batch_size=8, progress=False, **options)
+
+
+def same(a, b):
+    return all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values()))
+
+
+def test_a_seed_gives_the_same_run_twice_and_another_seed_another():
+    (e1, t1), (e2, t2), (e3, t3) = fresh(), fresh(), fresh()
+    curves = [run(e1, t1, seed=5), run(e2, t2, seed=5), run(e3, t3, seed=6)]
+    assert curves[0].values == curves[1].values
+    assert same(e1, e2)
+    assert curves[0].values != curves[2].values
+
+
+def test_it_learns():
+    torch.manual_seed(0)
+    bright = torch.zeros(64, 3, 8, 8, dtype=torch.uint8)
+    bright[:, :, :3] = 255  # light at the top tells the rotation
+    encoder, task = ConvNet(widths=WIDTHS), Rotation(WIDTHS)
+    curve = pretrain(encoder, task, bright, steps=120, batch_size=16, lr=1e-2, progress=False)
+    assert curve.values["loss"][0] > 1.0
+    assert curve.last("accuracy") > 0.95
+
+
+class Interrupt(Exception):
+    """Stands for a crash."""
+
+
+class Crashing(Rotation):
+    """Fails at a chosen step, as a power cut would."""
+
+    crash_at = -1
+
+    def make_batch(self, x, labels, generator):
+        self.crash_at -= 1
+        if self.crash_at == 0:
+            raise Interrupt
+        return super().make_batch(x, labels, generator)
+
+
+def test_resume_after_a_crash_continues_to_the_same_result(tmp_path):
+    whole, task = fresh()
+    unbroken = run(whole, task)
+
+    torch.manual_seed(0)
+    broken, failing = ConvNet(widths=WIDTHS), Crashing(WIDTHS, augment=noise)
+    failing.crash_at = 7
+    path = tmp_path / "run.pt"
+    # the settings name the task by its class, so the crashing one must pass for the real one
+    Crashing.__name__ = "Rotation"
+    with pytest.raises(Interrupt):
+        run(broken, failing, checkpoint=path, checkpoint_every=2)
+    resumed, task = fresh(seed=99)  # other weights: all must come from the file
+    curve = run(resumed, task, checkpoint=path)
+    assert curve.values == unbroken.values
+    assert same(resumed, whole)
+    assert [p.name for p in tmp_path.iterdir()] == ["run.pt"]  # no half-written file is left
+
+
+class Interrupted(Rotation):
+    """Presses Ctrl-C in the middle of a step."""
+
+    def make_batch(self, x, labels, generator):
+        self.calls = getattr(self, "calls", 0) + 1
+        if self.calls == 4:
+            os.kill(os.getpid(), signal.SIGINT)
+        return super().make_batch(x, labels, generator)
+
+
+def test_an_interrupt_finishes_the_step_and_saves(tmp_path):
+    whole, task = fresh()
+    unbroken = run(whole, task)
+    torch.manual_seed(0)
+    encoder, pressing = ConvNet(widths=WIDTHS), Interrupted(WIDTHS, augment=noise)
+    Interrupted.__name__ = "Rotation"
+    path = tmp_path / "run.pt"
+    with pytest.raises(KeyboardInterrupt):
+        run(encoder, pressing, checkpoint=path, checkpoint_every=1000)
+    assert len(torch.load(path, weights_only=True)["curve"]["loss"]) == 4
+    resumed, task = fresh(seed=99)
+    assert run(resumed, task, checkpoint=path).values == unbroken.values
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_finished_run_is_read_back_not_repeated(tmp_path):
+    encoder, task = fresh()
+    first = run(encoder, task, checkpoint=tmp_path / "run.pt")
+    again, task = fresh(seed=1)
+    assert run(again, task, checkpoint=tmp_path / "run.pt").values == first.values
+    assert same(again, encoder)
+
+
+def test_a_checkpoint_of_another_run_is_refused(tmp_path):
+    path = tmp_path / "run.pt"
+    run(*fresh(), checkpoint=path)
+    with pytest.raises(ValueError, match=r"lr: 0\.003 there, 0\.1 here"):
+        run(*fresh(), checkpoint=path, lr=0.1)
+    path.write_bytes(b"not a checkpoint")
+    with pytest.raises(ValueError, match="cannot be read"):
+        run(*fresh(), checkpoint=path)
+
+
+class Watching(Task):
+    """Notes what labels it was shown."""
+
+    def __init__(self, uses_labels):
+        super().__init__()
+        self.uses_labels = uses_labels
+        self.seen = []
+        self.weight = nn.Parameter(torch.zeros(()))
+
+    def make_batch(self, x, labels, generator):
+        self.seen.append(labels)
+        return Batch(x, x)
+
+    def forward(self, encoder, batch):
+        return (encoder(batch.images).mean() - self.weight) ** 2, {}
+
+
+@pytest.mark.parametrize("uses_labels", [False, True])
+def test_only_supervision_sees_labels(uses_labels):
+    task = Watching(uses_labels)
+    encoder, _ = fresh()
+    pretrain(
+        encoder, task, images(), torch.arange(40), steps=2, batch_size=8, progress=False
+    )
+    assert [seen is not None for seen in task.seen] == [uses_labels] * 2
+
+
+class Duel(Task):
+    """Two players about one number: the smallest adversarial task, with a warm-up."""
+
+    def __init__(self):
+        super().__init__()
+        self.mine, self.yours = nn.Parameter(torch.zeros(())), nn.Parameter(torch.zeros(()))
+        self.moves = []
+
+    def make_batch(self, x, labels, generator):
+        return Batch(x, x)
+
+    def players(self, step):
+        return ("learner",) if step < 3 else ("adversary", "learner")
+
+    def parameters_of(self, player, encoder):
+        return [self.yours] if player == "adversary" else [self.mine, *encoder.parameters()]
+
+    def loss_of(self, player, encoder, batch, step):
+        self.moves.append((step, player))
+        gap = (self.mine - 1) ** 2 + (self.yours - self.mine) ** 2
+        return (gap, {"gap": gap}) if player == "learner" else ((self.yours - 5) ** 2, {})
+
+
+def test_the_loop_serves_two_players_in_turn():
+    task, (encoder, _) = Duel(), fresh()
+    before = copy.deepcopy(encoder)
+    curve = run(encoder, task, steps=5, lr=0.1)
+    assert task.moves == [
+        (0, "learner"), (1, "learner"), (2, "learner"),
+        (3, "adversary"), (3, "learner"), (4, "adversary"), (4, "learner"),
+    ]  # fmt: skip
+    assert set(curve.values) == {"loss", "gap", "adversary loss"}
+    assert [len(series) for series in curve.values.values()] == [5, 5, 5]
+    assert task.mine != 0 and task.yours != 0
+    assert all(torch.equal(a, b) for a, b in zip(before.parameters(), encoder.parameters()))
+
+
+def test_every_image_comes_once_per_epoch():
+    seen = torch.cat([batch_indices(step, 40, 8, seed=3) for step in range(5)])
+    assert torch.equal(seen.sort().values, torch.arange(40))
+    assert not torch.equal(batch_indices(0, 40, 8, 3), batch_indices(5, 40, 8, 3))
+
+
+def test_learning_rate_rises_then_falls_to_nothing():
+    rates = [learning_rate(step, 100, 1.0) for step in range(100)]
+    assert rates.index(max(rates)) in (4, 5)
+    assert max(rates) == pytest.approx(1.0)
+    assert rates[5:] == sorted(rates[5:], reverse=True)
+    assert rates[-1] < 0.01
+
+
+def test_bad_input_is_named():
+    encoder, task = fresh()
+    with pytest.raises(ValueError, match="uint8"):
+        pretrain(encoder, task, torch.rand(4, 3, 8, 8), steps=1, batch_size=2)
+    with pytest.raises(ValueError, match="64 images"):
+        pretrain(encoder, task, images(), steps=1, batch_size=64)
+    with pytest.raises(ValueError, match="labels"):
+        pretrain(encoder, Supervised(WIDTHS, 2), images(), steps=1, batch_size=4)
+
+
+class Exploding(Watching):
+    """A loss that is no number."""
+
+    def forward(self, encoder, batch):
+        return self.weight * torch.nan, {}
+
+
+def test_a_loss_that_is_no_number_stops_the_run():
+    with pytest.raises(FloatingPointError, match="step 0"):
+        run(fresh()[0], Exploding(False))
+
+
+@pytest.mark.parametrize("norm", ["batch", "group"])
+def test_an_encoder_is_saved_and_read_back(tmp_path, norm):
+    encoder = build_encoder("convnet", channels=1, norm=norm)
+    save_encoder(encoder, tmp_path / "encoder.pt")
+    assert same(load_encoder(tmp_path / "encoder.pt"), encoder)
