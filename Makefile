@@ -1,0 +1,55 @@
+# make book     build the book, running every lesson          make lab    the lessons in JupyterLab
+# make serve    show it at http://localhost:8000              make bench  time the fast parts
+# make test     build it, then run every test                 make records  remake the recorded experiments
+# make lint     style and types                               make clean  remove what was built
+# Each sets itself up: all that is needed is make and Python 3.11 to 3.13 with pip.
+
+PYTHON ?= python3
+PORT ?= 8000
+BIN := .venv/bin
+READY := .venv/.ready
+# one thread for each of the parallel test workers, so that they do not fight for the cores
+TEST_ENV := OMP_NUM_THREADS=1
+
+.DELETE_ON_ERROR:
+.PHONY: book serve test lab bench lint records clean setup
+
+book: $(READY)
+	$(BIN)/python tools/build_book.py
+
+serve: book
+	@echo "http://localhost:$(PORT)/   (Ctrl-C ends)"
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
+
+test: lint book
+	$(BIN)/python tools/find_chromium.py || echo "no browser: its tests will fail"
+	$(TEST_ENV) $(BIN)/python -m pytest -n auto --dist loadscope --durations 10 \
+	  --doctest-modules --nbval-lax --nbval-current-env --nbval-cell-timeout 1200 \
+	  --ignore ssl_teach/__main__.py tests ssl_teach notebooks
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python tools/strip_notebooks.py --check notebooks/*.ipynb
+
+lab: $(READY)
+	$(BIN)/jupyter lab notebooks
+
+bench: $(READY)
+	$(BIN)/python -m ssl_teach bench
+
+records: $(READY)
+	$(BIN)/python -m ssl_teach experiment --all
+
+setup: $(READY)
+
+$(READY): requirements.txt requirements.lock pyproject.toml tools/make_venv.py
+	$(PYTHON) tools/make_venv.py .venv
+	$(BIN)/python -m pip install --quiet -r requirements.txt -c requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps -e .
+	@touch $(READY)
+
+clean:
+	rm -rf _build .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info book/_vendor
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
