@@ -13,9 +13,7 @@ from ssl_teach.checkpoint import load_encoder, save_encoder
 from ssl_teach.data import SHORTCUTS, names
 from ssl_teach.encoders import ENCODERS
 from ssl_teach.experiments import BOOK, TASKS, Experiment, steps_in
-from ssl_teach.records import Record, load_record
-
-RESULTS = Path("book/results")
+from ssl_teach.records import RESULTS, Record, load_record
 
 
 def _parser() -> argparse.ArgumentParser:

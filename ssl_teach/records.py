@@ -7,7 +7,7 @@ import os
 import platform
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -16,6 +16,7 @@ import numpy as np
 import sklearn
 import torch
 import torchvision
+from IPython.display import Markdown
 from scipy import stats
 
 import ssl_teach
@@ -169,3 +170,35 @@ def load_record(path: str | Path) -> Record:
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
         raise ValueError(f"{path} is not a run record of schema {SCHEMA}; make it anew")
     return Record(**content)
+
+
+RESULTS = Path(__file__).parent / "results"
+"""The book's records. They ship with the package, so that a lesson finds them in Colab as well."""
+
+
+def book_record(name: str) -> Record:
+    """A record behind the book's tables, by the name of its experiment.
+
+    Raises:
+        FileNotFoundError: if it has not been made; the message says how to make it.
+    """
+    path = RESULTS / f"{name}.json"
+    if not path.exists():
+        raise FileNotFoundError(f"no record {name!r} yet; make it: python -m ssl_teach experiment {name}")
+    return load_record(path)
+
+
+def results_table(rows: Mapping[str, Record], columns: Mapping[str, str]) -> Markdown:
+    """A table of accuracies over seeds, in per cent, that names the record behind each row.
+
+    Args:
+        rows: records by the name of their row.
+        columns: headings by the name of their metric; a metric that a record lacks reads n/a.
+    """
+    head = ["", *columns.values(), "seeds", "record"]
+    lines = ["| " + " | ".join(head) + " |", "|:--" + "|--:" * (len(columns) + 1) + "|:--|"]
+    for title, record in rows.items():
+        have = record.runs[0]["metrics"]
+        cells = [str(record.spread(m)) if m in have else "n/a" for m in columns]
+        lines.append("| " + " | ".join([title, *cells, str(len(record.runs)), f"`{record.name}`"]) + " |")
+    return Markdown("\n".join(lines))

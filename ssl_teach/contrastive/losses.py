@@ -143,8 +143,8 @@ def nt_xent(z: Tensor, *, temperature: float = 0.5, order: str = "pairs") -> Ten
     Source: Chen et al., 2020, equation 1 and Algorithm 1.
 
     Example:
-        >>> nt_xent(torch.ones(8, 3)).item() == pytest.approx(math.log(7))
-        True
+        >>> round(nt_xent(torch.ones(8, 3)).item(), 3), round(math.log(7), 3)
+        (1.946, 1.946)
     """
     _check_vectors(z, "z")
     positive = partners(len(z), order, z.device)

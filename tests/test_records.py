@@ -1,0 +1,75 @@
+"""Records and files: whole or not at all, and numbers with their spread."""
+
+import json
+
+import numpy as np
+import pytest
+
+from ssl_teach.progress import Curve
+from ssl_teach.records import Record, load_record, results_table, spread, write_atomically
+
+
+def record(values=(0.5, 0.6, 0.7)):
+    runs = [{"seed": i, "seconds": 1.0, "metrics": {"linear": v}} for i, v in enumerate(values)]
+    return Record("trial", {"task": "rotation", "steps": 3}, runs)
+
+
+def test_spread_is_students_interval():
+    x = [0.70, 0.72, 0.77, 0.71]
+    s = spread(x)
+    assert s.mean == pytest.approx(np.mean(x))
+    assert s.sd == pytest.approx(np.std(x, ddof=1))
+    assert s.high - s.mean == pytest.approx(3.1824 * s.sd / 2, rel=1e-4)  # t(0.975, 3) = 3.1824
+    assert str(spread([0.5])) == "50.0"
+    with pytest.raises(ValueError, match="no values"):
+        spread([])
+
+
+def test_a_record_is_read_back_as_written(tmp_path):
+    path = record().save(tmp_path / "deep" / "trial.json")
+    assert load_record(path) == record()
+    assert [p.name for p in path.parent.iterdir()] == ["trial.json"]
+
+
+def test_a_record_tells_what_it_ran_on(tmp_path):
+    stored = json.loads(record().save(tmp_path / "r.json").read_text())
+    assert {"torch", "commit", "python", "threads"} <= set(stored["environment"])
+
+
+def test_a_missing_metric_is_named():
+    with pytest.raises(KeyError, match="knn"):
+        record().values("knn")
+
+
+def test_a_file_of_another_kind_is_refused(tmp_path):
+    (tmp_path / "x.json").write_text('{"schema": 99}')
+    with pytest.raises(ValueError, match="schema"):
+        load_record(tmp_path / "x.json")
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("old")
+
+    def fail(file):
+        file.write(b"half")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        write_atomically(path, fail)
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_table_says_na_where_a_record_has_no_such_metric():
+    table = results_table({"one": record()}, {"linear": "probe", "knn": "k-NN"}).data
+    assert "| one | 60.0 ± 24.8 | n/a | 3 | `trial` |" in table
+
+
+def test_a_curve_keeps_quantities_aligned():
+    curve = Curve()
+    curve.append({"loss": 1.0})
+    curve.append({"loss": 0.5, "late": 2.0})
+    assert len(curve) == 2
+    assert np.isnan(curve.values["late"][0]) and curve.values["late"][1] == 2.0
+    assert "0.750" in repr(curve)
