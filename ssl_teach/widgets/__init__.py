@@ -1,0 +1,6 @@
+"""Explorables: figures that compute in the page, without a kernel."""
+
+from ssl_teach.widgets.affinity import AffinityMatrix
+from ssl_teach.widgets.rotation import RotationGame
+
+__all__ = ["AffinityMatrix", "RotationGame"]

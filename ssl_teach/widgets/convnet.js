@@ -1,0 +1,114 @@
+// A small convolutional network, run in the page. Weights are one flat array, layer by layer:
+// weight (out, in, 3, 3) or (out, in), then bias (out).
+
+/** How many numbers a layer takes from the weights. */
+export function layerSize({ kind, in: inputs, out }) {
+  return out * (inputs * (kind === "conv" ? 9 : 1) + 1);
+}
+
+/** Every 3×3 patch of x (channels, size, size), padded by one zero, as a row: (positions, channels·9). */
+function patches(x, channels, size, stride) {
+  const outSize = Math.floor((size - 1) / stride) + 1, length = channels * 9;
+  const rows = new Float32Array(outSize * outSize * length);
+  let r = 0;
+  for (let oy = 0; oy < outSize; oy++)
+    for (let ox = 0; ox < outSize; ox++)
+      for (let c = 0; c < channels; c++)
+        for (let ky = -1; ky <= 1; ky++) {
+          const y = oy * stride + ky, line = (c * size + y) * size;
+          for (let kx = -1; kx <= 1; kx++, r++) {
+            const px = ox * stride + kx;
+            if (y >= 0 && y < size && px >= 0 && px < size) rows[r] = x[line + px];
+          }
+        }
+  return { rows, outSize, length };
+}
+
+/** Convolution 3×3, padding 1, then ReLU: each output is one row of weights times one patch. */
+export function convReLU(x, channels, size, weights, start, outChannels, stride) {
+  const { rows, outSize, length } = patches(x, channels, size, stride);
+  const positions = outSize * outSize, biases = start + outChannels * length;
+  const y = new Float32Array(outChannels * positions);
+  for (let o = 0; o < outChannels; o++) {
+    const w = start + o * length; // this row of weights stays in the cache for all positions
+    for (let p = 0; p < positions; p++) {
+      const q = p * length;
+      let even = 0, odd = 0, k = 0; // two sums, so that one addition need not wait for the other
+      for (; k + 1 < length; k += 2) {
+        even += weights[w + k] * rows[q + k];
+        odd += weights[w + k + 1] * rows[q + k + 1];
+      }
+      if (k < length) even += weights[w + k] * rows[q + k];
+      y[o * positions + p] = Math.max(0, even + odd + weights[biases + o]);
+    }
+  }
+  return { y, outSize };
+}
+
+/** The network on one image: (channels, size, size) in [0, 1] -> its outputs before the softmax. */
+export function forward(layers, weights, image, size) {
+  let x = Float32Array.from(image, (v) => (v - 0.5) / 0.25), start = 0, pooled = null;
+  for (const layer of layers) {
+    if (layer.kind === "conv") {
+      const { y, outSize } = convReLU(x, layer.in, size, weights, start, layer.out, layer.stride);
+      x = y;
+      size = outSize;
+    } else {
+      const input = pooled ?? meanPool(x, layer.in, size);
+      pooled = linear(input, weights, start, layer.out);
+    }
+    start += layerSize(layer);
+  }
+  return pooled;
+}
+
+function meanPool(x, channels, size) {
+  const positions = size * size;
+  return Float32Array.from({ length: channels }, (_, c) => {
+    let sum = 0;
+    for (let p = 0; p < positions; p++) sum += x[c * positions + p];
+    return sum / positions;
+  });
+}
+
+function linear(x, weights, start, outputs) {
+  const biases = start + outputs * x.length;
+  return Float32Array.from({ length: outputs }, (_, o) => {
+    let sum = weights[biases + o];
+    for (let i = 0; i < x.length; i++) sum += weights[start + o * x.length + i] * x[i];
+    return sum;
+  });
+}
+
+/** Probabilities from scores; the largest is taken off first, so that nothing overflows. */
+export function softmax(scores) {
+  const largest = Math.max(...scores), e = Array.from(scores, (s) => Math.exp(s - largest));
+  const sum = e.reduce((a, b) => a + b, 0);
+  return e.map((v) => v / sum);
+}
+
+/**
+ * A picture turned anticlockwise about its centre, sampled bilinearly.
+ * Quarter turns only move pixels. What comes from outside the picture is mid-grey: 0 to the network.
+ * Pixels (size, size, channels) in 0…255 -> (channels, size, size) in [0, 1].
+ */
+export function turned(pixels, size, channels, degrees) {
+  const quarter = degrees % 90 === 0, angle = (degrees * Math.PI) / 180;
+  const cos = quarter ? Math.round(Math.cos(angle)) : Math.cos(angle);
+  const sin = quarter ? Math.round(Math.sin(angle)) : Math.sin(angle);
+  const middle = (size - 1) / 2, out = new Float32Array(channels * size * size);
+  const at = (x, y, c) =>
+    x < 0 || y < 0 || x >= size || y >= size ? 127.5 : pixels[(y * size + x) * channels + c];
+  for (let y = 0; y < size; y++)
+    for (let x = 0; x < size; x++) {
+      const dx = x - middle, dy = y - middle; // y points down, so anticlockwise reads like this
+      const sx = middle + cos * dx - sin * dy, sy = middle + sin * dx + cos * dy;
+      const x0 = Math.floor(sx), y0 = Math.floor(sy), fx = sx - x0, fy = sy - y0;
+      for (let c = 0; c < channels; c++) {
+        const top = (1 - fx) * at(x0, y0, c) + (fx ? fx * at(x0 + 1, y0, c) : 0);
+        const bottom = fy ? (1 - fx) * at(x0, y0 + 1, c) + fx * at(x0 + 1, y0 + 1, c) : 0;
+        out[(c * size + y) * size + x] = ((1 - fy) * top + fy * bottom) / 255;
+      }
+    }
+  return out;
+}

@@ -1,0 +1,176 @@
+// What every explorable needs: elements, labelled controls, words for screen readers, the theme.
+// Joined in front of each explorable's own file, so it declares functions and runs nothing.
+
+/** An element: h("button", { type: "button", onclick }, "Next"). */
+function h(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value === true) element.setAttribute(name, "");
+    else if (value !== false && value != null) element.setAttribute(name, value);
+  }
+  element.append(...children);
+  return element;
+}
+
+/** Several marked-up children out of trusted text of our own, such as "s<sub>ij</sub>". */
+function rich(markup) {
+  const template = document.createElement("template");
+  template.innerHTML = markup;
+  return template.content;
+}
+
+let lastId = 0;
+const freshId = () => `ssl-x${++lastId}-${Math.random().toString(36).slice(2, 7)}`;
+
+/** A slider with its label and its value in sight; `format` also is what a screen reader says. */
+function slider({ label, min, max, step = 1, format = String, oninput }) {
+  const id = freshId(), output = h("output", { for: id });
+  const input = h("input", { id, type: "range", min, max, step, oninput: () => oninput(+input.value) });
+  const element = h("div", { class: "ssl-control" },
+    h("label", { for: id }, rich(label), " = ", output), input);
+  const set = (value) => {
+    input.value = value;
+    output.textContent = format(value);
+    input.setAttribute("aria-valuetext", format(value));
+  };
+  return { element, input, set };
+}
+
+/** A choice of a few: radio buttons in a row, so that the browser brings the keyboard. */
+function choice({ label, options, onchange }) {
+  const name = freshId();
+  const inputs = options.map(([value]) =>
+    h("input", { type: "radio", name, value, onchange: () => onchange(value) }));
+  const element = h("fieldset", { class: "ssl-control ssl-choice" }, h("legend", {}, rich(label)),
+    h("div", {}, ...options.map(([, text], i) => h("label", {}, inputs[i], h("span", {}, text)))));
+  const set = (value) => inputs.forEach((input) => (input.checked = input.value === value));
+  return { element, inputs, set };
+}
+
+function button(text, onclick, attributes = {}) {
+  return h("button", { type: "button", class: "ssl-button", onclick, ...attributes }, rich(text));
+}
+
+/** Words for those who do not see the picture; the same words twice are said once. */
+function liveRegion() {
+  const element = h("p", { class: "ssl-hidden", "aria-live": "polite", role: "status" });
+  return { element, say: (text) => { if (element.textContent !== text) element.textContent = text; } };
+}
+
+/** Bytes that Python sent under this name. */
+function bytesOf(model, name) {
+  const data = model.get(name);
+  return new Uint8Array(data.buffer ?? data, data.byteOffset ?? 0, data.byteLength);
+}
+
+/** Half-precision numbers, little endian, as a Float32Array. */
+export function decodeHalf(bytes) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const out = new Float32Array(bytes.byteLength >> 1);
+  for (let i = 0; i < out.length; i++) {
+    const bits = view.getUint16(2 * i, true);
+    const sign = bits & 0x8000 ? -1 : 1, exponent = (bits >> 10) & 31, fraction = bits & 1023;
+    if (exponent === 31) out[i] = fraction ? NaN : sign * Infinity;
+    else if (exponent === 0) out[i] = sign * fraction * 2 ** -24;
+    else out[i] = sign * (1024 + fraction) * POWERS[exponent];
+  }
+  return out;
+}
+const POWERS = Float64Array.from({ length: 31 }, (_, exponent) => 2 ** (exponent - 25));
+
+/** Sets several values and sends them to Python. */
+function save(model, values) {
+  for (const [name, value] of Object.entries(values)) model.set(name, value);
+  model.save_changes();
+}
+
+/** Whether the page around us is dark: Sphinx's theme, JupyterLab, Colab, VS Code, else the system. */
+function isDark() {
+  const html = document.documentElement, body = document.body;
+  const said = html.dataset.theme ?? html.getAttribute("theme");
+  if (said === "dark" || said === "light") return said === "dark";
+  if (body.dataset.jpThemeLight) return body.dataset.jpThemeLight === "false";
+  if (body.dataset.vscodeThemeKind) return !body.dataset.vscodeThemeKind.endsWith("light");
+  return matchMedia("(prefers-color-scheme: dark)").matches;
+}
+
+/** A colour named in frame.css, as [red, green, blue]. */
+function colour(root, name) {
+  const hex = getComputedStyle(root).getPropertyValue(name).trim();
+  return [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
+}
+
+const css = (rgb) => `rgb(${rgb.map(Math.round).join(" ")})`;
+const mix = (a, b, t) => a.map((v, i) => v + (b[i] - v) * t);
+
+/**
+ * The box an explorable lives in. `redraw` is called once a frame at most: after `queue()`, a change
+ * of the model (also from Python), of size or of theme. `end` takes all that back.
+ */
+function frame(model, el, name, redraw) {
+  const root = h("section", { class: "ssl-explorable", "aria-label": name });
+  el.append(root);
+  let waiting = 0;
+  const queue = () => { waiting ||= requestAnimationFrame(() => { waiting = 0; redraw(); }); };
+  const theme = () => {
+    root.dataset.theme = isDark() ? "dark" : "light";
+    queue();
+  };
+  const sizes = new ResizeObserver(queue), page = new MutationObserver(theme);
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  sizes.observe(root);
+  for (const element of [document.documentElement, document.body])
+    page.observe(element, { attributeFilter: ["data-theme", "theme", "data-jp-theme-light", "data-vscode-theme-kind"] });
+  system.addEventListener("change", theme);
+  model.on("change", queue);
+  theme();
+  const end = () => {
+    cancelAnimationFrame(waiting);
+    sizes.disconnect();
+    page.disconnect();
+    system.removeEventListener("change", theme);
+    model.off("change", queue);
+    root.remove();
+  };
+  return { root, queue, end };
+}
+
+/** A canvas as sharp as the screen: sets its size in CSS pixels and returns its context. */
+function context2d(canvas, width, height) {
+  const ratio = window.devicePixelRatio || 1;
+  const w = Math.round(width * ratio), t = Math.round(height * ratio);
+  if (canvas.width !== w || canvas.height !== t) Object.assign(canvas, { width: w, height: t });
+  Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` });
+  const context = canvas.getContext("2d");
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.clearRect(0, 0, width, height);
+  return context;
+}
+
+/** A picture as a canvas of its own size; `value(x, y)` gives [red, green, blue], 0 to 255. */
+function bitmap(width, height, value) {
+  const canvas = h("canvas", { width, height }), context = canvas.getContext("2d");
+  const image = context.createImageData(width, height);
+  for (let y = 0, at = 0; y < height; y++)
+    for (let x = 0; x < width; x++, at += 4) {
+      const rgb = value(x, y);
+      image.data[at] = rgb[0];
+      image.data[at + 1] = rgb[1];
+      image.data[at + 2] = rgb[2];
+      image.data[at + 3] = 255;
+    }
+  context.putImageData(image, 0, 0);
+  return canvas;
+}
+
+/** Keys to actions: keys({ ArrowLeft: back }) as a keydown listener; other keys go on their way. */
+function keys(actions) {
+  return (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const act = actions[event.key];
+    if (!act) return;
+    event.preventDefault();
+    act(event);
+  };
+}

@@ -1,0 +1,63 @@
+"""The small frame that every explorable stands on: source files joined, arrays packed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import anywidget
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+_HERE = Path(__file__).parent
+
+
+def join(*names: str) -> str:
+    """Source files of this folder, one after another.
+
+    A module that the browser loads from a blob cannot import its neighbours, so the shared parts
+    are put in front of the explorable's own file; there is no other build step.
+
+    Args:
+        names: files beside this one, shared ones first: "frame.js", "affinity.js".
+
+    Returns:
+        One text, each part under a comment that names its file.
+    """
+    return "\n".join(
+        f"/* ---- {name} ---- */\n{(_HERE / name).read_text(encoding='utf-8')}" for name in names
+    )
+
+
+class Explorable(anywidget.AnyWidget):
+    """Base of all explorables: a name that does not change from run to run.
+
+    A subclass sets `_esm` and `_css` by `join`, and says in `__repr__` what it shows.
+    """
+
+    def __repr__(self) -> str:
+        """The class's name: an address would differ in every run of a notebook."""
+        return f"{type(self).__name__}()"
+
+
+def to_pictures(images: ArrayLike, what: str) -> NDArray[np.uint8]:
+    """Check pictures for a page.
+
+    Args:
+        images: (n, H, W), (n, H, W, 1) or (n, H, W, 3) uint8.
+        what: how to call them in an error.
+
+    Returns:
+        (n, H, W, C) uint8, contiguous, C = 1 or 3.
+
+    Raises:
+        ValueError: if shape or type is another.
+    """
+    pictures = np.asarray(images)
+    if pictures.ndim == 3:
+        pictures = pictures[..., None]
+    if pictures.ndim != 4 or pictures.shape[-1] not in (1, 3):
+        hint = "; move the channels last" if pictures.ndim == 4 and pictures.shape[1] in (1, 3) else ""
+        raise ValueError(f"{what} must be (n, H, W, 1 or 3), got {pictures.shape}{hint}")
+    if pictures.dtype != np.uint8:
+        raise ValueError(f"{what} must be uint8, 0 to 255, got {pictures.dtype}")
+    return np.ascontiguousarray(pictures)

@@ -1,0 +1,268 @@
+// Turn a picture; the networks say by how much. The convolution is in convnet.js.
+
+const TURNS = [0, 90, 180, 270]; // anticlockwise, the four answers
+
+const NOTICE = `<b>What to notice.</b> With a level horizon every network knows the answer, and may have looked at nothing else.
+  Take the horizon away as a clue, and the one that learnt from it falls towards chance, 25 %; the one that never had it must look at the object.`;
+const SHORT_NOTICE = "<b>What to notice.</b> Where the horizon no longer tells, the network that learnt from it only guesses.";
+
+/** The answer to an angle, or -1 between the quarter turns. */
+export function answerTo(angle) {
+  return TURNS.indexOf(((angle % 360) + 360) % 360);
+}
+
+/** The place of the largest of four probabilities. */
+export function bestOf(probabilities) {
+  return probabilities.indexOf(Math.max(...probabilities));
+}
+
+/** A function for one network: angle and pixels in, four probabilities out. */
+function unpack(model) {
+  const [, count, size, , channels] = model.get("shape"), scenes = model.get("scenes");
+  const pixels = bytesOf(model, "pictures"), each = size * size * channels;
+  const weights = decodeHalf(bytesOf(model, "weights"));
+  const networks = model.get("networks").map(({ name, layers, start }) => {
+    const own = weights.subarray(start, start + layers.reduce((sum, layer) => sum + layerSize(layer), 0));
+    return { name, guess: (image) => softmax(forward(layers, own, image, size)) };
+  });
+  const view = (scene, picture, angle) => {
+    const at = (Math.max(0, scenes.indexOf(scene)) * count + picture) * each;
+    return turned(pixels.subarray(at, at + each), size, channels, angle);
+  };
+  const toBitmap = (image) => bitmap(size, size, (x, y) =>
+    [0, 1, 2].map((c) => 255 * image[((channels === 3 ? c : 0) * size + y) * size + x]));
+  return { count, size, scenes, networks, view, toBitmap, labels: model.get("labels") };
+}
+
+function render({ model, el }) {
+  const data = unpack(model), compact = model.get("compact"), live = liveRegion();
+  let round = null; // while a round is played: { turn, answer }, answer null until it is given
+  let dragFrom = null, said = "", phase = null;
+
+  const box = frame(model, el, "Which way up? Turn a picture, and watch networks guess", redraw);
+  const choose = (values) => {
+    round = null;
+    save(model, values);
+    box.queue();
+  };
+  const turnTo = (angle) => {
+    if (round?.answer === null) return; // no turning while the answer is open
+    choose({ angle: ((Math.round(angle) % 360) + 360) % 360 });
+  };
+  const turnBy = (degrees) => turnTo(model.get("angle") + degrees);
+
+  const stage = buildStage(model, { turnBy, turnTo });
+  const album = buildAlbum(data, choose);
+  const answers = buildAnswers(data);
+  const game = buildGame(data, { start, answer, stop: () => { round = null; box.queue(); } });
+  const tally = compact ? null : buildTally(data, box.queue);
+  box.root.append(album.element,
+    h("div", { class: "ssl-rotation" }, stage.element,
+      h("div", { class: "ssl-side" }, answers.element, ...(tally ? [tally.element] : []))),
+    game.element, h("p", { class: "ssl-notice" }, rich(compact ? SHORT_NOTICE : NOTICE)), live.element);
+  box.root.classList.toggle("ssl-compact", compact);
+
+  function redraw() {
+    if (!box.root.clientWidth) return;
+    const scene = model.get("scene"), picture = Math.min(model.get("picture"), data.count - 1);
+    const angle = round ? TURNS[round.turn] : model.get("angle"), hidden = round?.answer === null;
+    const image = data.view(scene, picture, angle);
+    const guesses = data.networks.map((network) => network.guess(image));
+    const state = { scene, picture, angle, hidden, guesses, round, right: answerTo(angle), score: model.get("score") };
+    stage.update(state, data, image);
+    album.update(state);
+    answers.update(state);
+    game.update(state);
+    tally?.update(state);
+    const words = hidden ? "" : `${angle} degrees. ` + data.networks.map(({ name }, k) => {
+      const best = bestOf(guesses[k]);
+      return `${name}: ${TURNS[best]} degrees, ${Math.round(100 * guesses[k][best])} percent.`;
+    }).join(" ");
+    if (said && words !== said && !round) live.say(words);
+    said = words;
+    const now = !round ? "free" : hidden ? "guess" : "told";
+    if (now !== phase && now !== "free") (hidden ? stage.canvas : game.begin).focus(); // the button pressed is gone
+    phase = now;
+  }
+
+  /** A round: a picture at random, turned at random; the networks' answers stay covered. */
+  function start() {
+    const other = Math.floor(Math.random() * (data.count - 1));
+    const picture = data.count === 1 ? 0 : other + (other >= model.get("picture"));
+    round = { turn: Math.floor(Math.random() * 4), answer: null };
+    save(model, { picture });
+    live.say("A picture was turned. By how much? Keys 1 to 4 answer: 0, 90, 180, 270 degrees anticlockwise.");
+    box.queue();
+  }
+
+  function answer(given) {
+    if (round?.answer !== null) return; // no round, or answered already
+    const { turn } = round, image = data.view(model.get("scene"), model.get("picture"), TURNS[turn]);
+    const right = data.networks.map((network) => bestOf(network.guess(image)) === turn);
+    const score = model.get("score");
+    round = { turn, answer: given };
+    save(model, {
+      angle: TURNS[turn],
+      score: { rounds: score.rounds + 1, you: score.you + (given === turn), networks: score.networks.map((points, k) => points + right[k]) },
+    });
+    live.say(`It was ${TURNS[turn]} degrees. You are ${given === turn ? "right" : "wrong"}. ` +
+      data.networks.map(({ name }, k) => `${name} is ${right[k] ? "right" : "wrong"}.`).join(" "));
+    box.queue();
+  }
+
+  const answerKeys = Object.fromEntries(TURNS.map((_, k) => [`${k + 1}`, () => answer(k)]));
+  box.root.addEventListener("keydown", keys({ ...answerKeys, n: start }));
+
+  // Dragging turns about the centre; a vertical swipe still scrolls the page.
+  const direction = (event) => {
+    const { left, top, width, height } = stage.canvas.getBoundingClientRect();
+    return (Math.atan2(top + height / 2 - event.clientY, event.clientX - left - width / 2) * 180) / Math.PI;
+  };
+  stage.canvas.addEventListener("pointerdown", (event) => {
+    if (round?.answer === null) return;
+    dragFrom = model.get("angle") - direction(event);
+    stage.canvas.setPointerCapture(event.pointerId);
+  });
+  stage.canvas.addEventListener("pointermove", (event) => {
+    if (dragFrom === null) return;
+    const angle = dragFrom + direction(event), nearest = 90 * Math.round(angle / 90);
+    turnTo(Math.abs(angle - nearest) < 5 ? nearest : angle); // quarter turns catch
+  });
+  for (const name of ["pointerup", "pointercancel"])
+    stage.canvas.addEventListener(name, () => { dragFrom = null; });
+  return () => { tally?.end(); box.end(); };
+}
+
+/** The picture, large, and what turns it. */
+function buildStage(model, { turnBy, turnTo }) {
+  const canvas = h("canvas", { class: "ssl-picture", role: "slider", tabindex: 0, "aria-valuemin": 0, "aria-valuemax": 359,
+    onkeydown: keys({ ArrowLeft: () => turnBy(90), ArrowRight: () => turnBy(-90) }) });
+  const fine = slider({ label: "turned", min: 0, max: 359, format: (v) => `${v}° anticlockwise`, oninput: turnTo });
+  const left = button("↺ 90°", () => turnBy(90), { "aria-label": "Turn left by 90 degrees" });
+  const right = button("↻ 90°", () => turnBy(-90), { "aria-label": "Turn right by 90 degrees" });
+  const controls = h("div", { class: "ssl-row ssl-turning" }, left, right, fine.element);
+  const note = h("p", { class: "ssl-quiet" });
+  const element = h("div", { class: "ssl-stage" }, canvas, controls, ...(model.get("compact") ? [] : [note]));
+  const update = ({ angle, hidden, picture, scene, right: quarter }, data, image) => {
+    const side = Math.min(element.clientWidth, 340), context = context2d(canvas, side, side);
+    context.imageSmoothingQuality = "high";
+    context.drawImage(data.toBitmap(image), 0, 0, side, side);
+    const what = data.labels[picture] ?? `picture ${picture + 1}`;
+    canvas.setAttribute("aria-label", `${what}, ${scene}; arrow keys turn it`);
+    canvas.setAttribute("aria-valuenow", hidden ? 0 : angle);
+    canvas.setAttribute("aria-valuetext", hidden ? "turned by an unknown angle" : `turned ${angle} degrees anticlockwise`);
+    fine.set(hidden ? 0 : angle);
+    controls.inert = hidden;
+    controls.classList.toggle("ssl-covered", hidden);
+    note.textContent = quarter >= 0
+      ? "Drag, or press ← → on the picture. These are the turns that the networks were trained on."
+      : "Between the quarter turns the networks see what they never saw in training: resampled pixels, and corners of mid-grey (0 to the network) where the picture ends.";
+  };
+  return { element, canvas, update };
+}
+
+/** Which set of pictures, and which picture of it. */
+function buildAlbum(data, choose) {
+  const scene = choice({ label: "pictures", options: data.scenes.map((name) => [name, name]), onchange: (name) => choose({ scene: name }) });
+  const strip = h("div", { class: "ssl-strip", role: "group", "aria-label": "Choose a picture" });
+  const buttons = Array.from({ length: data.count }, (_, k) => {
+    const element = h("button", { type: "button", onclick: () => choose({ picture: k }), "aria-label": data.labels[k] ?? `picture ${k + 1}` });
+    strip.append(element);
+    return element;
+  });
+  let shown = "";
+  const update = ({ scene: name, picture, hidden }) => {
+    scene.set(name);
+    strip.classList.toggle("ssl-covered", hidden); // upright, it would give the answer away
+    if (shown !== name) buttons.forEach((element, k) => element.replaceChildren(data.toBitmap(data.view(name, k, 0))));
+    shown = name;
+    buttons.forEach((element, k) => element.setAttribute("aria-pressed", k === picture));
+  };
+  const element = h("div", { class: "ssl-row" }, ...(data.scenes.length > 1 ? [scene.element] : []), strip);
+  return { element, update };
+}
+
+/** Four probabilities of each network, as bars with numbers. */
+function buildAnswers(data) {
+  const tables = data.networks.map(({ name }) => {
+    const rows = TURNS.map((turn) => {
+      const bar = h("div", { class: "ssl-fill" }), number = h("td"), mark = h("span", { class: "ssl-mark" });
+      return { bar, number, mark, element: h("tr", {}, h("th", { scope: "row" }, `${turn}°`, mark), h("td", { class: "ssl-track" }, bar), number) };
+    });
+    const verdict = h("span", { class: "ssl-verdict" });
+    const element = h("table", {}, h("caption", {}, h("b", {}, name), " ", verdict), h("tbody", {}, ...rows.map((row) => row.element)));
+    return { rows, verdict, element };
+  });
+  const element = h("div", { class: "ssl-answers" }, ...tables.map((table) => table.element));
+  const update = ({ guesses, hidden, right }) => tables.forEach(({ rows, verdict }, k) => {
+    const best = bestOf(guesses[k]);
+    rows.forEach(({ bar, number, mark, element }, turn) => {
+      const probability = hidden ? 0 : guesses[k][turn];
+      bar.style.width = `${100 * probability}%`;
+      number.textContent = hidden ? "?" : probability.toFixed(3);
+      mark.textContent = !hidden && turn === right ? " ✓" : "";
+      element.classList.toggle("ssl-best", !hidden && turn === best);
+    });
+    verdict.textContent = hidden ? "waits for you" : `says ${TURNS[best]}°${right < 0 ? "" : best === right ? ": right" : ": wrong"}`;
+  });
+  return { element, update };
+}
+
+/** Every picture of every set in its four turns, counted in the background: no single picture decides. */
+function buildTally(data, queue) {
+  const cells = data.networks.map(() => data.scenes.map(() => h("td")));
+  const counts = data.networks.map(() => data.scenes.map(() => ({ right: 0, done: 0 })));
+  const total = 4 * data.count, jobs = [];
+  for (let s = 0; s < data.scenes.length; s++)
+    for (let k = 0; k < total; k++) jobs.push([s, k >> 2, k & 3]);
+  let next = 0, timer = 0;
+  const work = () => {
+    const until = performance.now() + 8;
+    for (; next < jobs.length && performance.now() < until; next++) {
+      const [s, picture, turn] = jobs[next], image = data.view(data.scenes[s], picture, TURNS[turn]);
+      data.networks.forEach((network, k) => {
+        counts[k][s].right += bestOf(network.guess(image)) === turn;
+        counts[k][s].done++;
+      });
+    }
+    if (next < jobs.length) timer = setTimeout(work, 12);
+    else queue();
+  };
+  timer = setTimeout(work, 200);
+  const heads = data.scenes.map((name) => h("th", { scope: "col" }, name));
+  const element = h("table", { class: "ssl-tally" },
+    h("caption", {}, `Right answers, all ${data.count} pictures in all four turns`),
+    h("thead", {}, h("tr", {}, h("td"), ...heads)),
+    h("tbody", {}, ...data.networks.map(({ name }, k) => h("tr", {}, h("th", { scope: "row" }, name), ...cells[k]))));
+  const update = ({ scene }) => {
+    heads.forEach((head, s) => head.classList.toggle("ssl-best", data.scenes[s] === scene));
+    counts.forEach((row, k) => row.forEach(({ right, done }, s) => {
+      cells[k][s].textContent = done < total ? "…" : `${Math.round((100 * right) / total)} %`;
+    }));
+  };
+  return { element, update, end: () => clearTimeout(timer) };
+}
+
+/** The game: four answers, and the score of everybody. */
+function buildGame(data, { start, answer, stop }) {
+  const words = h("p", { class: "ssl-words" });
+  const begin = button("Play against the networks", start, { class: "ssl-button ssl-main" });
+  const end = button("Stop", stop);
+  const buttons = TURNS.map((turn, k) => button(`<kbd>${k + 1}</kbd> ${turn}°`, () => answer(k), { "aria-keyshortcuts": `${k + 1}` }));
+  const choices = h("div", { class: "ssl-row ssl-choices", role: "group", "aria-label": "By how much was it turned, anticlockwise?" }, ...buttons);
+  const score = h("p", { class: "ssl-score" });
+  const element = h("div", { class: "ssl-game", role: "group", "aria-label": "Game" }, words, choices, h("div", { class: "ssl-row" }, begin, end, score));
+  const update = ({ round, hidden, score: { rounds, you, networks } }) => {
+    choices.hidden = !hidden;
+    end.hidden = !round;
+    begin.hidden = hidden;
+    begin.replaceChildren(round ? "Next picture" : "Play against the networks");
+    words.textContent = hidden ? "By how much was this picture turned, anticlockwise?"
+      : round ? `It was turned by ${TURNS[round.turn]}°. You said ${TURNS[round.answer]}°: ${round.answer === round.turn ? "right" : "wrong"}.`
+      : "A game: a picture is turned where you cannot see it, and everybody names the angle.";
+    score.textContent = rounds ? `After ${rounds}: you ${you}` + data.networks.map(({ name }, k) => ` · ${name} ${networks[k]}`).join("") : "";
+  };
+  return { element, begin, update };
+}
+
+export default { render };

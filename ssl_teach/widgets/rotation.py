@@ -1,0 +1,139 @@
+"""Turn a picture and watch trained networks guess by how much; or guess against them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import traitlets
+from numpy.typing import ArrayLike
+
+from ssl_teach.widgets.frame import Explorable, join, to_pictures
+
+TURNS = 4  # 0°, 90°, 180°, 270°, anticlockwise
+
+
+def weight_count(layers: Sequence[Mapping[str, Any]]) -> int:
+    """How many weights and biases the layers hold.
+
+    Args:
+        layers: as `ssl_teach.encoders.export_weights` gives them.
+
+    Raises:
+        ValueError: if a layer is of a kind that the page cannot compute.
+
+    Example:
+        >>> weight_count([{"kind": "conv", "in": 3, "out": 8, "stride": 2},
+        ...               {"kind": "linear", "in": 8, "out": 4}])
+        260
+    """
+    taps = {"conv": 9, "linear": 1}
+    for layer in layers:
+        if layer["kind"] not in taps:
+            raise ValueError(f"the page computes conv and linear layers, not {layer['kind']!r}")
+    return sum(layer["out"] * (layer["in"] * taps[layer["kind"]] + 1) for layer in layers)
+
+
+def _check_network(network: Mapping[str, Any], channels: int) -> None:
+    """Raise if a network's weights do not fill its layers, or the layers do not fit the pictures."""
+    name, layers, weights = network["name"], network["layers"], network["weights"]
+    expected = 2 * weight_count(layers)
+    if len(weights) != expected:
+        raise ValueError(
+            f"network {name!r}: {len(weights)} bytes of weights, its layers need {expected} "
+            f"(2 for each, half precision)"
+        )
+    if layers[0]["in"] != channels:
+        raise ValueError(
+            f"network {name!r} takes {layers[0]['in']} channels, the pictures have {channels}"
+        )
+    if layers[-1]["kind"] != "linear" or layers[-1]["out"] != TURNS:
+        raise ValueError(f"network {name!r} must end in a linear layer with {TURNS} outputs")
+
+
+def _check_sets(sets: Mapping[str, np.ndarray], labels: Sequence[str] | None) -> None:
+    """Raise if the sets of pictures differ in shape, or have no name for each picture."""
+    if not sets:
+        raise ValueError("scenes is empty: give at least one set of pictures")
+    shapes = {name: pictures.shape for name, pictures in sets.items()}
+    first = next(iter(shapes.values()))
+    if any(shape != first for shape in shapes.values()):
+        raise ValueError(f"every set needs the same number and size of pictures, got {shapes}")
+    if first[0] == 0 or first[1] != first[2]:
+        raise ValueError(f"pictures must be square, and at least one, got {first}")
+    if labels is not None and len(labels) != first[0]:
+        raise ValueError(f"{len(labels)} labels for {first[0]} pictures")
+
+
+class RotationGame(Explorable):
+    """A picture to turn, networks that say by how much it was turned, and a game against them.
+
+    Source: Gidaris et al., 2018. The networks are computed in the page, from the weights given.
+    What the reader does can be read back: `scene`, `picture`, `angle` (degrees anticlockwise)
+    and `score` ({"rounds": …, "you": …, "networks": […]}).
+    """
+
+    _esm = join("frame.js", "convnet.js", "rotation.js")
+    _css = join("frame.css", "rotation.css")
+
+    pictures = traitlets.Bytes().tag(sync=True)  # (sets, n, S, S, C) uint8
+    shape = traitlets.List(traitlets.Int()).tag(sync=True)  # [sets, n, S, S, C]
+    scenes = traitlets.List(traitlets.Unicode()).tag(sync=True)  # names of the sets
+    labels = traitlets.List(traitlets.Unicode()).tag(sync=True)  # what each picture shows, or empty
+    weights = traitlets.Bytes().tag(sync=True)  # of all networks, float16, little endian
+    networks = traitlets.List(traitlets.Dict()).tag(sync=True)  # name, layers, start (in weights)
+    compact = traitlets.Bool(False).tag(sync=True)
+
+    scene = traitlets.Unicode().tag(sync=True)
+    picture = traitlets.Int(0, min=0).tag(sync=True)
+    angle = traitlets.Int(0, min=0, max=359).tag(sync=True)
+    score = traitlets.Dict().tag(sync=True)
+
+    def __init__(
+        self,
+        scenes: Mapping[str, ArrayLike],
+        networks: Sequence[Mapping[str, Any]],
+        *,
+        labels: Sequence[str] | None = None,
+        compact: bool = False,
+    ) -> None:
+        """Hand pictures and networks over to the page.
+
+        Args:
+            scenes: sets of pictures by name ("with a level horizon", …), each (n, S, S, 1 or 3)
+                uint8; picture i should be the same subject in every set.
+            networks: dicts of "name", "layers" and "weights", the last two as
+                `ssl_teach.encoders.export_weights` gives them, with 4 outputs.
+            labels: n words for what the pictures show ("house"), for those who cannot see them.
+            compact: fewer words, for a front page.
+
+        Raises:
+            ValueError: if shapes disagree, or weights do not fill the layers.
+        """
+        sets = {name: to_pictures(images, f"scenes[{name!r}]") for name, images in scenes.items()}
+        _check_sets(sets, labels)
+        stacked = np.stack(list(sets.values()))  # (sets, n, S, S, C)
+        entries, start = [], 0
+        for network in networks:
+            _check_network(network, stacked.shape[-1])
+            layers = [dict(layer) for layer in network["layers"]]
+            entries.append({"name": network["name"], "layers": layers, "start": start})
+            start += weight_count(layers)
+        super().__init__(
+            pictures=stacked.tobytes(),
+            shape=list(stacked.shape),
+            scenes=list(sets),
+            labels=list(labels or []),
+            weights=b"".join(bytes(network["weights"]) for network in networks),
+            networks=entries,
+            compact=compact,
+            scene=next(iter(sets)),
+            angle=90,
+            score={"rounds": 0, "you": 0, "networks": [0] * len(entries)},
+        )
+
+    def __repr__(self) -> str:
+        """What is shown, the same in every run."""
+        names = ", ".join(network["name"] for network in self.networks)
+        return f"RotationGame({self.shape[1]} pictures, networks: {names})"

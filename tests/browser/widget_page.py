@@ -1,0 +1,132 @@
+"""One explorable on a bare page: what Python would send, a model as small as can be, no server."""
+
+import base64
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import anywidget
+from playwright.sync_api import Browser, Page, TimeoutError
+
+SHELL = """<!doctype html>
+<html lang="en" data-theme="%THEME%"><head><meta charset="utf-8"><title>One explorable</title>
+<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">
+<style>body { margin: 0; padding: 8px; background: %BACKGROUND%; } %STYLE%</style></head>
+<body><main id="place"></main>
+<script type="application/json" id="state">%STATE%</script>
+<script type="text/plain" id="esm">%ESM%</script>
+<script type="module">
+  const state = JSON.parse(document.getElementById("state").textContent);
+  for (const [name, value] of Object.entries(state))
+    if (value?.base64 !== undefined)
+      state[name] = new DataView(Uint8Array.from(atob(value.base64), (c) => c.charCodeAt(0)).buffer);
+  const listeners = {};
+  const emit = (name) => [...(listeners[name] ?? [])].forEach((call) => call());
+  window.model = {
+    get: (name) => state[name],
+    set: (name, value) => { state[name] = value; emit("change:" + name); emit("change"); },
+    save_changes: () => { window.saved = (window.saved ?? 0) + 1; },
+    on: (name, call) => (listeners[name] ??= new Set()).add(call),
+    off: (name, call) => listeners[name]?.delete(call),
+  };
+  window.listening = () => Object.values(listeners).reduce((sum, calls) => sum + calls.size, 0);
+  const source = document.getElementById("esm").textContent;
+  window.module = await import(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
+  const el = document.getElementById("place");
+  window.cleanUp = await window.module.default.render({ model: window.model, el });
+  requestAnimationFrame(() => requestAnimationFrame(() => { document.body.dataset.ready = "yes"; }));
+</script></body></html>
+"""
+
+
+@dataclass
+class Mounted:
+    """An explorable in a page, and what went wrong there so far."""
+
+    page: Page
+    problems: list[str] = field(default_factory=list)
+
+    def get(self, name: str) -> Any:
+        """A value of the model, as Python would receive it."""
+        return self.page.evaluate("(name) => window.model.get(name)", name)
+
+    def set(self, name: str, value: object) -> None:
+        """Set a value of the model, as Python would; back when the page was redrawn."""
+        self.page.evaluate("([name, value]) => window.model.set(name, value)", [name, value])
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait until the page has redrawn."""
+        self.page.evaluate(
+            "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+        )
+
+    def text(self, selector: str) -> str:
+        """The words in the first element that fits."""
+        return self.page.locator(selector).first.inner_text()
+
+    def overflow(self) -> int:
+        """By how many pixels the page is wider than its window."""
+        return self.page.evaluate(
+            "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+
+
+def write_page(widget: anywidget.AnyWidget, path: Path, theme: str) -> None:
+    """Write a page that shows the widget as Python made it."""
+    state = {}
+    for name, value in widget.get_state().items():
+        if name.startswith("_") or name in ("layout", "tabbable", "tooltip"):
+            continue
+        packed = isinstance(value, (bytes, memoryview))
+        state[name] = {"base64": base64.b64encode(value).decode()} if packed else value
+    parts = {
+        "THEME": theme,
+        "BACKGROUND": "#121212" if theme == "dark" else "#ffffff",
+        "STYLE": widget._css,
+        "STATE": json.dumps(state).replace("</", "<\\/"),
+        "ESM": widget._esm,
+    }
+    html = re.sub(r"%([A-Z]+)%", lambda found: parts[found[1]], SHELL)
+    path.write_text(html, encoding="utf-8")
+
+
+@contextmanager
+def mount(
+    browser: Browser,
+    folder: Path,
+    widget: anywidget.AnyWidget,
+    *,
+    width: int = 1280,
+    height: int = 900,
+    theme: str = "light",
+    touch: bool = False,
+) -> Iterator[Mounted]:
+    """Show a widget from file://; raises at the end if the page complained or asked for anything."""
+    path = folder / f"{type(widget).__name__}.html"
+    write_page(widget, path, theme)
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, has_touch=touch, reduced_motion="reduce"
+    )
+    try:
+        mounted = Mounted(context.new_page())
+        note = mounted.problems.append
+        mounted.page.on("console", lambda m: note(m.text) if m.type in ("error", "warning") else 0)
+        mounted.page.on("pageerror", lambda error: note(str(error)))
+        mounted.page.on(
+            "request",
+            lambda r: None if r.url.startswith(("file:", "blob:", "data:")) else note(r.url),
+        )
+        mounted.page.goto(path.as_uri())
+        try:
+            mounted.page.wait_for_selector("body[data-ready]", timeout=10_000)
+        except TimeoutError as error:
+            raise AssertionError(f"it did not mount: {mounted.problems}") from error
+        yield mounted
+        assert mounted.problems == []
+    finally:
+        context.close()
