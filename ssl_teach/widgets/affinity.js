@@ -18,7 +18,7 @@ const STEPS = [
   ["Average the 2N rows", "One bar for each row's ℓ. ℒ is their mean, the solid line; guessing blindly would cost log(2<i>N</i> − 1), the dashed one. Its gradient moves <i>f</i> and <i>g</i>.", "losses"],
 ];
 
-const NOTICE = `<b>What to notice.</b> After training, each row's brightest cell is its other view; before, everything resembles everything.
+const NOTICE = `<b>What to notice.</b> Training has to make each row's brightest cell its other view: compare in how many rows it is, before and after.
   Lower τ, and the negatives' share gathers on the few most like the row. Switch the order: the positives move, ℒ does not.`;
 
 const fixed = (value, digits = 3) => value.toFixed(digits).replace("-", "−");
@@ -67,8 +67,9 @@ function render({ model, el }) {
   const figure = buildFigure();
   const panel = buildPanel();
   const walk = buildWalk(model, live);
-  box.root.append(controls.element, h("div", { class: "ssl-affinity" }, figure.element, panel.element),
-    walk.element, h("p", { class: "ssl-notice" }, rich(NOTICE)), live.element);
+  box.root.append(controls.element,
+    h("div", { class: "ssl-affinity" }, figure.element, h("div", { class: "ssl-panel" }, walk.element, panel.element)),
+    h("p", { class: "ssl-notice" }, rich(NOTICE)), live.element);
 
   function redraw() {
     const available = figure.element.clientWidth;
@@ -131,9 +132,9 @@ function render({ model, el }) {
 }
 
 function buildControls(model, data) {
-  const n = slider({ label: "images <i>N</i>", min: 2, max: data.views / 2, oninput: (value) => save(model, { n: value }) });
+  const n = slider({ label: "images <i>N</i> =", min: 2, max: data.views / 2, oninput: (value) => save(model, { n: value }) });
   const tau = slider({
-    label: "temperature τ", min: 0, max: TAU.positions,
+    label: "temperature τ =", min: 0, max: TAU.positions,
     format: () => `${+model.get("tau").toPrecision(3)}`,
     oninput: (position) => save(model, { tau: tauAt(position) }),
   });
@@ -154,7 +155,7 @@ function buildControls(model, data) {
     n.set(state.n);
     tau.set(positionOf(state.tau));
     order.set(state.order);
-    show.set(model.get("show"));
+    show.set(["share", "positives"].includes(state.mode) ? "share" : "cosine");
     trained.set(model.get("trained") ? "after" : "before");
   };
   return { element: h("div", { class: "ssl-row" }, ...parts.map((part) => part.element)), update };
@@ -188,7 +189,8 @@ function buildFigure() {
       share ? ["share 0", "0.25", "1"] : state.mode === "vectors" ? ["negative", "0", "positive"] : ["cosine −1", "0", "1"];
     caption.textContent = { nothing: "The square is empty: nothing has been compared.", vectors: "Rows: views. Columns: dimensions of z.",
       losses: "Bars: ℓ of each row. Solid: their mean ℒ. Dashed: chance." }[state.mode] ??
-      `Frames: positives. Below: the shares of row ${i + 1}.`;
+      (state.step && state.step < 6 ? "" : `Bars: the shares of row ${i + 1}. `) + (state.mode === "cosine" ? "" : "Frames: positives. ") +
+      "Arrow keys move, p finds the positive.";
   };
   return { element, canvas, grid, update };
 }
@@ -196,14 +198,15 @@ function buildFigure() {
 function buildPanel() {
   const pictures = ["row", "column"].map(() => h("canvas", { class: "ssl-view", "aria-hidden": "true" }));
   const names = pictures.map(() => h("figcaption"));
-  const rows = ["cosine", "role", "share", "loss", "gradient"].map((key) => ({ key, term: h("dt"), value: h("dd", { "data-value": key }) }));
-  const totals = ["mean", "chance", "accuracy"].map((key) => ({ key, value: h("dd", { "data-value": key }) }));
+  const known = { role: 2, cosine: 4, share: 6, loss: 7, mean: 8, chance: 8, accuracy: 8, gradient: 8 }; // from which step on
+  const line = (key) => ({ key, term: h("dt"), value: h("dd", { "data-value": key }) });
+  const rows = ["cosine", "role", "share", "loss", "gradient"].map(line), totals = ["mean", "chance", "accuracy"].map(line);
   const words = { mean: "loss ℒ, mean of 2<i>N</i> rows", chance: "chance, log(2<i>N</i> − 1)", accuracy: "rows whose positive is the largest" };
   const note = h("p", { class: "ssl-quiet" });
-  const element = h("div", { class: "ssl-panel" },
+  const element = h("div", {},
     h("div", { class: "ssl-pair" }, ...pictures.map((canvas, k) => h("figure", {}, canvas, names[k]))),
     h("dl", { class: "ssl-numbers" }, ...rows.flatMap(({ term, value }) => [term, value])),
-    h("dl", { class: "ssl-numbers ssl-totals" }, ...totals.flatMap(({ key, value }) => [h("dt", {}, rich(words[key])), value])),
+    h("dl", { class: "ssl-numbers ssl-totals" }, ...totals.flatMap(({ term, value }) => [term, value])),
     note);
   const update = (state, [i, j], data) => {
     const facts = cellFacts(state, i, j), { n, m, order, tau } = state;
@@ -222,8 +225,15 @@ function buildPanel() {
       value.textContent = facts[key];
     }
     rows[1].value.className = `ssl-role-${facts.role}`;
+    const step = state.step || STEPS.length;
+    for (const { key, term, value } of [...rows, ...totals])
+      for (const element of [term, value]) element.classList.toggle("ssl-covered", step < known[key]);
+    note.classList.toggle("ssl-covered", step < known.gradient);
     const values = { mean: fixed(state.mean), chance: fixed(Math.log(m - 1)), accuracy: `${Math.round(100 * state.accuracy)} %` };
-    for (const { key, value } of totals) value.textContent = values[key];
+    for (const { key, term, value } of totals) {
+      term.replaceChildren(rich(words[key]));
+      value.textContent = values[key];
+    }
     note.replaceChildren(rich(`${order === "pairs" ? "Pairs" : "Halves"}: the positive of row i is ${order === "pairs"
       ? "beside the diagonal" : `${n} places away`}. The other order gives the same ℒ. Gradient: (share − 1[positive]) / (2<i>N</i>τ), this cell taken as free, 2<i>N</i>τ = ${+(m * tau).toPrecision(3)}.`));
   };
@@ -252,7 +262,10 @@ function buildWalk(model, live) {
     save(model, { step });
     if (step) live.say(`Step ${step}: ${STEPS[step - 1][0]}. ${rich(STEPS[step - 1][1]).textContent}`);
   };
-  const leave = () => save(model, { step: 0 });
+  const leave = () => {
+    save(model, { step: 0 });
+    if (document.activeElement === out) next.focus(); // the button pressed is going
+  };
   const back = button("Back", () => go(-1), { "aria-keyshortcuts": "b" });
   const next = button("Next", () => go(1), { class: "ssl-button ssl-main", "aria-keyshortcuts": "n" });
   const out = button("Leave the walk", leave, { "aria-keyshortcuts": "Escape" });
@@ -262,8 +275,8 @@ function buildWalk(model, live) {
     title.textContent = step ? `${step} of 8. ${STEPS[step - 1][0]}.` : "Algorithm 1, step by step.";
     words.replaceChildren(rich(step ? STEPS[step - 1][1] : "From N images to one number, on this very batch."));
     next.replaceChildren(step ? "Next" : "Start");
-    back.disabled = step === 0;
-    next.disabled = step === STEPS.length;
+    back.setAttribute("aria-disabled", step === 0); // really disabled, it would swallow the keys
+    next.setAttribute("aria-disabled", step === STEPS.length);
     out.hidden = step === 0;
   };
   return { element, update, go, leave };
@@ -282,7 +295,7 @@ function drawFigure(canvas, state, cell, theme, data) {
   else if (state.mode !== "nothing") drawSquare(context, state, theme, data.dimension);
   if (!["nothing", "vectors", "losses"].includes(state.mode)) {
     if (state.mode !== "cosine") framePositives(context, state, theme);
-    drawStrip(context, state, cell, theme);
+    if (!state.step || state.step >= 6) drawStrip(context, state, cell, theme);
   }
 }
 

@@ -53,7 +53,9 @@ class AffinityMatrix(Explorable):
     order = traitlets.Enum(("pairs", "halves"), "pairs").tag(sync=True)
     trained = traitlets.Bool(True).tag(sync=True)
     show = traitlets.Enum(("cosine", "share"), "cosine").tag(sync=True)
-    selected = traitlets.Tuple(traitlets.Int(), traitlets.Int(), default_value=(0, 1)).tag(sync=True)
+    selected = traitlets.Tuple(traitlets.Int(), traitlets.Int(), default_value=(0, 1)).tag(
+        sync=True
+    )
     step = traitlets.Int(0, min=0, max=8).tag(sync=True)  # of Algorithm 1; 0: no walk
 
     def __init__(
@@ -81,7 +83,9 @@ class AffinityMatrix(Explorable):
         z = _normalised(embeddings, "embeddings")
         pictures = to_pictures(images, "images")
         if len(pictures) != len(z):
-            raise ValueError(f"{len(z)} embeddings but {len(pictures)} images: one per view, please")
+            raise ValueError(
+                f"{len(z)} embeddings but {len(pictures)} images: one per view, please"
+            )
         if not tau > 0:
             raise ValueError(f"tau must be above 0, got {tau}")
         untrained = b""

@@ -27,8 +27,8 @@ const freshId = () => `ssl-x${++lastId}-${Math.random().toString(36).slice(2, 7)
 function slider({ label, min, max, step = 1, format = String, oninput }) {
   const id = freshId(), output = h("output", { for: id });
   const input = h("input", { id, type: "range", min, max, step, oninput: () => oninput(+input.value) });
-  const element = h("div", { class: "ssl-control" },
-    h("label", { for: id }, rich(label), " = ", output), input);
+  const element = h("div", { class: "ssl-control ssl-slider" },
+    h("label", { for: id }, rich(label), " ", output), input);
   const set = (value) => {
     input.value = value;
     output.textContent = format(value);
@@ -60,7 +60,7 @@ function liveRegion() {
 
 /** Bytes that Python sent under this name. */
 function bytesOf(model, name) {
-  const data = model.get(name);
+  const data = model.get(name) ?? new Uint8Array(); // a page may drop what is empty
   return new Uint8Array(data.buffer ?? data, data.byteOffset ?? 0, data.byteLength);
 }
 

@@ -56,7 +56,9 @@ def to_pictures(images: ArrayLike, what: str) -> NDArray[np.uint8]:
     if pictures.ndim == 3:
         pictures = pictures[..., None]
     if pictures.ndim != 4 or pictures.shape[-1] not in (1, 3):
-        hint = "; move the channels last" if pictures.ndim == 4 and pictures.shape[1] in (1, 3) else ""
+        hint = (
+            "; move the channels last" if pictures.ndim == 4 and pictures.shape[1] in (1, 3) else ""
+        )
         raise ValueError(f"{what} must be (n, H, W, 1 or 3), got {pictures.shape}{hint}")
     if pictures.dtype != np.uint8:
         raise ValueError(f"{what} must be uint8, 0 to 255, got {pictures.dtype}")

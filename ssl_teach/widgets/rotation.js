@@ -2,9 +2,9 @@
 
 const TURNS = [0, 90, 180, 270]; // anticlockwise, the four answers
 
-const NOTICE = `<b>What to notice.</b> With a level horizon every network knows the answer, and may have looked at nothing else.
-  Take the horizon away as a clue, and the one that learnt from it falls towards chance, 25 %; the one that never had it must look at the object.`;
-const SHORT_NOTICE = "<b>What to notice.</b> Where the horizon no longer tells, the network that learnt from it only guesses.";
+const NOTICE = `<b>What to notice.</b> Where the horizon is level, it gives the answer away, and a network may learn it and nothing else.
+  Choose the pictures in which it tells nothing: who still knows, and who falls towards chance, 25 %? What is left to go by is the object.`;
+const SHORT_NOTICE = "<b>What to notice.</b> Choose the pictures whose horizon tells nothing: which network still knows?";
 
 /** The answer to an angle, or -1 between the quarter turns. */
 export function answerTo(angle) {
@@ -154,7 +154,7 @@ function buildStage(model, { turnBy, turnTo }) {
     fine.set(hidden ? 0 : angle);
     controls.inert = hidden;
     controls.classList.toggle("ssl-covered", hidden);
-    note.textContent = quarter >= 0
+    note.textContent = hidden ? "No turning while you guess." : quarter >= 0
       ? "Drag, or press ← → on the picture. These are the turns that the networks were trained on."
       : "Between the quarter turns the networks see what they never saw in training: resampled pixels, and corners of mid-grey (0 to the network) where the picture ends.";
   };
@@ -251,7 +251,7 @@ function buildGame(data, { start, answer, stop }) {
   const buttons = TURNS.map((turn, k) => button(`<kbd>${k + 1}</kbd> ${turn}°`, () => answer(k), { "aria-keyshortcuts": `${k + 1}` }));
   const choices = h("div", { class: "ssl-row ssl-choices", role: "group", "aria-label": "By how much was it turned, anticlockwise?" }, ...buttons);
   const score = h("p", { class: "ssl-score" });
-  const element = h("div", { class: "ssl-game", role: "group", "aria-label": "Game" }, words, choices, h("div", { class: "ssl-row" }, begin, end, score));
+  const element = h("div", { class: "ssl-game", role: "group", "aria-label": "Game" }, words, h("div", { class: "ssl-row" }, choices, begin, end, score));
   const update = ({ round, hidden, score: { rounds, you, networks } }) => {
     choices.hidden = !hidden;
     end.hidden = !round;

@@ -36,7 +36,7 @@ def weight_count(layers: Sequence[Mapping[str, Any]]) -> int:
 
 
 def _check_network(network: Mapping[str, Any], channels: int) -> None:
-    """Raise if a network's weights do not fill its layers, or the layers do not fit the pictures."""
+    """Raise if weights do not fill the layers, or the layers do not fit the pictures."""
     name, layers, weights = network["name"], network["layers"], network["weights"]
     expected = 2 * weight_count(layers)
     if len(weights) != expected:

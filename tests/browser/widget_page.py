@@ -23,7 +23,8 @@ SHELL = """<!doctype html>
   const state = JSON.parse(document.getElementById("state").textContent);
   for (const [name, value] of Object.entries(state))
     if (value?.base64 !== undefined)
-      state[name] = new DataView(Uint8Array.from(atob(value.base64), (c) => c.charCodeAt(0)).buffer);
+      state[name] = new DataView(
+        Uint8Array.from(atob(value.base64), (c) => c.charCodeAt(0)).buffer);
   const listeners = {};
   const emit = (name) => [...(listeners[name] ?? [])].forEach((call) => call());
   window.model = {
@@ -35,10 +36,12 @@ SHELL = """<!doctype html>
   };
   window.listening = () => Object.values(listeners).reduce((sum, calls) => sum + calls.size, 0);
   const source = document.getElementById("esm").textContent;
-  window.module = await import(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
+  const blob = new Blob([source], { type: "text/javascript" });
+  window.module = await import(URL.createObjectURL(blob));
   const el = document.getElementById("place");
   window.cleanUp = await window.module.default.render({ model: window.model, el });
-  requestAnimationFrame(() => requestAnimationFrame(() => { document.body.dataset.ready = "yes"; }));
+  const ready = () => { document.body.dataset.ready = "yes"; };
+  requestAnimationFrame(() => requestAnimationFrame(ready));
 </script></body></html>
 """
 
@@ -106,7 +109,7 @@ def mount(
     theme: str = "light",
     touch: bool = False,
 ) -> Iterator[Mounted]:
-    """Show a widget from file://; raises at the end if the page complained or asked for anything."""
+    """Show a widget from file://; fails at the end if it complained or asked for anything."""
     path = folder / f"{type(widget).__name__}.html"
     write_page(widget, path, theme)
     context = browser.new_context(

@@ -1,0 +1,250 @@
+"""The affinity matrix in a real browser: what it shows follows from the mathematics."""
+
+import numpy as np
+import pytest
+from chromium import launch
+from playwright.sync_api import sync_playwright
+from widget_page import mount
+
+from ssl_teach.widgets import AffinityMatrix
+
+IMAGES, DIMENSION = 16, 24
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        started = launch(playwright)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def views():
+    """Embeddings whose pairs resemble each other, as after training; noise, as before; pictures."""
+    rng = np.random.default_rng(3)
+    image = np.repeat(rng.normal(size=(IMAGES, DIMENSION)), 2, axis=0)
+    after = image + 0.6 * rng.normal(size=image.shape)
+    before = 1 + 0.5 * rng.normal(size=image.shape)
+    pictures = rng.integers(0, 256, (2 * IMAGES, 8, 8, 3), dtype=np.uint8)
+    return after, before, pictures
+
+
+@pytest.fixture
+def widget(views):
+    after, before, pictures = views
+    return AffinityMatrix(after, pictures, before=before)
+
+
+def softmax_rows(z, tau):
+    """Shares by the definition, one row after the other."""
+    z = z / np.linalg.norm(z, axis=1, keepdims=True)
+    s = z @ z.T
+    e = np.exp(s / tau)
+    np.fill_diagonal(e, 0)
+    return s, e / e.sum(axis=1, keepdims=True)
+
+
+def losses(p):
+    rows = np.arange(len(p))
+    return -np.log(p[rows, rows ^ 1])
+
+
+def number(text):
+    return float(text.replace("−", "-").split()[0])
+
+
+def shown(page, name):
+    return page.text(f'[data-value="{name}"]')
+
+
+def test_it_starts_in_a_telling_state(browser, widget, tmp_path):
+    with mount(browser, tmp_path, widget) as page:
+        assert shown(page, "role") == "positive"
+        assert page.page.locator(".ssl-pair canvas").count() == 2
+        assert "What to notice" in page.text(".ssl-notice")
+
+
+@pytest.mark.parametrize("tau", [0.05, 0.5, 2])
+def test_numbers_are_those_of_numpy(browser, widget, views, tmp_path, tau):
+    z = views[0][:16]  # 8 images
+    s, p = softmax_rows(z, tau)
+    with mount(browser, tmp_path, widget) as page:
+        page.set("tau", tau)
+        for i, j in [(0, 1), (5, 4), (3, 12)]:
+            page.set("selected", [i, j])
+            positive = j == i ^ 1
+            assert number(shown(page, "cosine")) == pytest.approx(s[i, j], abs=2e-3)
+            assert number(shown(page, "share")) == pytest.approx(p[i, j], abs=2e-3)
+            assert number(shown(page, "loss")) == pytest.approx(losses(p)[i], abs=0.01)
+            slope = (p[i, j] - positive) / (16 * tau)
+            assert number(shown(page, "gradient")) == pytest.approx(slope, abs=2e-3)
+        assert number(shown(page, "mean")) == pytest.approx(losses(p).mean(), abs=5e-3)
+        assert number(shown(page, "chance")) == pytest.approx(np.log(15), abs=5e-4)
+
+
+def test_share_is_that_of_the_embeddings_sent_to_three_decimals(browser, widget, tmp_path):
+    sent = np.frombuffer(widget.z_after, "<f2").reshape(-1, DIMENSION).astype(float)
+    _, p = softmax_rows(sent[:16], 0.5)
+    with mount(browser, tmp_path, widget) as page:
+        for j in range(1, 16):
+            page.set("selected", [0, j])
+            assert shown(page, "share") == f"{p[0, j]:.3f}"
+
+
+def test_gradient_is_the_slope_of_the_loss(browser, widget, tmp_path):
+    """Finite differences of the mean loss in one entry of the matrix, the others held."""
+    with mount(browser, tmp_path, widget) as page:
+        worst = page.page.evaluate(
+            """() => {
+              const { ntXent, rowSoftmax, gradient, partner } = window.module;
+              const m = 8, tau = 0.3, step = 1e-5;
+              const s = Float64Array.from({ length: m * m }, (_, k) => Math.sin(k * k));
+              const p = rowSoftmax(s, m, tau);
+              let worst = 0;
+              for (const order of ["pairs", "halves"])
+                for (let i = 0; i < m; i++) for (let j = 0; j < m; j++) {
+                  if (i === j) continue;
+                  const up = Float64Array.from(s), down = Float64Array.from(s);
+                  up[i * m + j] += step;
+                  down[i * m + j] -= step;
+                  const rise = ntXent(up, m, tau, order).mean - ntXent(down, m, tau, order).mean;
+                  const slope = rise / (2 * step);
+                  const said = gradient(p[i * m + j], partner(i, m / 2, order) === j, m, tau);
+                  worst = Math.max(worst, Math.abs(slope - said));
+                }
+              return worst;
+            }"""
+        )
+        assert worst < 1e-7
+
+
+def test_identical_views_cost_log_2n_minus_1(browser, tmp_path):
+    same = AffinityMatrix(np.ones((8, 5)), np.zeros((8, 4, 4), np.uint8))
+    with mount(browser, tmp_path, same) as page:
+        assert shown(page, "mean") == shown(page, "chance") == f"{np.log(7):.3f}"
+        assert shown(page, "accuracy") == "0 %"  # ties are not won
+
+
+def test_order_moves_the_cell_and_keeps_the_loss(browser, widget, tmp_path):
+    with mount(browser, tmp_path, widget) as page:
+        before = shown(page, "mean"), shown(page, "cosine"), shown(page, "role")
+        page.page.get_by_label("halves (k, k+N)").click()
+        page.settle()
+        assert page.get("order") == "halves"
+        assert (shown(page, "mean"), shown(page, "cosine"), shown(page, "role")) == before
+        assert page.text("figcaption >> nth=1") == "column 9"  # was 2: k + N with N = 8
+
+
+def test_pointer_shows_a_cell_and_a_press_keeps_it(browser, widget, tmp_path):
+    with mount(browser, tmp_path, widget) as page:
+        box = page.page.locator(".ssl-grid").bounding_box()
+        cell = (box["width"] - 30) / 16
+        x, y = box["x"] + 30 + 6.5 * cell, box["y"] + 30 + 2.5 * cell  # row 3, column 7
+        page.page.mouse.move(x, y)
+        page.settle()
+        assert page.text("figcaption >> nth=1") == "column 7"
+        assert page.get("selected") == [0, 1]
+        page.page.mouse.click(x, y)
+        page.page.mouse.move(5, 5)
+        page.settle()
+        assert page.get("selected") == [2, 6]
+        assert shown(page, "role") == "negative"
+
+
+def test_keyboard_moves_the_cell_and_is_heard(browser, widget, tmp_path):
+    with mount(browser, tmp_path, widget) as page:
+        page.page.locator(".ssl-grid").focus()
+        for key in ["ArrowDown", "ArrowDown", "p"]:
+            page.page.keyboard.press(key)
+            page.settle()
+        assert page.get("selected") == [2, 3]
+        assert page.text("[aria-live]").startswith("Row 3, column 4: positive")
+        assert page.page.locator("[role=gridcell]").get_attribute("aria-colindex") == "4"
+
+
+def test_sliders_and_training(browser, widget, views, tmp_path):
+    with mount(browser, tmp_path, widget) as page:
+        page.page.get_by_label("images").focus()
+        page.page.keyboard.press("End")
+        page.settle()
+        assert page.get("n") == IMAGES
+        assert shown(page, "chance") == f"{np.log(2 * IMAGES - 1):.3f}"
+        page.page.get_by_label("temperature").focus()
+        page.page.keyboard.press("Home")
+        page.settle()
+        assert page.get("tau") == 0.05
+        after = number(shown(page, "mean"))
+        page.page.get_by_label("before training").click()
+        page.settle()
+        assert number(shown(page, "mean")) > after
+        _, p = softmax_rows(views[1], 0.05)
+        assert number(shown(page, "mean")) == pytest.approx(losses(p).mean(), abs=0.03)
+
+
+def test_walk_through_algorithm_1(browser, widget, tmp_path):
+    with mount(browser, tmp_path, widget) as page:
+        page.page.get_by_role("button", name="Start").click()
+        page.settle()
+        assert page.text(".ssl-walk b") == "1 of 8. Draw N images."
+        assert not page.page.locator('[data-value="share"]').is_visible()  # not known yet
+        for _ in range(7):
+            page.page.keyboard.press("n")
+        page.settle()
+        assert page.get("step") == 8
+        assert page.page.get_by_role("button", name="Next", disabled=True).is_visible()
+        page.page.keyboard.press("b")
+        page.settle()
+        assert "Pick the positive" in page.text(".ssl-walk")
+        page.page.keyboard.press("Escape")
+        page.settle()
+        assert page.get("step") == 0
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_both_themes_and_a_phone(browser, widget, tmp_path, width, theme):
+    with mount(browser, tmp_path, widget, width=width, theme=theme, touch=width == 360) as page:
+        assert page.overflow() <= 0
+        paper = page.page.evaluate(
+            "() => getComputedStyle(document.querySelector('.ssl-explorable')).backgroundColor"
+        )
+        brightness = sum(int(part) for part in paper[4:-1].split(","))
+        assert (brightness > 600) == (theme == "light")
+        for step in range(9):
+            page.set("step", step)
+            assert page.overflow() <= 0
+
+
+def test_redraw_at_64_images_fits_a_frame(browser, tmp_path):
+    rng = np.random.default_rng(0)
+    big = AffinityMatrix(rng.normal(size=(128, 128)), np.zeros((128, 8, 8), np.uint8))
+    with mount(browser, tmp_path, big) as page:
+        page.set("n", 64)
+        times = page.page.evaluate(
+            """async () => {
+              const times = [], ask = window.requestAnimationFrame;
+              window.requestAnimationFrame = (call) => ask((now) => {
+                const start = performance.now();
+                call(now);
+                times.push(performance.now() - start);
+              });
+              for (let k = 0; k < 15; k++) {
+                window.model.set("tau", 0.1 + k / 100);
+                await new Promise((done) => setTimeout(done, 40));
+              }
+              window.requestAnimationFrame = ask;
+              return times;
+            }"""
+        )
+        assert len(times) >= 10
+        assert np.median(times) < 16
+
+
+def test_clean_up_leaves_nothing(browser, widget, tmp_path):
+    with mount(browser, tmp_path, widget) as page:
+        assert page.page.evaluate("() => window.listening()") > 0
+        page.page.evaluate("() => window.cleanUp()")
+        assert page.page.evaluate("() => window.listening()") == 0
+        assert page.page.locator(".ssl-explorable").count() == 0
+        page.set("tau", 1.0)  # nobody draws any more, nobody complains

@@ -1,0 +1,259 @@
+"""The rotation game in a real browser: its networks answer as torch does."""
+
+import re
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from chromium import launch
+from playwright.sync_api import sync_playwright
+from torch import nn
+from widget_page import mount
+
+from ssl_teach.widgets import RotationGame
+
+WIDTHS = (3, 32, 64, 128, 256)
+NAMES = ("first network", "second network")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        started = launch(playwright)
+        yield started
+        started.close()
+
+
+def build(seed, channels=3):
+    """The encoder's architecture with its batch norm folded, and the head; weights at random."""
+    torch.manual_seed(seed)
+    widths = (channels, *WIDTHS[1:])
+    parts = []
+    for inputs, outputs in pairwise(widths):
+        conv = nn.Conv2d(inputs, outputs, 3, stride=2, padding=1)
+        nn.init.kaiming_normal_(conv.weight)
+        parts += [conv, nn.ReLU()]
+    net = nn.Sequential(*parts, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(256, 4))
+    return net.eval()
+
+
+def export(name, net):
+    layers, parts = [], []
+    for layer in net:
+        if isinstance(layer, nn.Conv2d):
+            size = {"in": layer.in_channels, "out": layer.out_channels}
+            layers.append({"kind": "conv", "stride": 2, **size})
+        elif isinstance(layer, nn.Linear):
+            size = {"in": layer.in_features, "out": layer.out_features}
+            layers.append({"kind": "linear", **size})
+        else:
+            continue
+        parts += [layer.weight.detach().numpy(), layer.bias.detach().numpy()]
+    weights = b"".join(part.astype("<f2").tobytes() for part in parts)
+    return {"name": name, "layers": layers, "weights": weights}
+
+
+@pytest.fixture(scope="module")
+def nets():
+    return [build(seed) for seed in (0, 1)]
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    rng = np.random.default_rng(0)
+    return {
+        name: rng.integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)
+        for name in ("level horizon", "turned background")
+    }
+
+
+@pytest.fixture
+def widget(nets, pictures):
+    networks = [export(name, net) for name, net in zip(NAMES, nets, strict=True)]
+    return RotationGame(pictures, networks, labels=["house", "tree", "car", "boat", "mug"])
+
+
+def scores(net, picture, turns):
+    """What torch says of a uint8 picture (S, S, C) turned anticlockwise by quarter turns."""
+    image = torch.from_numpy(picture).permute(2, 0, 1).float()[None] / 255
+    with torch.no_grad():
+        return net((torch.rot90(image, turns, dims=(2, 3)) - 0.5) / 0.25)[0]
+
+
+def shown(page, network):
+    """The four probabilities that the page shows for a network."""
+    cells = page.page.locator(".ssl-answers table").nth(network).locator("td:last-child")
+    return [float(text) for text in cells.all_inner_texts()]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("size", [32, 33])
+def test_forward_agrees_with_torch(browser, widget, tmp_path, channels, size):
+    net = build(4, channels)
+    exported = export("it", net)
+    image = torch.rand(channels, size, size, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        expected = net(((image - 0.5) / 0.25)[None])[0].numpy()
+    with mount(browser, tmp_path, widget) as page:
+        got = page.page.evaluate(
+            """([layers, bytes, image, size]) => {
+              const { forward, decodeHalf } = window.module;
+              return [...forward(layers, decodeHalf(new Uint8Array(bytes)), image, size)];
+            }""",
+            [exported["layers"], list(exported["weights"]), image.flatten().tolist(), size],
+        )
+    assert np.abs(got - expected).max() <= 1e-2 * np.abs(expected).max()
+
+
+def test_half_precision_is_read_exactly(browser, widget, tmp_path):
+    values = np.array([0, -0.0, 1, -2.5, 6e-8, -6.1e-5, 65504, 1 / 3, np.inf, -np.inf], "<f2")
+    with mount(browser, tmp_path, widget) as page:
+        got = page.page.evaluate(
+            "(bytes) => [...window.module.decodeHalf(new Uint8Array(bytes))].map(String)",
+            list(values.tobytes()),
+        )
+    read = [float(text.replace("Infinity", "inf")) for text in got]
+    assert np.array_equal(np.float32(read), values.astype(np.float32))
+
+
+def test_quarter_turns_are_those_of_torch(browser, widget, tmp_path):
+    picture = np.arange(5 * 5 * 3, dtype=np.uint8).reshape(5, 5, 3)
+    with mount(browser, tmp_path, widget) as page:
+        for turns in range(4):
+            got = page.page.evaluate(
+                "([pixels, angle]) => [...window.module.turned(pixels, 5, 3, angle)]",
+                [picture.flatten().tolist(), 90 * turns],
+            )
+            expected = np.rot90(picture, turns).transpose(2, 0, 1) / 255
+            np.testing.assert_allclose(np.reshape(got, (3, 5, 5)), expected, atol=1e-6)
+
+
+def test_probabilities_follow_from_the_weights(browser, widget, nets, pictures, tmp_path):
+    with mount(browser, tmp_path, widget) as page:
+        for scene, picture, turns in [("level horizon", 0, 1), ("turned background", 3, 2)]:
+            page.set("scene", scene)
+            page.set("picture", picture)
+            page.set("angle", 90 * turns)
+            for k, net in enumerate(nets):
+                expected = scores(net, pictures[scene][picture], turns).softmax(0).numpy()
+                assert shown(page, k) == pytest.approx(expected, abs=0.02)
+                assert sum(shown(page, k)) == pytest.approx(1, abs=0.003)
+
+
+def test_buttons_slider_and_keys_turn(browser, widget, tmp_path):
+    with mount(browser, tmp_path, widget) as page:
+        assert page.get("angle") == 90
+        before = shown(page, 0)
+        page.page.get_by_role("button", name="Turn left").click()
+        page.settle()
+        assert page.get("angle") == 180
+        assert shown(page, 0) != before
+        page.page.get_by_role("button", name="Turn right").click()
+        page.page.locator(".ssl-picture").focus()
+        page.page.keyboard.press("ArrowRight")
+        page.page.keyboard.press("ArrowRight")
+        page.settle()
+        assert page.get("angle") == 270
+        assert page.text("[aria-live]").startswith("270 degrees. first network:")
+        page.page.get_by_label("turned", exact=False).first.focus()
+        page.page.locator("input[type=range]").press("ArrowLeft")
+        page.settle()
+        assert page.get("angle") == 269
+        assert "never saw in training" in page.text(".ssl-stage p")
+
+
+def test_dragging_turns_the_picture(browser, widget, tmp_path):
+    with mount(browser, tmp_path, widget) as page:
+        page.set("angle", 0)
+        box = page.page.locator(".ssl-picture").bounding_box()
+        x, y, reach = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, 100
+        page.page.mouse.move(x + reach, y)
+        page.page.mouse.down()
+        page.page.mouse.move(x + reach * 0.7, y - reach * 0.7)  # up on the right: anticlockwise
+        page.settle()
+        assert 40 <= page.get("angle") <= 50
+        page.page.mouse.move(x + 3, y - reach)
+        page.page.mouse.up()
+        assert page.get("angle") == 90  # caught by the quarter turn
+
+
+def test_tally_counts_what_the_networks_get_right(browser, widget, nets, pictures, tmp_path):
+    with mount(browser, tmp_path, widget) as page:
+        page.page.wait_for_function(
+            "() => !document.querySelector('.ssl-tally').textContent.includes('…')", timeout=20_000
+        )
+        cells = page.page.locator(".ssl-tally tbody td").all_inner_texts()
+    expected = []
+    for net in nets:
+        for images in pictures.values():
+            right = [scores(net, x, k).argmax() == k for x in images for k in range(4)]
+            expected.append(100 * np.mean(right))
+    assert [int(cell.split()[0]) for cell in cells] == pytest.approx(expected, abs=5.1)
+
+
+def test_a_round_of_the_game(browser, widget, nets, pictures, tmp_path):
+    with mount(browser, tmp_path, widget) as page:
+        page.page.get_by_role("button", name="Play against").click()
+        page.settle()
+        assert "?" in page.text(".ssl-answers")
+        assert not page.page.locator(".ssl-strip").is_visible()  # upright pictures would tell
+        picture = page.get("picture")
+        page.page.keyboard.press("3")  # the picture has the focus
+        page.settle()
+        told, answered = map(int, re.findall(r"(\d+)°", page.text(".ssl-words")))
+        assert answered == 180
+        assert page.get("angle") == told
+        guesses = [
+            int(scores(net, pictures["level horizon"][picture], told // 90).argmax())
+            for net in nets
+        ]
+        assert page.get("score") == {
+            "rounds": 1,
+            "you": int(told == 180),
+            "networks": [int(90 * guess == told) for guess in guesses],
+        }
+        page.page.keyboard.press("Enter")  # next picture
+        page.settle()
+        page.page.get_by_role("button", name="1 0°").click()
+        page.settle()
+        assert page.get("score")["rounds"] == 2
+        assert "After 2" in page.text(".ssl-score")
+
+
+def test_set_of_pictures_is_chosen_by_mouse_and_keyboard(browser, widget, tmp_path):
+    with mount(browser, tmp_path, widget) as page:
+        page.page.get_by_label("turned background").click()
+        assert page.get("scene") == "turned background"
+        page.page.keyboard.press("ArrowLeft")
+        assert page.get("scene") == "level horizon"
+        page.page.get_by_role("button", name="boat").click()
+        page.settle()
+        assert page.get("picture") == 3
+        assert "boat" in page.page.locator(".ssl-picture").get_attribute("aria-label")
+
+
+@pytest.mark.parametrize("compact", [False, True])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_both_themes_and_a_phone(browser, nets, pictures, tmp_path, width, theme, compact):
+    networks = [export(name, net) for name, net in zip(NAMES, nets, strict=True)]
+    widget = RotationGame(pictures, networks, compact=compact)
+    with mount(browser, tmp_path, widget, width=width, theme=theme, touch=width == 360) as page:
+        assert page.overflow() <= 0
+        assert page.page.locator(".ssl-explorable").get_attribute("data-theme") == theme
+        assert (page.page.locator(".ssl-tally").count() == 0) == compact
+
+
+def test_grey_pictures(browser, tmp_path):
+    grey = np.random.default_rng(0).integers(0, 256, (2, 28, 28), dtype=np.uint8)
+    widget = RotationGame({"drawings": grey}, [export("one", build(2, channels=1))])
+    with mount(browser, tmp_path, widget) as page:
+        assert sum(shown(page, 0)) == pytest.approx(1, abs=0.003)
+
+
+def test_clean_up_leaves_nothing(browser, widget, tmp_path):
+    with mount(browser, tmp_path, widget) as page:
+        page.page.evaluate("() => window.cleanUp()")
+        assert page.page.evaluate("() => window.listening()") == 0
+        assert page.page.locator(".ssl-explorable").count() == 0

@@ -1,0 +1,135 @@
+"""What Python hands to the explorables, and what it refuses to."""
+
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ssl_teach import widgets
+from ssl_teach.widgets import AffinityMatrix, RotationGame
+from ssl_teach.widgets.frame import join, to_pictures
+from ssl_teach.widgets.rotation import weight_count
+
+FOLDER = Path(widgets.__file__).parent
+LAYERS = [
+    {"kind": "conv", "in": 3, "out": 8, "stride": 2},
+    {"kind": "linear", "in": 8, "out": 4},
+]
+
+
+def network(name="a", layers=LAYERS):
+    weights = np.zeros(weight_count(layers), "<f2").tobytes()
+    return {"name": name, "layers": layers, "weights": weights}
+
+
+def pictures(*shape):
+    return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+
+
+def test_embeddings_reach_the_page_with_unit_length_in_half_precision():
+    z = np.random.default_rng(0).normal(size=(12, 7)) * 50
+    widget = AffinityMatrix(z, pictures(12, 9, 8, 3))
+    sent = np.frombuffer(widget.z_after, "<f2").reshape(12, 7).astype(float)
+    np.testing.assert_allclose(sent, z / np.linalg.norm(z, axis=1, keepdims=True), atol=1e-3)
+    assert (widget.shape, widget.dimension, widget.n) == ([12, 9, 8, 3], 7, 6)
+    assert widget.z_before == b""
+
+
+def test_thumbnails_reach_the_page_unchanged():
+    images = pictures(4, 5, 6)
+    widget = AffinityMatrix(np.eye(4), images)
+    assert np.array_equal(np.frombuffer(widget.thumbnails, np.uint8).reshape(4, 5, 6), images)
+
+
+@pytest.mark.parametrize(
+    ("z", "images", "more", "words"),
+    [
+        (np.eye(5), pictures(5, 4, 4, 3), {}, "two views of each"),
+        (np.ones(6), pictures(6, 4, 4, 3), {}, "2N, D"),
+        (np.eye(6), pictures(5, 4, 4, 3), {}, "6 embeddings but 5 images"),
+        (np.zeros((4, 3)), pictures(4, 4, 4, 3), {}, "row of zeros"),
+        (np.full((4, 3), np.nan), pictures(4, 4, 4, 3), {}, "NaN"),
+        (np.eye(130), pictures(130, 4, 4, 3), {}, "at most 64"),
+        (np.eye(4), pictures(4, 4, 4, 3), {"tau": 0}, "tau must be above 0"),
+        (np.eye(4), pictures(4, 4, 4, 3), {"before": np.eye(6)}, "before is"),
+        (np.eye(4), pictures(4, 4, 4, 3), {"order": "triples"}, "triples"),
+    ],
+)
+def test_affinity_matrix_refuses(z, images, more, words):
+    with pytest.raises(Exception, match=words):
+        AffinityMatrix(z, images, **more)
+
+
+def test_channels_first_is_named():
+    with pytest.raises(ValueError, match="channels last"):
+        to_pictures(np.zeros((4, 3, 32, 32), np.uint8), "images")
+
+
+def test_floats_are_refused():
+    with pytest.raises(ValueError, match="uint8"):
+        to_pictures(np.zeros((4, 32, 32, 3)), "images")
+
+
+def test_networks_lie_one_behind_the_other():
+    widget = RotationGame({"one": pictures(2, 8, 8, 3)}, [network("a"), network("b")])
+    starts = [entry["start"] for entry in widget.networks]
+    assert starts == [0, 260]
+    assert len(widget.weights) == 2 * 2 * 260
+    assert widget.score == {"rounds": 0, "you": 0, "networks": [0, 0]}
+
+
+SET = {"one": pictures(2, 8, 8, 3)}
+
+
+@pytest.mark.parametrize(
+    ("scenes", "networks", "labels", "words"),
+    [
+        ({}, [network()], None, "empty"),
+        ({"one": pictures(2, 8, 9, 3)}, [network()], None, "square"),
+        ({**SET, "two": pictures(3, 8, 8, 3)}, [network()], None, "same number"),
+        (SET, [network()], ["house"], "1 labels for 2"),
+        (SET, [{**network(), "weights": b"1234"}], None, "4 bytes of weights"),
+        ({"grey": pictures(2, 8, 8)}, [network()], None, "takes 3 channels"),
+        (SET, [network(layers=LAYERS[:1])], None, "end in a linear layer"),
+        (SET, [{**network(), "layers": [{"kind": "pool"}]}], None, "pool"),
+    ],
+)
+def test_rotation_game_refuses(scenes, networks, labels, words):
+    with pytest.raises(ValueError, match=words):
+        RotationGame(scenes, networks, labels=labels)
+
+
+def test_names_do_not_change_from_run_to_run():
+    affinity = AffinityMatrix(np.eye(4), pictures(4, 4, 4, 3), tau=0.1)
+    game = RotationGame(SET, [network("a"), network("b")])
+    assert repr(affinity) == "AffinityMatrix(N=2, tau=0.1, order='pairs')"
+    assert repr(game) == "RotationGame(2 pictures, networks: a, b)"
+
+
+def test_state_can_be_set_from_python():
+    widget = AffinityMatrix(np.eye(4), pictures(4, 4, 4, 3))
+    widget.set_state({"tau": 0.2, "selected": [2, 3], "order": "halves"})
+    assert (widget.tau, widget.selected, widget.order) == (0.2, (2, 3), "halves")
+
+
+@pytest.mark.parametrize("kind", [AffinityMatrix, RotationGame])
+def test_what_is_sent_is_self_contained(kind):
+    assert not re.search(r"^\s*import\b|\bimport\(|https?://|\bfetch\(", kind._esm, re.M)
+    assert not re.search(r"@import|url\(", kind._css)
+    assert kind._esm.count("export default") == 1
+    declared = re.findall(r"^(?:export )?(?:function|const|let) (\w+)", kind._esm, re.M)
+    assert len(declared) == len(set(declared))  # the joined files share one scope
+
+
+def test_every_source_file_is_used():
+    used = AffinityMatrix._esm + AffinityMatrix._css + RotationGame._esm + RotationGame._css
+    for path in [*FOLDER.glob("*.js"), *FOLDER.glob("*.css")]:
+        assert join(path.name) in used
+
+
+def test_widgets_do_not_need_torch():
+    for path in FOLDER.glob("*.py"):
+        source = io.StringIO(path.read_text(encoding="utf-8"))
+        assert not any(re.match(r"\s*(import|from) torch", line) for line in source)
