@@ -22,7 +22,8 @@ serve: book
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
 
 test: lint book
-	$(BIN)/python tools/find_chromium.py || echo "no browser: its tests will fail"
+	@# without a browser its tests fail, and say so
+	CHROMIUM="$$($(BIN)/python tools/find_chromium.py)"; export CHROMIUM; \
 	$(TEST_ENV) $(BIN)/python -m pytest -n auto --dist loadscope --durations 10 \
 	  --doctest-modules --nbval-lax --nbval-current-env --nbval-cell-timeout 1200 \
 	  --ignore ssl_teach/__main__.py tests ssl_teach notebooks

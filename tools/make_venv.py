@@ -46,7 +46,7 @@ def make(folder: Path, modules: set[str]) -> None:
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         return
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
-    pip = [sys.executable, "-m", "pip", "--python", folder / "bin" / "python"]
+    pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python")]
     subprocess.run([*pip, "install", "--quiet", "pip"], check=True)
 
 

@@ -1,0 +1,62 @@
+"""Sphinx extension: MathJax from the book's own folder.
+
+PyPI's sphinx-mathjax-offline carries MathJax 3, but its own Sphinx extension copies all of it into
+the book, 20 MB; this one copies what a page can ask for. MathJax's context menu is switched off,
+since most of its entries would fetch what is left out; formulas keep their MathML for screen
+readers.
+"""
+
+from __future__ import annotations
+
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from sphinx.application import Sphinx
+from sphinx.config import Config
+
+BUNDLE = "tex-chtml.js"
+PARTS = (BUNDLE, "input/tex/extensions", "output/chtml/fonts/woff-v2")
+
+
+def mathjax_folder() -> Path:
+    """Where the package keeps MathJax.
+
+    Raises:
+        ModuleNotFoundError: if sphinx-mathjax-offline is not installed.
+    """
+    spec = find_spec("sphinx-mathjax-offline")  # the module's name does have hyphens
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError("pip install sphinx-mathjax-offline")
+    return Path(spec.origin).parent / "static" / "mathjax"
+
+
+def use_local_mathjax(app: Sphinx, config: Config) -> None:
+    """Point Sphinx's MathJax to the copy in _static."""
+    config.mathjax_path = f"mathjax/{BUNDLE}"
+    settings = config.mathjax3_config or {}
+    options = {**settings.get("options", {}), "enableMenu": False}
+    config.mathjax3_config = {**settings, "options": options}
+
+
+def copy_mathjax(app: Sphinx, error: Exception | None) -> None:
+    """Copy MathJax's parts beside the pages."""
+    if error or app.builder.format != "html":
+        return
+    source, target = mathjax_folder(), Path(app.outdir) / "_static" / "mathjax"
+    for part in PARTS:
+        if (target / part).exists():
+            continue
+        (target / part).parent.mkdir(parents=True, exist_ok=True)
+        if (source / part).is_dir():
+            shutil.copytree(source / part, target / part)
+        else:
+            shutil.copy(source / part, target / part)
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Called by Sphinx."""
+    app.connect("config-inited", use_local_mathjax)
+    app.connect("build-finished", copy_mathjax)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,143 @@
+"""Sphinx extension: anywidgets that live in a page without a kernel.
+
+myst-nb writes the state of a notebook's widgets and a tag for each view into the page, and leaves
+the rest to require.js and a widget manager from a CDN. This extension puts a small script of our
+own (static_widgets.js, beside this file) in their place, writes to the page only the widgets that
+it shows, each source text once, and takes the scripts and styles of thebe off every page.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.config import Config
+from sphinx.util import logging
+
+SCRIPT = "static_widgets.js"
+STATE = "application/vnd.jupyter.widget-state+json"
+VIEW = "application/vnd.jupyter.widget-view+json"
+SOURCES = ("_esm", "_css")
+_VIEW_TAG = re.compile(rf'<script type="{re.escape(VIEW)}">(.*?)</script>', re.DOTALL)
+_REFERENCE = re.compile(r"IPY_MODEL_(\w+)")
+_LOGGER = logging.getLogger(__name__)
+
+Models = dict[str, dict[str, Any]]
+
+
+def views(body: str) -> list[str]:
+    """Identifiers of the models that a page shows, in the page's order."""
+    return [json.loads(tag)["model_id"] for tag in _VIEW_TAG.findall(body)]
+
+
+def is_anywidget(model: dict[str, Any]) -> bool:
+    """Whether a model brings its own JavaScript."""
+    return bool(model.get("model_module") == "anywidget")
+
+
+def reachable(models: Models, wanted: Iterable[str]) -> Models:
+    """The anywidgets among `wanted`, and those that their state refers to."""
+    found: Models = {}
+    waiting = list(wanted)
+    while waiting:
+        name = waiting.pop()
+        if name in found or name not in models or not is_anywidget(models[name]):
+            continue
+        found[name] = models[name]
+        references = {k: v for k, v in models[name]["state"].items() if k not in SOURCES}
+        waiting += _REFERENCE.findall(json.dumps(references))
+    return found
+
+
+def share_sources(models: Models) -> dict[str, Any]:
+    """What the page's script reads: models whose code and style are kept once, by their hash.
+
+    Returns:
+        {"sources": {hash: text}, "models": {id: {"state": …, "buffers": […]}}}; in a state,
+        `_esm` and `_css` hold a hash.
+    """
+    sources: dict[str, str] = {}
+    slim: Models = {}
+    for name, model in models.items():
+        state = {k: v for k, v in model["state"].items() if k != "layout"}
+        for key in SOURCES:
+            text = state.get(key)
+            if text:
+                digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+                sources[digest] = text
+                state[key] = digest
+        slim[name] = {"state": state, "buffers": model.get("buffers", [])}
+    return {"sources": sources, "models": slim}
+
+
+def _for_script(data: object) -> str:
+    """JSON that cannot end the script element it stands in."""
+    return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _page_data(script: str, body: str, page: str) -> str:
+    """The state script's new text; warns of views that would be dead on the page."""
+    models: Models = json.loads(script.replace("<\\/", "</"))["state"]
+    shown = views(body)
+    for name in shown:
+        if name not in models or not is_anywidget(models[name]):
+            what = models[name]["model_name"] if name in models else "a closed widget"
+            _LOGGER.warning(
+                "%s: %s needs a running kernel and would be dead on the page: "
+                "leave it out of the output, or make it an anywidget",
+                page,
+                what,
+                type="static_widgets",
+            )
+    return _for_script(share_sources(reachable(models, shown)))
+
+
+def _identity(asset: Any) -> tuple[str, str | None]:
+    attributes = getattr(asset, "attributes", {})
+    return str(getattr(asset, "filename", asset)), attributes.get("body")
+
+
+def _is_thebe(asset: Any) -> bool:
+    name, body = _identity(asset)
+    return "thebe" in name or (body or "").startswith("const THEBE_JS_URL")
+
+
+def tidy_page(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Rewrite a page's scripts and styles: no thebe, nothing twice, widget state made small."""
+    for kind in ("script_files", "css_files"):
+        once = {_identity(asset): asset for asset in context.get(kind, []) if not _is_thebe(asset)}
+        context[kind] = list(once.values())
+    for asset in context["script_files"]:
+        attributes = getattr(asset, "attributes", {})
+        if attributes.get("type") == STATE:
+            attributes["body"] = _page_data(attributes["body"], context.get("body", ""), page)
+
+
+def drop_thebe_nodes(app: Sphinx, doctree: nodes.document, page: str) -> None:
+    """Remove thebe's settings that its extension writes into every page."""
+    for node in list(doctree.findall(nodes.raw)):
+        text = node.astext()
+        if "x-thebe-config" in text or text.strip().startswith("<script>kernelName ="):
+            node.parent.remove(node)
+
+
+def use_own_script(app: Sphinx, config: Config) -> None:
+    """Let myst-nb load our script, from this folder, where a page has widgets."""
+    config.nb_ipywidgets_js = {SCRIPT: {"defer": "defer"}}
+    config.html_static_path.append(str(Path(__file__).with_name(SCRIPT)))
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Called by Sphinx."""
+    app.connect("config-inited", use_own_script)
+    app.connect("doctree-resolved", drop_thebe_nodes, priority=990)
+    app.connect("html-page-context", tidy_page, priority=990)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

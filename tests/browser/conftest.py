@@ -1,0 +1,96 @@
+"""The built book, a server for it, and a browser that notes everything that goes wrong."""
+
+import functools
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from chromium import launch
+from playwright.sync_api import Browser, Page, Route, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILT = ROOT / "_build" / "html"
+
+
+@dataclass
+class Visit:
+    """A page that was opened, with its complaints and the requests that wanted to leave."""
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing: the tests do."""
+
+
+@pytest.fixture(scope="session")
+def book() -> Path:
+    """The folder of the built book."""
+    if not (BUILT / "index.html").exists():
+        pytest.fail("the book is not built: run `make book`")
+    return BUILT
+
+
+@pytest.fixture(scope="session")
+def server(book: Path) -> Iterator[str]:
+    """Address of a local server that shows the book."""
+    handler = functools.partial(QuietHandler, directory=str(book))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as http:
+        threading.Thread(target=http.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{http.server_port}"
+        http.shutdown()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One headless Chromium for a module's tests: Playwright's loop does not bear a second one."""
+    with sync_playwright() as playwright:
+        chromium = launch(playwright)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
+    """Open an address; nothing but the book itself is let through."""
+    contexts = []
+
+    def open_page(address: str, *, width: int = 1280, scheme: str = "light") -> Visit:
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce"
+        )
+        context.set_default_timeout(15_000)
+        contexts.append(context)
+        page = context.new_page()
+        seen = Visit(page)
+        own = ("file:", "blob:", "data:", "http://127.0.0.1:")
+
+        def judge(route: Route) -> None:
+            if route.request.url.startswith(own):
+                route.continue_()
+            else:
+                seen.left.append(route.request.url)
+                route.abort()
+
+        context.route("**/*", judge)
+        page.on("websocket", lambda socket: seen.left.append(socket.url))
+        page.on("console", lambda m: m.type == "error" and seen.complaints.append(m.text))
+        page.on("pageerror", lambda error: seen.complaints.append(str(error)))
+        page.on("requestfailed", lambda r: seen.complaints.append(f"{r.url}: {r.failure}"))
+        page.goto(address)
+        page.wait_for_function(
+            "() => [...document.querySelectorAll('.ssl-widget')].every("
+            "(w) => 'mounted' in w.dataset || w.classList.contains('ssl-widget-failed'))"
+        )
+        page.evaluate("() => window.MathJax?.startup?.promise")
+        return seen
+
+    yield open_page
+    for context in contexts:
+        context.close()

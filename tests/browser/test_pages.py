@@ -1,0 +1,178 @@
+"""Every page of the built book, as a reader meets it: served or opened from the disk."""
+
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+
+WIDGETS = ".ssl-widget"
+WIDE = """() => {
+  const width = document.documentElement.clientWidth;
+  const clipped = (e) => {
+    for (let p = e.parentElement; p; p = p.parentElement)
+      if (/(auto|scroll|hidden|clip)/.test(getComputedStyle(p).overflowX)
+          && p.getBoundingClientRect().right <= width + 1) return true;
+    return false;
+  };
+  return [...document.querySelectorAll('.bd-article *')]
+    .filter((e) => e.getBoundingClientRect().right > width + 1 && !clipped(e))
+    .map((e) => `<${e.tagName.toLowerCase()} class="${e.getAttribute('class')}">`)
+    .slice(0, 5);
+}"""
+
+
+def toc_pages() -> list[str]:
+    """Pages of the table of contents, the front page first."""
+
+    def names(part: object):
+        if isinstance(part, dict):
+            yield from (part[key] for key in ("root", "file") if key in part)
+            part = list(part.values())
+        if isinstance(part, list):
+            for inner in part:
+                yield from names(inner)
+
+    return list(names(yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))))
+
+
+PAGES = toc_pages()
+every_page = pytest.mark.parametrize("name", PAGES)
+
+
+@every_page
+def test_page_is_whole_and_asks_nobody(name, server, visit):
+    seen = visit(f"{server}/{name}.html")
+    page = seen.page
+    assert seen.left == []
+    assert seen.complaints == []
+    assert page.locator(".bd-article h1").count() == 1
+    assert page.evaluate("document.querySelectorAll('script[src^=\"http\"]').length") == 0
+
+    tags = page.locator('script[type="application/vnd.jupyter.widget-view+json"]').count()
+    assert page.locator(WIDGETS).count() == tags
+    assert page.locator(".ssl-widget-failed").all_inner_texts() == []
+    for widget in page.locator(WIDGETS).all():
+        assert widget.locator("*").count() > 0
+
+    if page.locator(".math").count():
+        assert page.locator("mjx-container").count() >= page.locator(".math").count()
+        assert page.locator("mjx-merror, [data-mjx-error]").all_inner_texts() == []
+
+
+@every_page
+def test_page_opens_from_the_disk(name, book, visit):
+    seen = visit((book / f"{name}.html").as_uri())
+    assert seen.left == []
+    assert seen.complaints == []
+    assert seen.page.locator(".ssl-widget-failed").all_inner_texts() == []
+    if seen.page.locator(".math").count():
+        assert seen.page.locator("mjx-container").count() > 0
+
+
+@every_page
+def test_page_fits_a_phone(name, server, visit):
+    page = visit(f"{server}/{name}.html", width=360).page
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360, page.evaluate(WIDE)
+    assert page.evaluate(WIDE) == []
+
+
+@every_page
+def test_pictures_have_words(name, server, visit):
+    page = visit(f"{server}/{name}.html").page
+    for image in page.locator(".bd-article img").all():
+        words = image.get_attribute("alt") or ""
+        assert len(words) > 3, f"no alternative text: {image.get_attribute('src')}"
+        assert "_images/" not in words and not words.endswith((".png", ".svg")), words
+
+
+@every_page
+def test_explorables_answer_the_keyboard(name, server, visit):
+    page = visit(f"{server}/{name}.html").page
+    for widget in page.locator(WIDGETS).all():
+        own = widget.locator('[tabindex="0"]').first
+        own.scroll_into_view_if_needed()
+        own.focus()
+        assert own.evaluate("(e) => document.activeElement === e")
+        live = widget.locator("[aria-live]").first
+        before = live.text_content()
+        page.keyboard.press("ArrowRight")
+        page.wait_for_function(
+            "([e, before]) => e.textContent !== before", arg=[live.element_handle(), before]
+        )
+
+
+@every_page
+def test_dark_pages_are_dark_and_readable(name, server, visit):
+    page = visit(f"{server}/{name}.html", scheme="dark").page
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    paper, ink = page.evaluate(
+        """() => {
+          const brightness = (css) => {
+            const [r, g, b] = css.match(/[\\d.]+/g).map(Number);
+            return (0.2126 * r + 0.7152 * g + 0.0722 * b) / 255;
+          };
+          const text = document.querySelector('.bd-article p, .bd-article h1');
+          return [brightness(getComputedStyle(document.body).backgroundColor),
+                  brightness(getComputedStyle(text).color)];
+        }"""
+    )
+    assert paper < 0.15 and ink > 0.7
+    for image in page.locator(".bd-article img").all():
+        card = image.evaluate("(e) => getComputedStyle(e).backgroundColor")
+        assert card == "rgb(255, 255, 255)", "figures lie on a white card in the dark"
+
+
+class Anchors(HTMLParser):
+    """Where a page links to, and the places in it that can be linked to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.ids: set[str] = set()
+
+    def handle_starttag(self, tag, attrs):
+        found = dict(attrs)
+        if found.get("id"):
+            self.ids.add(found["id"])
+        for key in ("href", "src"):
+            if found.get(key):
+                self.links.append(found[key])
+
+
+def read(path: Path) -> Anchors:
+    """Links and ids of a built page."""
+    anchors = Anchors()
+    anchors.feed(path.read_text(encoding="utf-8"))
+    return anchors
+
+
+@every_page
+def test_links_lead_somewhere(name, book):
+    here = book / f"{name}.html"
+    broken = []
+    for link in read(here).links:
+        parts = urlsplit(link)
+        if parts.scheme:
+            continue
+        target = (here.parent / unquote(parts.path)).resolve() if parts.path else here
+        place = unquote(parts.fragment)
+        lost = place and target.suffix == ".html" and target.exists()
+        if not target.exists() or (lost and place not in read(target).ids):
+            broken.append(link)
+    assert broken == []
+
+
+def test_search_works_offline(book, visit):
+    seen = visit((book / "search.html").as_uri() + "?q=encoder")
+    seen.page.wait_for_selector("#search-results li a")
+    assert seen.left == []
+
+
+def test_front_page_forwards_to_the_book(book, visit):
+    seen = visit((book / "index.html").as_uri())
+    seen.page.wait_for_url(f"**/{PAGES[0]}.html")
+    assert seen.page.locator(".bd-article h1").count() == 1

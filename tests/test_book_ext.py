@@ -1,0 +1,144 @@
+"""The book's Sphinx extensions: what they write into a page."""
+
+import json
+from types import SimpleNamespace
+
+import offline_math
+import pytest
+import static_widgets as sw
+
+ESM = "export default { render() {} }"
+
+
+def model(**state):
+    return {
+        "model_name": "AnyModel",
+        "model_module": "anywidget",
+        "state": {"_esm": ESM, "layout": "IPY_MODEL_layout", **state},
+        "buffers": [{"path": ["data"], "encoding": "base64", "data": "AAA="}],
+    }
+
+
+def slider():
+    return {
+        "model_name": "IntSliderModel",
+        "model_module": "@jupyter-widgets/controls",
+        "state": {},
+    }
+
+
+def view(name):
+    data = json.dumps({"version_major": 2, "model_id": name})
+    return f'<div><script type="{sw.VIEW}">{data}</script></div>'
+
+
+def asset(filename="", **attributes):
+    return SimpleNamespace(filename=filename, attributes=attributes)
+
+
+def state_script(models):
+    body = json.dumps({"version_major": 2, "state": models}).replace("</", "<\\/")
+    return asset(type=sw.STATE, body=body)
+
+
+def rewritten(models, body):
+    context = {"script_files": [state_script(models)], "body": body}
+    sw.tidy_page(None, "page", "page.html", context, None)
+    return context["script_files"][0].attributes["body"]
+
+
+def test_views_come_in_the_order_of_the_page():
+    assert sw.views(view("b") + "text" + view("a")) == ["b", "a"]
+
+
+def test_only_what_the_page_shows_is_kept():
+    models = {
+        "shown": model(partner="IPY_MODEL_partner"),
+        "partner": model(),
+        "forgotten": model(),
+        "layout": {
+            "model_name": "LayoutModel",
+            "model_module": "@jupyter-widgets/base",
+            "state": {},
+        },
+    }
+    page = json.loads(rewritten(models, view("shown")))
+    assert set(page["models"]) == {"shown", "partner"}
+    assert "layout" not in page["models"]["shown"]["state"]
+
+
+def test_a_reference_in_circles_ends():
+    models = {"a": model(other="IPY_MODEL_b"), "b": model(other="IPY_MODEL_a")}
+    assert set(sw.reachable(models, ["a"])) == {"a", "b"}
+
+
+def test_each_source_is_written_once():
+    models = {"a": model(_css=".x {}"), "b": model(), "c": model(_esm=ESM + "\n")}
+    text = rewritten(models, view("a") + view("b") + view("c"))
+    page = json.loads(text)
+    assert sorted(page["sources"].values()) == sorted([ESM, ESM + "\n", ".x {}"])
+    states = {name: m["state"] for name, m in page["models"].items()}
+    assert states["a"]["_esm"] == states["b"]["_esm"] != states["c"]["_esm"]
+    assert page["sources"][states["a"]["_css"]] == ".x {}"
+    assert page["models"]["a"]["buffers"] == [
+        {"path": ["data"], "encoding": "base64", "data": "AAA="}
+    ]
+
+
+def test_a_source_cannot_end_the_script_it_stands_in():
+    esm = 'el.innerHTML = "<script></script><!-- "'
+    text = rewritten({"a": model(_esm=esm)}, view("a"))
+    assert "<" not in text
+    assert esm in json.loads(text)["sources"].values()
+
+
+@pytest.mark.parametrize("models", [{"x": slider()}, {}])
+def test_a_control_that_would_be_dead_is_a_warning(models, monkeypatch):
+    warnings = []
+    monkeypatch.setattr(sw._LOGGER, "warning", lambda text, *a, **k: warnings.append(text % a))
+    page = json.loads(rewritten(models, view("x")))
+    assert page["models"] == {}
+    assert len(warnings) == 1
+    assert "kernel" in warnings[0] and "page" in warnings[0]
+
+
+def test_thebe_and_doubles_are_dropped():
+    scripts = [
+        asset("a.js"),
+        asset("a.js"),
+        asset("_static/sphinx-thebe.js"),
+        asset(body="const THEBE_JS_URL = 'https://x'"),
+        asset(body="let x = 1"),
+        asset(body="let x = 1"),
+    ]
+    context = {"script_files": scripts, "css_files": [asset("thebe.css"), asset("b.css")]}
+    sw.tidy_page(None, "page", "page.html", context, None)
+    assert [sw._identity(s) for s in context["script_files"]] == [
+        ("a.js", None),
+        ("", "let x = 1"),
+    ]
+    assert [s.filename for s in context["css_files"]] == ["b.css"]
+
+
+def test_mathjax_is_complete_and_stays_small(tmp_path):
+    app = SimpleNamespace(builder=SimpleNamespace(format="html"), outdir=tmp_path)
+    offline_math.copy_mathjax(app, None)
+    copied = tmp_path / "_static" / "mathjax"
+    assert (copied / offline_math.BUNDLE).stat().st_size > 500_000
+    assert (copied / "input/tex/extensions/boldsymbol.js").exists()
+    assert any((copied / "output/chtml/fonts/woff-v2").glob("*.woff"))
+    assert sum(f.stat().st_size for f in copied.rglob("*") if f.is_file()) < 4e6
+    offline_math.copy_mathjax(app, None)  # a second build finds it there
+
+
+def test_mathjax_settings_of_others_are_kept():
+    config = SimpleNamespace(mathjax_path="https://cdn", mathjax3_config={"options": {"a": 1}})
+    offline_math.use_local_mathjax(None, config)
+    assert config.mathjax_path == f"mathjax/{offline_math.BUNDLE}"
+    assert config.mathjax3_config["options"] == {"a": 1, "enableMenu": False}
+
+
+def test_a_failed_build_copies_nothing(tmp_path):
+    app = SimpleNamespace(builder=SimpleNamespace(format="html"), outdir=tmp_path)
+    offline_math.copy_mathjax(app, RuntimeError())
+    assert list(tmp_path.iterdir()) == []
