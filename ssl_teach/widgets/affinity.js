@@ -8,7 +8,7 @@ const positionOf = (tau) =>
 
 /** Algorithm 1 in eight steps: [title, words, what the square shows]. */
 const STEPS = [
-  ["Draw N images", "A minibatch of <i>N</i> images, no labels. Each frame on the edge is one image; nothing is compared yet.", "nothing"],
+  ["Draw N images", "A minibatch of <i>N</i> images, no labels. They stand on the edge, each (here its first view) where its two views will be.", "nothing"],
   ["Two views of each", "Two random transforms of each image give 2<i>N</i> views. We know which two belong together: that is the label that comes for free.", "nothing"],
   ["Encode and project", "<i>h</i> = <i>f</i>(x̃), <i>z</i> = <i>g</i>(<i>h</i>). Each row of the square is now one view's <i>z</i>, one column for each of its dimensions, scaled to length 1.", "vectors"],
   ["Compare all with all", "s<sub>ij</sub> = z<sub>i</sub>ᵀz<sub>j</sub> / (‖z<sub>i</sub>‖ ‖z<sub>j</sub>‖), the cosine of every pair. The matrix is symmetric, and each view is exactly like itself.", "cosine"],
@@ -176,12 +176,12 @@ function buildFigure() {
     const { edge, side, cell: size } = state.geometry;
     Object.assign(grid.style, { inset: `0 auto auto 0`, width: `${edge + side}px`, height: `${edge + side}px` });
     Object.assign(cell.style, { left: `${edge + j * size}px`, top: `${edge + i * size}px`, width: `${size}px`, height: `${size}px` });
-    cell.hidden = ["nothing", "vectors", "losses"].includes(state.mode);
+    cell.classList.toggle("ssl-cell-unmarked", ["nothing", "vectors", "losses"].includes(state.mode));
     grid.setAttribute("aria-rowcount", state.m);
     grid.setAttribute("aria-colcount", state.m);
     line.setAttribute("aria-rowindex", i + 1);
     cell.setAttribute("aria-colindex", j + 1);
-    cell.setAttribute("aria-label", describe(state, [i, j]));
+    cell.setAttribute("aria-label", state.step && state.step < 4 ? "not compared yet" : describe(state, [i, j]));
     const share = ["share", "positives"].includes(state.mode);
     legend.style.visibility = ["nothing", "losses"].includes(state.mode) ? "hidden" : "visible";
     bar.style.background = `linear-gradient(to right, ${(share ? [theme.mid, theme.warm] : [theme.cold, theme.mid, theme.warm]).map(css)})`;

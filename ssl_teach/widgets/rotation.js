@@ -60,7 +60,6 @@ function render({ model, el }) {
     h("div", { class: "ssl-rotation" }, stage.element,
       h("div", { class: "ssl-side" }, answers.element, ...(tally ? [tally.element] : []))),
     game.element, h("p", { class: "ssl-notice" }, rich(compact ? SHORT_NOTICE : NOTICE)), live.element);
-  box.root.classList.toggle("ssl-compact", compact);
 
   function redraw() {
     if (!box.root.clientWidth) return;

@@ -2,21 +2,11 @@
 
 import numpy as np
 import pytest
-from chromium import launch
-from playwright.sync_api import sync_playwright
 from widget_page import mount
 
 from ssl_teach.widgets import AffinityMatrix
 
 IMAGES, DIMENSION = 16, 24
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        started = launch(playwright)
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,6 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from chromium import launch
-from playwright.sync_api import sync_playwright
 from torch import nn
 from widget_page import mount
 
@@ -15,14 +13,6 @@ from ssl_teach.widgets import RotationGame
 
 WIDTHS = (3, 32, 64, 128, 256)
 NAMES = ("first network", "second network")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        started = launch(playwright)
-        yield started
-        started.close()
 
 
 def build(seed, channels=3):
