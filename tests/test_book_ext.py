@@ -6,6 +6,8 @@ from types import SimpleNamespace
 import offline_math
 import pytest
 import static_widgets as sw
+import widget_signatures
+from traitlets import HasTraits
 
 ESM = "export default { render() {} }"
 
@@ -142,3 +144,14 @@ def test_a_failed_build_copies_nothing(tmp_path):
     app = SimpleNamespace(builder=SimpleNamespace(format="html"), outdir=tmp_path)
     offline_math.copy_mathjax(app, RuntimeError())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_explorable_is_shown_as_it_is_called():
+    class Figure(HasTraits):
+        def __init__(self, images: list, *, tau: float = 0.5) -> None:
+            super().__init__()
+
+    shown, returns = widget_signatures.from_init(None, "class", "Figure", Figure, {}, "()", "")
+    assert (shown, returns) == ("(images: list, *, tau: float = 0.5)", "")
+    assert widget_signatures.from_init(None, "class", "int", int, {}, "()", "") is None
+    assert widget_signatures.from_init(None, "function", "f", len, {}, "()", "") is None

@@ -56,17 +56,15 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
-    """Open an address; nothing but the book itself is let through."""
-    contexts = []
+    """Open an address in a context of its own; nothing but the book itself is let through."""
 
     def open_page(address: str, *, width: int = 1280, scheme: str = "light") -> Visit:
         context = browser.new_context(
             viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce"
         )
         context.set_default_timeout(15_000)
-        contexts.append(context)
         page = context.new_page()
         seen = Visit(page)
         own = ("file:", "blob:", "data:", "http://127.0.0.1:")
@@ -92,5 +90,5 @@ def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
         return seen
 
     yield open_page
-    for context in contexts:
+    for context in browser.contexts:
         context.close()
