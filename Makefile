@@ -38,7 +38,7 @@ lab: $(READY)
 	$(BIN)/jupyter lab notebooks
 
 bench: $(READY)
-	$(BIN)/python -m ssl_teach bench
+	$(BIN)/python tools/bench.py
 
 records: $(READY)
 	$(BIN)/python -m ssl_teach experiment --all
