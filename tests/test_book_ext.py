@@ -122,6 +122,14 @@ def test_thebe_and_doubles_are_dropped():
     assert [s.filename for s in context["css_files"]] == ["b.css"]
 
 
+@pytest.mark.parametrize("source, labels", [("a.md", ["b"]), ("a.ipynb", ["launch-buttons", "b"])])
+def test_only_notebooks_can_be_launched(source, labels):
+    buttons = [{"label": "launch-buttons"}, {"label": "b"}]
+    context = {"sourcename": source, "header_buttons": buttons}
+    sw.drop_lost_launchers(None, "page", "page.html", context, None)
+    assert [button["label"] for button in context["header_buttons"]] == labels
+
+
 def test_mathjax_is_complete_and_stays_small(tmp_path):
     app = SimpleNamespace(builder=SimpleNamespace(format="html"), outdir=tmp_path)
     offline_math.copy_mathjax(app, None)

@@ -48,7 +48,8 @@ def test_the_cache_of_this_state_stays_and_others_go(tmp_path):
 
 
 def test_pages_with_code_are_found_in_the_table_of_contents(tmp_path):
-    (tmp_path / "front.md").write_text("---\nkernelspec:\n  name: python3\n---\n", encoding="utf-8")
+    head = "---\njupytext:\n  text_representation:\n    format_name: myst\n---\n"
+    (tmp_path / "front.md").write_text(head, encoding="utf-8")
     (tmp_path / "prose.md").write_text("# Words", encoding="utf-8")
     for name in ("one.ipynb", "two.ipynb", "unlisted.ipynb"):
         (tmp_path / name).touch()

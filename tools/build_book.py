@@ -69,7 +69,7 @@ def runnable(root: Path) -> list[Path]:
         notebook, text = root / f"{name}.ipynb", root / f"{name}.md"
         if notebook.exists():
             found.append(notebook)
-        elif text.exists() and "kernelspec:" in text.read_text(encoding="utf-8")[:500]:
+        elif text.exists() and "format_name: myst" in text.read_text(encoding="utf-8")[:500]:
             found.append(text)
     return found
 
@@ -146,6 +146,8 @@ def write_pages(root: Path, build: Path, cache: Path) -> bool:
             "latex_individualpages": False,
         },
         doctreedir=build / ".doctrees",
+        # write all pages: Sphinx does not see that a style or an extension changed
+        force_all=True,
         warningiserror=True,
         keep_going=True,
         quiet=True,

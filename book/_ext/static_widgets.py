@@ -121,6 +121,15 @@ def tidy_page(
             attributes["body"] = _page_data(attributes["body"], context.get("body", ""), page)
 
 
+def drop_lost_launchers(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Take the launch button off text pages with code: Colab opens notebooks only."""
+    if ".ipynb" not in context.get("sourcename", ""):
+        buttons = context.get("header_buttons", [])
+        context["header_buttons"] = [b for b in buttons if b.get("label") != "launch-buttons"]
+
+
 def drop_thebe_nodes(app: Sphinx, doctree: nodes.document, page: str) -> None:
     """Remove thebe's settings that its extension writes into every page."""
     for node in list(doctree.findall(nodes.raw)):
@@ -140,4 +149,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("config-inited", use_own_script)
     app.connect("doctree-resolved", drop_thebe_nodes, priority=990)
     app.connect("html-page-context", tidy_page, priority=990)
+    app.connect("html-page-context", drop_lost_launchers, priority=990)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
