@@ -1,0 +1,48 @@
+"""Random transforms of pictures: a batch at a time, on its device, drawn per image.
+
+Two kinds of parts. Functions (`resized_crop`, `adjust_hue`, ...) do what they are told, with one
+parameter per image. Transforms (`RandomResizedCrop`, `ColorJitter`, ...) draw the parameters.
+
+>>> import torch
+>>> augment = simclr_augmentation(channels=3)
+>>> images = torch.rand(8, 3, 32, 32)
+>>> augment(images, torch.Generator().manual_seed(0)).shape
+torch.Size([8, 3, 32, 32])
+"""
+
+from ssl_teach.augment.color import (
+    adjust_brightness,
+    adjust_contrast,
+    adjust_hue,
+    adjust_saturation,
+    color_jitter,
+    grayscale,
+)
+from ssl_teach.augment.geometry import gaussian_blur, resized_crop
+from ssl_teach.augment.transforms import (
+    ColorJitter,
+    Compose,
+    GaussianBlur,
+    RandomGrayscale,
+    RandomResizedCrop,
+    crop_augmentation,
+    simclr_augmentation,
+)
+
+__all__ = [
+    "ColorJitter",
+    "Compose",
+    "GaussianBlur",
+    "RandomGrayscale",
+    "RandomResizedCrop",
+    "adjust_brightness",
+    "adjust_contrast",
+    "adjust_hue",
+    "adjust_saturation",
+    "color_jitter",
+    "crop_augmentation",
+    "gaussian_blur",
+    "grayscale",
+    "resized_crop",
+    "simclr_augmentation",
+]

@@ -1,0 +1,66 @@
+"""What a batch of pictures and its parameters must look like, and what to do if they do not."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def check_images(images: Tensor) -> None:
+    """Insist on floats in [0, 1] of shape (B, C, H, W).
+
+    Raises:
+        TypeError: not floating point.
+        ValueError: another shape, or values outside [0, 1] by more than rounding.
+    """
+    if not images.is_floating_point():
+        raise TypeError(
+            f"images must be floats in [0, 1], got {images.dtype}: "
+            "turn bytes into floats by images.float() / 255"
+        )
+    if images.ndim != 4:
+        raise ValueError(
+            f"images must have shape (B, C, H, W), got {tuple(images.shape)}: "
+            "give a single picture a batch of its own by image[None]"
+        )
+    if images.numel() == 0:
+        raise ValueError(f"images are empty, with shape {tuple(images.shape)}")
+    low, high = (value.item() for value in images.detach().aminmax())
+    if not (low >= -1e-3 and high <= 1 + 1e-3):  # written so that NaN fails too
+        raise ValueError(
+            f"images must lie in [0, 1], got values from {low:g} to {high:g}: "
+            "divide by 255, or augment before normalising"
+        )
+
+
+def check_color(images: Tensor, what: str) -> None:
+    """Insist on three channels: red, green, blue."""
+    if images.shape[1] != 3:
+        raise ValueError(
+            f"{what} needs 3 channels (red, green, blue), got {images.shape[1]}: "
+            "leave it out for pictures without colour"
+        )
+
+
+def check_parameter(
+    name: str, values: Tensor, images: Tensor, low: float = 0.0, high: float = float("inf")
+) -> None:
+    """Insist on one value in [low, high] per image, on the device of the images."""
+    if values.shape != images.shape[:1]:
+        raise ValueError(
+            f"{name} must have one value per image, shape ({images.shape[0]},), "
+            f"got {tuple(values.shape)}"
+        )
+    if values.device != images.device:
+        raise ValueError(f"{name} is on {values.device}, the images are on {images.device}")
+    if not bool(((values >= low) & (values <= high)).all()):
+        raise ValueError(f"{name} must lie in [{low:g}, {high:g}], got {values.tolist()}")
+
+
+def check_generator(generator: torch.Generator, images: Tensor) -> None:
+    """Insist that randomness is drawn where the images are."""
+    if generator.device.type != images.device.type:
+        raise ValueError(
+            f"generator is on {generator.device}, the images are on {images.device}: "
+            f"make it by torch.Generator({images.device.type!r})"
+        )

@@ -1,0 +1,168 @@
+"""Colour, one factor per image, step by step as torchvision does it to one image.
+
+Brightness, contrast and saturation are one thing: a blend of the image with black, with its mean
+grey, or with its own grey version, clamped to [0, 1]. So a batch in which each image takes these
+steps in an order of its own needs one pass per step for all three. Hue goes through HSV, exactly.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ssl_teach.augment.checks import check_color, check_images, check_parameter
+
+BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)
+
+
+def grayscale(images: Tensor) -> Tensor:
+    """Take the colour out: (B, 3, H, W) to (B, 3, H, W) with three equal channels.
+
+    Raises:
+        ValueError: the images have no colour.
+    """
+    check_images(images)
+    check_color(images, "grayscale")
+    return _grey(images).expand_as(images).contiguous()
+
+
+def adjust_brightness(images: Tensor, factor: Tensor) -> Tensor:
+    """Blend with black: factor 0 is black, 1 the image (B, C, H, W), above 1 brighter.
+
+    Raises:
+        ValueError: factor (B,) is of another shape, or negative.
+    """
+    return _adjust(images, factor, BRIGHTNESS)
+
+
+def adjust_contrast(images: Tensor, factor: Tensor) -> Tensor:
+    """Blend with the mean grey: factor 0 is flat, 1 the image (B, C, H, W), above 1 harder.
+
+    Raises:
+        ValueError: factor (B,) is of another shape, or negative.
+    """
+    return _adjust(images, factor, CONTRAST)
+
+
+def adjust_saturation(images: Tensor, factor: Tensor) -> Tensor:
+    """Blend with the grey image: factor 0 is grey, 1 the image (B, 3, H, W), above 1 gaudier.
+
+    Raises:
+        ValueError: factor (B,) is of another shape, or negative; or the images have no colour.
+    """
+    check_color(images, "saturation")
+    return _adjust(images, factor, SATURATION)
+
+
+def adjust_hue(images: Tensor, factor: Tensor) -> Tensor:
+    """Turn each image's colours round the HSV circle, at equal saturation and value.
+
+    Args:
+        images: (B, 3, H, W) in [0, 1].
+        factor: (B,) in turns, -0.5 to 0.5: a third of a turn makes red green.
+
+    Returns:
+        (B, 3, H, W).
+
+    Raises:
+        ValueError: factor has another shape or range; or the images have no colour.
+
+    >>> red = torch.tensor([1.0, 0.0, 0.0]).view(1, 3, 1, 1)
+    >>> [round(value, 3) for value in adjust_hue(red, torch.tensor([1 / 3])).flatten().tolist()]
+    [0.0, 1.0, 0.0]
+    """
+    check_images(images)
+    check_color(images, "hue")
+    check_parameter("hue", factor, images, -0.5, 0.5)
+    return _turn_hue(images, factor)
+
+
+def color_jitter(
+    images: Tensor,
+    order: Tensor,
+    brightness: Tensor,
+    contrast: Tensor,
+    saturation: Tensor | None = None,
+    hue: Tensor | None = None,
+) -> Tensor:
+    """Adjust brightness, contrast, saturation and hue, in an order of its own for each image.
+
+    Args:
+        images: (B, C, H, W) in [0, 1]; C = 3 where saturation or hue are given.
+        order: (B, 4), each row a permutation of 0 (brightness), 1 (contrast), 2 (saturation),
+            3 (hue), the first step first.
+        brightness: (B,) factors, as in `adjust_brightness`.
+        contrast: (B,) factors, as in `adjust_contrast`.
+        saturation: (B,) factors, as in `adjust_saturation`; None leaves the step out.
+        hue: (B,) turns, as in `adjust_hue`; None leaves the step out.
+
+    Returns:
+        (B, C, H, W).
+
+    Raises:
+        ValueError: a parameter has another shape or range; or the images have no colour.
+    """
+    check_images(images)
+    unchanged = torch.ones_like(brightness)
+    for name, factor in [("brightness", brightness), ("contrast", contrast)]:
+        check_parameter(name, factor, images)
+    if saturation is not None:
+        check_color(images, "saturation")
+        check_parameter("saturation", saturation, images)
+    if hue is not None:
+        check_color(images, "hue")
+        check_parameter("hue", hue, images, -0.5, 0.5)
+    if order.shape != (len(images), 4) or bool((order.sort(1).values != _steps(order)).any()):
+        raise ValueError("order must be (B, 4), each row a permutation of 0, 1, 2, 3")
+    by_name = [brightness, contrast, unchanged if saturation is None else saturation, unchanged]
+    factors = torch.stack(by_name, dim=1).gather(1, order)  # (B, 4): first step first
+    for step in range(4):
+        images = _blend(images, factors[:, step], order[:, step])  # by 1 where hue has its turn
+        if hue is not None:
+            turn = (order[:, step] == HUE).nonzero()[:, 0]
+            images[turn] = _turn_hue(images[turn], hue[turn])
+    return images
+
+
+def _steps(order: Tensor) -> Tensor:
+    return torch.arange(4, device=order.device)
+
+
+def _adjust(images: Tensor, factor: Tensor, step: int) -> Tensor:
+    check_images(images)
+    check_parameter("factor", factor, images)
+    return _blend(images, factor, torch.full_like(factor, step, dtype=torch.long))
+
+
+def _grey(images: Tensor) -> Tensor:
+    """(B, C, H, W) to (B, 1, H, W): the luma of ITU-R BT.601, rounded as in torchvision."""
+    if images.shape[1] == 1:
+        return images
+    red, green, blue = images.split(1, dim=1)
+    return (red * 0.2989).add_(green, alpha=0.587).add_(blue, alpha=0.114)
+
+
+def _blend(images: Tensor, factor: Tensor, step: Tensor) -> Tensor:
+    """Blend: factor * image + (1 - factor) * other, where the step (B,) says which other."""
+    factor = factor.to(images.dtype)
+    grey = _grey(images)  # (B, 1, H, W)
+    mean = grey.mean(dim=(1, 2, 3))  # (B,)
+    of_grey = torch.where(step == SATURATION, 1 - factor, 0)  # how much of the grey image
+    of_mean = torch.where(step == CONTRAST, 1 - factor, 0)  # and of the mean grey; black adds none
+    factor, of_grey, offset = (x[:, None, None, None] for x in (factor, of_grey, of_mean * mean))
+    return torch.addcmul(torch.addcmul(offset, grey, of_grey), images, factor).clamp_(0, 1)
+
+
+def _turn_hue(images: Tensor, turns: Tensor) -> Tensor:
+    """RGB to HSV, add to the hue, and back; hue is counted in sixths, red at 0, green at 2."""
+    red, green, blue = images.unbind(dim=1)  # (B, H, W)
+    low, high = images.aminmax(dim=1)
+    chroma = high - low
+    # The leading channel says which third of the circle, the other two how far from its middle.
+    hue = torch.where(green == high, 2 * chroma + blue - red, 4 * chroma + red - green)
+    hue = torch.where(red == high, green - blue, hue)
+    hue = hue.div_(chroma.clamp(min=torch.finfo(images.dtype).tiny))
+    hue = (hue + 6 * turns.to(images.dtype)[:, None, None]).remainder_(6)
+    # Each channel is at its height for two sixths, then falls, is low for two, and rises.
+    heights = [(hue - 3).abs_().sub_(1), 2 - (hue - 2).abs_(), 2 - (hue - 4).abs_()]
+    return torch.stack([low + chroma * height.clamp_(0, 1) for height in heights], dim=1)

@@ -1,0 +1,120 @@
+"""Crop, flip and blur: each a matrix product along the rows and one along the columns.
+
+Resizing and blurring weight pixels along the height and the width independently. So an image's
+transform is two small matrices: its columns are mixed by (W', W), its rows by (H', H). At 32 x 32
+that takes under half the time of `affine_grid` and `grid_sample`; they break even near 100 x 100.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor
+
+from ssl_teach.augment.checks import check_images, check_parameter
+
+
+def resized_crop(
+    images: Tensor,
+    top: Tensor,
+    left: Tensor,
+    height: Tensor,
+    width: Tensor,
+    size: tuple[int, int],
+    flip: Tensor | None = None,
+) -> Tensor:
+    """Cut a box out of each image, scale it bilinearly to one size, and mirror it if told to.
+
+    Equal to torchvision's `resized_crop(..., antialias=False)`: the box is cut first, so no pixel
+    outside it has a say. To make large pictures much smaller, shrink them beforehand.
+
+    Args:
+        images: (B, C, H, W) in [0, 1].
+        top: (B,) pixels above the box.
+        left: (B,) pixels left of the box.
+        height: (B,) of the box, in pixels.
+        width: (B,) of the box, in pixels.
+        size: (H', W') of the result, in pixels.
+        flip: (B,) bool, which images to mirror left to right; None for none.
+
+    Returns:
+        (B, C, H', W').
+
+    Raises:
+        ValueError: a box that is smaller than a pixel or not inside the image.
+    """
+    check_images(images)
+    B, _, H, W = images.shape
+    check_parameter("height", height, images, 1, H)
+    check_parameter("width", width, images, 1, W)
+    check_parameter("top", top, images, 0, H)
+    check_parameter("left", left, images, 0, W)
+    if bool(((top + height > H) | (left + width > W)).any()):
+        raise ValueError(f"a box reaches beyond the image of {H} x {W} pixels")
+    if min(size) < 1:
+        raise ValueError(f"size must be at least (1, 1), got {size}")
+    if flip is None:
+        flip = torch.zeros(B, dtype=torch.bool, device=images.device)
+    upright = torch.zeros_like(flip)
+    rows = _bilinear(top, height, upright, H, size[0], images.dtype)  # (B, H', H)
+    columns = _bilinear(left, width, flip, W, size[1], images.dtype)  # (B, W', W)
+    return _mix(images, rows, columns)
+
+
+def gaussian_blur(images: Tensor, sigma: Tensor, kernel_size: int) -> Tensor:
+    """Blur each image with a Gaussian of its own width; the border is mirrored, as in torchvision.
+
+    Args:
+        images: (B, C, H, W) in [0, 1].
+        sigma: (B,) standard deviation in pixels, positive.
+        kernel_size: pixels that a pixel is mixed from, along each axis; odd.
+
+    Returns:
+        (B, C, H, W).
+
+    Raises:
+        ValueError: an even kernel, or one that mirrors more of the image than there is.
+    """
+    check_images(images)
+    check_parameter("sigma", sigma, images, torch.finfo(images.dtype).tiny)
+    _, _, H, W = images.shape
+    radius = kernel_size // 2
+    if kernel_size % 2 == 0 or not 0 <= radius < min(H, W):
+        raise ValueError(
+            f"kernel_size must be odd and at most {2 * min(H, W) - 1} for {H} x {W} pixels, "
+            f"got {kernel_size}"
+        )
+    offsets = torch.arange(-radius, radius + 1, device=images.device)  # (K,)
+    kernels = torch.softmax(-0.5 * (offsets / sigma.to(images.dtype)[:, None]) ** 2, dim=1)
+    return _mix(images, _convolution(kernels, H), _convolution(kernels, W))
+
+
+def _bilinear(
+    start: Tensor, length: Tensor, flip: Tensor, old: int, new: int, dtype: torch.dtype
+) -> Tensor:
+    """(B, new, old): how much each old pixel gives to each new one, along one axis."""
+    start, length = start.to(dtype)[:, None], length.to(dtype)[:, None]
+    centres = torch.arange(new, device=start.device) + 0.5
+    centres = torch.where(flip[:, None], new - centres, centres)  # (B, new)
+    # The centre of pixel 0 has the place 0. Half a pixel at either rim has neighbours on one side
+    # only: it takes the value of the outermost pixel of the box.
+    places = (centres * length / new - 0.5).clamp(min=0).minimum(length - 1) + start
+    distances = places[:, :, None] - torch.arange(old, device=start.device, dtype=dtype)
+    return distances.abs_().neg_().add_(1).clamp_(min=0)
+
+
+def _convolution(kernels: Tensor, length: int) -> Tensor:
+    """(B, K) kernels as (B, length, length) matrices that mirror at the border."""
+    radius = kernels.shape[1] // 2
+    pixels = torch.arange(length, device=kernels.device, dtype=kernels.dtype)
+    sources = F.pad(pixels[None], (radius, radius), mode="reflect")[0].long().unfold(0, length, 1)
+    taps = F.one_hot(sources, length).to(kernels.dtype)  # (K, length, length)
+    return torch.einsum("bk,kij->bij", kernels, taps)
+
+
+def _mix(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Apply (B, H', H) to the rows and (B, W', W) to the columns of (B, C, H, W)."""
+    C = images.shape[1]
+    images = rearrange(images, "b c h w -> b (c h) w") @ rearrange(columns, "b v w -> b w v")
+    return rows[:, None] @ rearrange(images, "b (c h) v -> b c h v", c=C)

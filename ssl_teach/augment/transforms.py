@@ -1,0 +1,258 @@
+"""Transforms that draw: a number of their own for each image, from the generator given.
+
+Each is called with images (B, C, H, W) in [0, 1] and a `torch.Generator` on their device, leaves
+its input as it was, and returns a new batch. An equal state of the generator draws the same again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ssl_teach.augment.checks import check_color, check_generator, check_images
+from ssl_teach.augment.color import color_jitter, grayscale
+from ssl_teach.augment.geometry import gaussian_blur, resized_crop
+
+Range = tuple[float, float]
+Transform = Callable[[Tensor, torch.Generator], Tensor]
+
+
+@dataclass(frozen=True)
+class RandomResizedCrop:
+    """Cut out a random box and scale it to one size (Szegedy et al., 2015, section 6).
+
+    As in torchvision: a box that does not fit is drawn again, up to ten times in all; after that
+    it is the largest centred box of an allowed ratio.
+
+    Attributes:
+        scale: least and greatest area of the box, as a share of the image.
+        ratio: least and greatest width over height of the box, drawn evenly in the logarithm.
+        flip: probability of mirroring left to right.
+        size: (H', W') in pixels; None keeps the size of the images.
+    """
+
+    scale: Range = (0.08, 1.0)
+    ratio: Range = (3 / 4, 4 / 3)
+    flip: float = 0.5
+    size: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no box can satisfy."""
+        _check_range("scale", self.scale, 0, 1)
+        _check_range("ratio", self.ratio, 0)
+        if min(self.scale[0], self.ratio[0]) <= 0:
+            raise ValueError("scale and ratio must be positive: a box has an area")
+        _check_probability("flip", self.flip)
+
+    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """(B, C, H, W) to (B, C, H', W')."""
+        check_images(images)
+        check_generator(generator, images)
+        B, _, H, W = images.shape
+        box = self.boxes(B, (H, W), generator)
+        flip = _rand(generator, B) < self.flip
+        return resized_crop(images, *box, size=self.size or (H, W), flip=flip)
+
+    def boxes(
+        self, count: int, image_size: tuple[int, int], generator: torch.Generator, tries: int = 10
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Draw top, left, height and width, each (count,), in whole pixels."""
+        H, W = image_size
+        area = _uniform(generator, self.scale, count, tries) * H * W
+        log_ratio = math.log(self.ratio[0]), math.log(self.ratio[1])
+        ratio = _uniform(generator, log_ratio, count, tries).exp()
+        height, width = (area / ratio).sqrt().round(), (area * ratio).sqrt().round()
+        fits = (height >= 1) & (height <= H) & (width >= 1) & (width <= W)
+        first = fits.int().argmax(dim=1, keepdim=True)  # (count, 1): the first try that fits
+        found = fits.any(dim=1)
+        largest = self._largest(H, W)
+        height = torch.where(found, height.gather(1, first)[:, 0], largest[0])
+        width = torch.where(found, width.gather(1, first)[:, 0], largest[1])
+        places = _rand(generator, 2, count)
+        top = torch.where(found, places[0] * (H - height + 1), (H - height) / 2).floor()
+        left = torch.where(found, places[1] * (W - width + 1), (W - width) / 2).floor()
+        return top, left, height, width
+
+    def _largest(self, H: int, W: int) -> tuple[int, int]:
+        """Height and width of the largest box whose ratio is allowed."""
+        ratio = min(max(W / H, self.ratio[0]), self.ratio[1])
+        return max(1, min(H, round(W / ratio))), max(1, min(W, round(H * ratio)))
+
+
+@dataclass(frozen=True)
+class ColorJitter:
+    """Change brightness, contrast, saturation and hue, in random order, with probability p.
+
+    Attributes:
+        brightness: factors are drawn from [max(0, 1 - brightness), 1 + brightness].
+        contrast: likewise.
+        saturation: likewise; 0 for images without colour.
+        hue: turns of the colour circle, drawn from [-hue, hue]; at most 0.5.
+        p: probability that an image is changed at all.
+    """
+
+    brightness: float = 0.0
+    contrast: float = 0.0
+    saturation: float = 0.0
+    hue: float = 0.0
+    p: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse negative strengths."""
+        for name in ("brightness", "contrast", "saturation"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be 0 or more, got {getattr(self, name)}")
+        if not 0 <= self.hue <= 0.5:
+            raise ValueError(f"hue must lie in [0, 0.5] turns, got {self.hue}")
+        _check_probability("p", self.p)
+
+    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """(B, C, H, W) to the same shape."""
+        check_images(images)
+        check_generator(generator, images)
+        if self.saturation or self.hue:
+            check_color(images, "ColorJitter with saturation or hue")
+        B = len(images)
+        chosen = (_rand(generator, B) < self.p).nonzero()[:, 0]
+        order = _rand(generator, B, 4).argsort(dim=1)
+        draws = [
+            _uniform(generator, (max(0.0, 1 - strength), 1 + strength), B)[chosen]
+            for strength in (self.brightness, self.contrast, self.saturation)
+        ]
+        hue = _uniform(generator, (-self.hue, self.hue), B)[chosen]
+        images = images.clone()
+        if len(chosen):
+            images[chosen] = color_jitter(
+                images[chosen],
+                order[chosen],
+                brightness=draws[0],
+                contrast=draws[1],
+                saturation=draws[2] if self.saturation else None,
+                hue=hue if self.hue else None,
+            )
+        return images
+
+
+@dataclass(frozen=True)
+class RandomGrayscale:
+    """Take the colour out of an image with probability p; three equal channels are left."""
+
+    p: float = 0.1
+
+    def __post_init__(self) -> None:
+        """Refuse what is no probability."""
+        _check_probability("p", self.p)
+
+    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """(B, 3, H, W) to the same shape."""
+        check_images(images)
+        check_color(images, "RandomGrayscale")
+        check_generator(generator, images)
+        chosen = (_rand(generator, len(images)) < self.p).nonzero()[:, 0]
+        images = images.clone()
+        if len(chosen):
+            images[chosen] = grayscale(images[chosen])
+        return images
+
+
+@dataclass(frozen=True)
+class GaussianBlur:
+    """Blur an image with probability p (SimCLR, appendix A).
+
+    Attributes:
+        sigma: least and greatest standard deviation in pixels, drawn evenly.
+        p: probability that an image is blurred at all.
+        kernel_size: odd, in pixels; None takes the paper's tenth of the shorter side, at least 3.
+    """
+
+    sigma: Range = (0.1, 2.0)
+    p: float = 0.5
+    kernel_size: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a blur without width."""
+        _check_range("sigma", self.sigma, 0)
+        if self.sigma[0] <= 0:
+            raise ValueError(f"sigma must be positive, got {self.sigma}")
+        _check_probability("p", self.p)
+
+    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """(B, C, H, W) to the same shape."""
+        check_images(images)
+        check_generator(generator, images)
+        B, _, H, W = images.shape
+        chosen = (_rand(generator, B) < self.p).nonzero()[:, 0]
+        sigma = _uniform(generator, self.sigma, B)[chosen]
+        size = self.kernel_size or max(3, min(H, W) // 20 * 2 + 1)
+        images = images.clone()
+        if len(chosen):
+            images[chosen] = gaussian_blur(images[chosen], sigma, size)
+        return images
+
+
+@dataclass(frozen=True)
+class Compose:
+    """One transform after the other."""
+
+    transforms: Sequence[Transform]
+
+    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """(B, C, H, W) to whatever the last transform makes of it."""
+        for transform in self.transforms:
+            images = transform(images, generator)
+        return images
+
+
+def simclr_augmentation(channels: int, strength: float = 0.5) -> Compose:
+    """The transform of SimCLR for small pictures: crop, flip, colour jitter, grey; no blur.
+
+    Source: Chen et al., 2020, appendices A and B.9 (CIFAR-10, strength 0.5). Pictures of one
+    channel have no hue and no saturation: for them the jitter is brightness and contrast alone.
+
+    Args:
+        channels: of the images, 1 or 3.
+        strength: of the colour jitter, the paper's s; at most 2.5.
+
+    Raises:
+        ValueError: another number of channels, or a strength out of range.
+    """
+    if channels not in (1, 3):
+        raise ValueError(f"channels must be 1 (grey) or 3 (colour), got {channels}")
+    if not 0 <= strength <= 2.5:
+        raise ValueError(f"strength must lie in [0, 2.5], got {strength}")
+    s = strength
+    if channels == 1:
+        return Compose([RandomResizedCrop(), ColorJitter(0.8 * s, 0.8 * s, p=0.8)])
+    jitter = ColorJitter(0.8 * s, 0.8 * s, 0.8 * s, 0.2 * s, p=0.8)
+    return Compose([RandomResizedCrop(), jitter, RandomGrayscale(p=0.2)])
+
+
+def crop_augmentation() -> RandomResizedCrop:
+    """The milder transform for training with labels: a crop of at least half the image, a flip."""
+    return RandomResizedCrop(scale=(0.5, 1.0))
+
+
+def _rand(generator: torch.Generator, *shape: int) -> Tensor:
+    """Even draws from [0, 1), where the generator lives."""
+    return torch.rand(shape, generator=generator, device=generator.device)
+
+
+def _uniform(generator: torch.Generator, limits: Range, *shape: int) -> Tensor:
+    """Even draws between two limits."""
+    low, high = limits
+    return low + (high - low) * _rand(generator, *shape)
+
+
+def _check_range(name: str, limits: Range, least: float, most: float = math.inf) -> None:
+    low, high = limits
+    if not least <= low <= high <= most:
+        raise ValueError(f"{name} must rise within [{least:g}, {most:g}], got {limits}")
+
+
+def _check_probability(name: str, value: float) -> None:
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name} is a probability, so in [0, 1], got {value}")
