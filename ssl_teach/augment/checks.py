@@ -7,12 +7,18 @@ from torch import Tensor
 
 
 def check_images(images: Tensor) -> None:
-    """Insist on floats in [0, 1] of shape (B, C, H, W).
+    """Insist on floats in [0, 1], up to rounding, of shape (B, C, H, W)."""
+    check_shape(images)
+    low, high = (value.item() for value in images.detach().aminmax())
+    if not (low >= -1e-3 and high <= 1 + 1e-3):  # written so that NaN fails too
+        raise ValueError(
+            f"images must lie in [0, 1], got values from {low:g} to {high:g}: "
+            "divide by 255, or augment before normalising"
+        )
 
-    Raises:
-        TypeError: not floating point.
-        ValueError: another shape, or values outside [0, 1] by more than rounding.
-    """
+
+def check_shape(images: Tensor) -> None:
+    """Insist on floats of shape (B, C, H, W), without a look at their values."""
     if not images.is_floating_point():
         raise TypeError(
             f"images must be floats in [0, 1], got {images.dtype}: "
@@ -25,12 +31,6 @@ def check_images(images: Tensor) -> None:
         )
     if images.numel() == 0:
         raise ValueError(f"images are empty, with shape {tuple(images.shape)}")
-    low, high = (value.item() for value in images.detach().aminmax())
-    if not (low >= -1e-3 and high <= 1 + 1e-3):  # written so that NaN fails too
-        raise ValueError(
-            f"images must lie in [0, 1], got values from {low:g} to {high:g}: "
-            "divide by 255, or augment before normalising"
-        )
 
 
 def check_color(images: Tensor, what: str) -> None:

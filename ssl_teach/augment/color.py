@@ -103,29 +103,34 @@ def color_jitter(
         ValueError: a parameter has another shape or range; or the images have no colour.
     """
     check_images(images)
-    unchanged = torch.ones_like(brightness)
-    for name, factor in [("brightness", brightness), ("contrast", contrast)]:
-        check_parameter(name, factor, images)
+    check_parameter("brightness", brightness, images)
+    check_parameter("contrast", contrast, images)
     if saturation is not None:
         check_color(images, "saturation")
         check_parameter("saturation", saturation, images)
     if hue is not None:
         check_color(images, "hue")
         check_parameter("hue", hue, images, -0.5, 0.5)
-    if order.shape != (len(images), 4) or bool((order.sort(1).values != _steps(order)).any()):
-        raise ValueError("order must be (B, 4), each row a permutation of 0, 1, 2, 3")
-    by_name = [brightness, contrast, unchanged if saturation is None else saturation, unchanged]
-    factors = torch.stack(by_name, dim=1).gather(1, order)  # (B, 4): first step first
+    _check_order(order, images)
+    unchanged = torch.ones_like(brightness)
+    by_name = [brightness, contrast, unchanged if saturation is None else saturation]
+    blends = order[order != HUE].view(-1, 3)  # (B, 3): the order of the other three
+    factors = torch.stack(by_name, dim=1).gather(1, blends)
+    hue_turn = (order == HUE).int().argmax(dim=1)  # (B,): how many of them come before hue
+    images = images.clone()
     for step in range(4):
-        images = _blend(images, factors[:, step], order[:, step])  # by 1 where hue has its turn
         if hue is not None:
-            turn = (order[:, step] == HUE).nonzero()[:, 0]
-            images[turn] = _turn_hue(images[turn], hue[turn])
+            now = (hue_turn == step).nonzero()[:, 0]
+            images.index_copy_(0, now, _turn_hue(images.index_select(0, now), hue[now]))
+        if step < 3:
+            images = _blend(images, factors[:, step], blends[:, step])
     return images
 
 
-def _steps(order: Tensor) -> Tensor:
-    return torch.arange(4, device=order.device)
+def _check_order(order: Tensor, images: Tensor) -> None:
+    steps = torch.arange(4, device=order.device)
+    if order.shape != (len(images), 4) or bool((order.sort(dim=1).values != steps).any()):
+        raise ValueError("order must have shape (B, 4), each row a permutation of 0, 1, 2, 3")
 
 
 def _adjust(images: Tensor, factor: Tensor, step: int) -> Tensor:
@@ -150,19 +155,27 @@ def _blend(images: Tensor, factor: Tensor, step: Tensor) -> Tensor:
     of_grey = torch.where(step == SATURATION, 1 - factor, 0)  # how much of the grey image
     of_mean = torch.where(step == CONTRAST, 1 - factor, 0)  # and of the mean grey; black adds none
     factor, of_grey, offset = (x[:, None, None, None] for x in (factor, of_grey, of_mean * mean))
-    return torch.addcmul(torch.addcmul(offset, grey, of_grey), images, factor).clamp_(0, 1)
+    other = (grey * of_grey).add_(offset)
+    return (images * factor).add_(other).clamp_(0, 1)
 
 
 def _turn_hue(images: Tensor, turns: Tensor) -> Tensor:
-    """RGB to HSV, add to the hue, and back; hue is counted in sixths, red at 0, green at 2."""
+    """RGB to HSV, add to the hue, and back, without a branch.
+
+    Hue counts sixths of the circle from red: 2 is green, 4 blue. With the channels scaled so that
+    the lowest is 0 and the highest 1, the distance from red is 1 - r + g + b in every sixth, and
+    green's side is where g > b.
+    """
     red, green, blue = images.unbind(dim=1)  # (B, H, W)
-    low, high = images.aminmax(dim=1)
-    chroma = high - low
-    # The leading channel says which third of the circle, the other two how far from its middle.
-    hue = torch.where(green == high, 2 * chroma + blue - red, 4 * chroma + red - green)
-    hue = torch.where(red == high, green - blue, hue)
-    hue = hue.div_(chroma.clamp(min=torch.finfo(images.dtype).tiny))
-    hue = (hue + 6 * turns.to(images.dtype)[:, None, None]).remainder_(6)
-    # Each channel is at its height for two sixths, then falls, is low for two, and rises.
-    heights = [(hue - 3).abs_().sub_(1), 2 - (hue - 2).abs_(), 2 - (hue - 4).abs_()]
-    return torch.stack([low + chroma * height.clamp_(0, 1) for height in heights], dim=1)
+    low = torch.minimum(torch.minimum(red, green), blue)
+    chroma = torch.maximum(torch.maximum(red, green), blue).sub_(low)
+    distance = (green - low).add_(blue - red)  # = (g - low) + (b - low) - (r - low)
+    distance.div_(chroma.clamp(min=torch.finfo(images.dtype).tiny)).add_(1)
+    hue = distance.copysign_(green - blue).div_(6)  # in turns, -1/2 to 1/2
+    hue = hue.add_(1 + turns.to(images.dtype)[:, None, None]).frac_().mul_(6)
+    # Each channel stands at its height for two sixths, falls, is low for two, and rises.
+    turned = torch.empty_like(images)
+    turned[:, 0] = (hue - 3).abs_().sub_(1)
+    turned[:, 1] = (hue - 2).abs_().neg_().add_(2)
+    turned[:, 2] = (hue - 4).abs_().neg_().add_(2)
+    return turned.clamp_(0, 1).mul_(chroma[:, None]).add_(low[:, None])

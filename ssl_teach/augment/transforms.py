@@ -2,6 +2,7 @@
 
 Each is called with images (B, C, H, W) in [0, 1] and a `torch.Generator` on their device, leaves
 its input as it was, and returns a new batch. An equal state of the generator draws the same again.
+What is drawn for an image does not depend on what was drawn for the others.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ssl_teach.augment.checks import check_color, check_generator, check_images
+from ssl_teach.augment.checks import check_color, check_generator, check_shape
 from ssl_teach.augment.color import color_jitter, grayscale
 from ssl_teach.augment.geometry import gaussian_blur, resized_crop
 
@@ -50,7 +51,7 @@ class RandomResizedCrop:
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """(B, C, H, W) to (B, C, H', W')."""
-        check_images(images)
+        check_shape(images)
         check_generator(generator, images)
         B, _, H, W = images.shape
         box = self.boxes(B, (H, W), generator)
@@ -112,7 +113,7 @@ class ColorJitter:
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """(B, C, H, W) to the same shape."""
-        check_images(images)
+        check_shape(images)
         check_generator(generator, images)
         if self.saturation or self.hue:
             check_color(images, "ColorJitter with saturation or hue")
@@ -149,7 +150,7 @@ class RandomGrayscale:
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """(B, 3, H, W) to the same shape."""
-        check_images(images)
+        check_shape(images)
         check_color(images, "RandomGrayscale")
         check_generator(generator, images)
         chosen = (_rand(generator, len(images)) < self.p).nonzero()[:, 0]
@@ -182,7 +183,7 @@ class GaussianBlur:
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """(B, C, H, W) to the same shape."""
-        check_images(images)
+        check_shape(images)
         check_generator(generator, images)
         B, _, H, W = images.shape
         chosen = (_rand(generator, B) < self.p).nonzero()[:, 0]
