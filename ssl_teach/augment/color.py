@@ -50,6 +50,7 @@ def adjust_saturation(images: Tensor, factor: Tensor) -> Tensor:
     Raises:
         ValueError: factor (B,) is of another shape, or negative; or the images have no colour.
     """
+    check_images(images)
     check_color(images, "saturation")
     return _adjust(images, factor, SATURATION)
 
@@ -117,13 +118,13 @@ def color_jitter(
     blends = order[order != HUE].view(-1, 3)  # (B, 3): the order of the other three
     factors = torch.stack(by_name, dim=1).gather(1, blends)
     hue_turn = (order == HUE).int().argmax(dim=1)  # (B,): how many of them come before hue
-    images = images.clone()
+    images = images.clone()  # from here on in place: fresh memory costs more than arithmetic
     for step in range(4):
         if hue is not None:
             now = (hue_turn == step).nonzero()[:, 0]
             images.index_copy_(0, now, _turn_hue(images.index_select(0, now), hue[now]))
         if step < 3:
-            images = _blend(images, factors[:, step], blends[:, step])
+            _blend_(images, factors[:, step], blends[:, step])
     return images
 
 
@@ -136,7 +137,7 @@ def _check_order(order: Tensor, images: Tensor) -> None:
 def _adjust(images: Tensor, factor: Tensor, step: int) -> Tensor:
     check_images(images)
     check_parameter("factor", factor, images)
-    return _blend(images, factor, torch.full_like(factor, step, dtype=torch.long))
+    return _blend_(images.clone(), factor, torch.full_like(factor, step, dtype=torch.long))
 
 
 def _grey(images: Tensor) -> Tensor:
@@ -147,16 +148,17 @@ def _grey(images: Tensor) -> Tensor:
     return (red * 0.2989).add_(green, alpha=0.587).add_(blue, alpha=0.114)
 
 
-def _blend(images: Tensor, factor: Tensor, step: Tensor) -> Tensor:
-    """Blend: factor * image + (1 - factor) * other, where the step (B,) says which other."""
-    factor = factor.to(images.dtype)
+def _blend_(images: Tensor, factor: Tensor, step: Tensor) -> Tensor:
+    """Blend in place: factor * image + (1 - factor) * other; the step (B,) says which other."""
     grey = _grey(images)  # (B, 1, H, W)
     mean = grey.mean(dim=(1, 2, 3))  # (B,)
     of_grey = torch.where(step == SATURATION, 1 - factor, 0)  # how much of the grey image
     of_mean = torch.where(step == CONTRAST, 1 - factor, 0)  # and of the mean grey; black adds none
-    factor, of_grey, offset = (x[:, None, None, None] for x in (factor, of_grey, of_mean * mean))
+    factor, of_grey, offset = (
+        x.to(images.dtype)[:, None, None, None] for x in (factor, of_grey, of_mean * mean)
+    )
     other = (grey * of_grey).add_(offset)
-    return (images * factor).add_(other).clamp_(0, 1)
+    return images.mul_(factor).add_(other).clamp_(0, 1)
 
 
 def _turn_hue(images: Tensor, turns: Tensor) -> Tensor:

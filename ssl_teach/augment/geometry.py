@@ -45,7 +45,7 @@ def resized_crop(
         ValueError: a box that is smaller than a pixel or not inside the image.
     """
     check_images(images)
-    B, _, H, W = images.shape
+    _, _, H, W = images.shape
     check_parameter("height", height, images, 1, H)
     check_parameter("width", width, images, 1, W)
     check_parameter("top", top, images, 0, H)
@@ -54,11 +54,10 @@ def resized_crop(
         raise ValueError(f"a box reaches beyond the image of {H} x {W} pixels")
     if min(size) < 1:
         raise ValueError(f"size must be at least (1, 1), got {size}")
-    if flip is None:
-        flip = torch.zeros(B, dtype=torch.bool, device=images.device)
-    upright = torch.zeros_like(flip)
-    rows = _bilinear(top, height, upright, H, size[0], images.dtype)  # (B, H', H)
-    columns = _bilinear(left, width, flip, W, size[1], images.dtype)  # (B, W', W)
+    rows, columns = _bilinear(top, height, H, size[0]), _bilinear(left, width, W, size[1])
+    if flip is not None:
+        check_parameter("flip", flip, images, 0, 1)
+        columns = torch.where(flip[:, None, None], columns.flip(1), columns)
     return _mix(images, rows, columns)
 
 
@@ -86,22 +85,19 @@ def gaussian_blur(images: Tensor, sigma: Tensor, kernel_size: int) -> Tensor:
             f"got {kernel_size}"
         )
     offsets = torch.arange(-radius, radius + 1, device=images.device)  # (K,)
-    kernels = torch.softmax(-0.5 * (offsets / sigma.to(images.dtype)[:, None]) ** 2, dim=1)
+    kernels = torch.softmax(-0.5 * (offsets / sigma.float()[:, None]) ** 2, dim=1)  # (B, K)
     return _mix(images, _convolution(kernels, H), _convolution(kernels, W))
 
 
-def _bilinear(
-    start: Tensor, length: Tensor, flip: Tensor, old: int, new: int, dtype: torch.dtype
-) -> Tensor:
+def _bilinear(start: Tensor, length: Tensor, old: int, new: int) -> Tensor:
     """(B, new, old): how much each old pixel gives to each new one, along one axis."""
-    start, length = start.to(dtype)[:, None], length.to(dtype)[:, None]
+    start, length = start.float()[:, None], length.float()[:, None]  # (B, 1)
     centres = torch.arange(new, device=start.device) + 0.5
-    centres = torch.where(flip[:, None], new - centres, centres)  # (B, new)
     # The centre of pixel 0 has the place 0. Half a pixel at either rim has neighbours on one side
     # only: it takes the value of the outermost pixel of the box.
-    places = (centres * length / new - 0.5).clamp(min=0).minimum(length - 1) + start
-    distances = places[:, :, None] - torch.arange(old, device=start.device, dtype=dtype)
-    return distances.abs_().neg_().add_(1).clamp_(min=0)
+    places = (centres * length / new - 0.5).clamp(min=0).minimum(length - 1) + start  # (B, new)
+    pixels = torch.arange(old, device=start.device, dtype=torch.float32)
+    return (places[:, :, None] - pixels).abs_().neg_().add_(1).clamp_(min=0)
 
 
 def _convolution(kernels: Tensor, length: int) -> Tensor:
@@ -116,5 +112,6 @@ def _convolution(kernels: Tensor, length: int) -> Tensor:
 def _mix(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     """Apply (B, H', H) to the rows and (B, W', W) to the columns of (B, C, H, W)."""
     C = images.shape[1]
+    rows, columns = rows.to(images.dtype), columns.to(images.dtype)
     images = rearrange(images, "b c h w -> b (c h) w") @ rearrange(columns, "b v w -> b w v")
     return rows[:, None] @ rearrange(images, "b (c h) v -> b c h v", c=C)

@@ -179,6 +179,8 @@ class GaussianBlur:
         _check_range("sigma", self.sigma, 0)
         if self.sigma[0] <= 0:
             raise ValueError(f"sigma must be positive, got {self.sigma}")
+        if self.kernel_size is not None and self.kernel_size % 2 == 0:
+            raise ValueError(f"kernel_size must be odd, got {self.kernel_size}")
         _check_probability("p", self.p)
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
