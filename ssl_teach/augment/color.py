@@ -175,9 +175,9 @@ def _turn_hue(images: Tensor, turns: Tensor) -> Tensor:
     distance.div_(chroma.clamp(min=torch.finfo(images.dtype).tiny)).add_(1)
     hue = distance.copysign_(green - blue).div_(6)  # in turns, -1/2 to 1/2
     hue = hue.add_(1 + turns.to(images.dtype)[:, None, None]).frac_().mul_(6)
-    # Each channel stands at its height for two sixths, falls, is low for two, and rises.
-    turned = torch.empty_like(images)
-    turned[:, 0] = (hue - 3).abs_().sub_(1)
-    turned[:, 1] = (hue - 2).abs_().neg_().add_(2)
-    turned[:, 2] = (hue - 4).abs_().neg_().add_(2)
+    # Each channel stands at its height for two sixths, falls, is low for two, and rises. Red is low
+    # about 3, green is high about 2, blue about 4.
+    turned = (hue[:, None] - hue.new_tensor([3, 2, 4])[:, None, None]).abs_()  # (B, 3, H, W)
+    turned[:, 0].sub_(1)
+    turned[:, 1:].neg_().add_(2)
     return turned.clamp_(0, 1).mul_(chroma[:, None]).add_(low[:, None])
