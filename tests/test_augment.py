@@ -387,6 +387,7 @@ WRONG_CALLS = [
     (lambda: RandomResizedCrop(scale=(0.5, 1.5)), "scale must rise"),
     (lambda: RandomResizedCrop(ratio=(2.0, 1.0)), "ratio must rise"),
     (lambda: RandomResizedCrop(flip=1.5), "probability"),
+    (lambda: RandomResizedCrop(size=32), "height, width"),
     (lambda: ColorJitter(brightness=-0.1), "brightness"),
     (lambda: ColorJitter(hue=0.6), "hue"),
     (lambda: ColorJitter(p=-1), "probability"),

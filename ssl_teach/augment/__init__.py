@@ -19,14 +19,13 @@ from ssl_teach.augment.color import (
     grayscale,
 )
 from ssl_teach.augment.geometry import gaussian_blur, resized_crop
+from ssl_teach.augment.recipes import crop_augmentation, simclr_augmentation
 from ssl_teach.augment.transforms import (
     ColorJitter,
     Compose,
     GaussianBlur,
     RandomGrayscale,
     RandomResizedCrop,
-    crop_augmentation,
-    simclr_augmentation,
 )
 
 __all__ = [

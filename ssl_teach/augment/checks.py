@@ -54,7 +54,10 @@ def check_parameter(
     if values.device != images.device:
         raise ValueError(f"{name} is on {values.device}, the images are on {images.device}")
     if not bool(((values >= low) & (values <= high)).all()):
-        raise ValueError(f"{name} must lie in [{low:g}, {high:g}], got {values.tolist()}")
+        least, most = values.float().aminmax()
+        raise ValueError(
+            f"{name} must lie in [{low:g}, {high:g}], got values from {least:g} to {most:g}"
+        )
 
 
 def check_generator(generator: torch.Generator, images: Tensor) -> None:
