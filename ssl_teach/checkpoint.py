@@ -68,7 +68,9 @@ def load_checkpoint(
     state = _read(path)
     differing = [k for k in settings if state.get("settings", {}).get(k) != settings[k]]
     if differing:
-        told = "; ".join(f"{k}: {state['settings'].get(k)} there, {settings[k]} here" for k in differing)
+        told = "; ".join(
+            f"{k}: {state['settings'].get(k)} there, {settings[k]} here" for k in differing
+        )
         raise ValueError(
             f"{path} is of another run ({told}); use the same settings or another checkpoint file"
         )

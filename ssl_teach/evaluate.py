@@ -103,7 +103,7 @@ def features(
 
 
 def raw_pixels(images: Tensor) -> np.ndarray:
-    """The baseline that any representation must beat: (N, C, H, W) uint8 -> (N, C·H·W) in [0, 1]."""
+    """The baseline to beat: the pixels themselves, (N, C, H, W) uint8 -> (N, C·H·W) in [0, 1]."""
     return images.flatten(1).cpu().numpy().astype(np.float32) / 255
 
 
@@ -118,8 +118,9 @@ def random_weights(encoder: Encoder, seed: int) -> Encoder:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         for module in fresh.modules():
-            if hasattr(module, "reset_parameters"):
-                module.reset_parameters()
+            reset = getattr(module, "reset_parameters", None)
+            if callable(reset):
+                reset()
     return fresh
 
 

@@ -75,8 +75,12 @@ class Experiment:
     def from_record(cls, record: Record) -> Experiment:
         """The experiment that a record tells of."""
         known = {field.name for field in fields(cls)}
-        settings = {k: v for k, v in record.settings.items() if k in known}
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()})
+        settings: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v  # JSON knows no tuples
+            for k, v in record.settings.items()
+            if k in known
+        }
+        return cls(**settings)
 
 
 def _rotation(settings: Experiment, encoder: Encoder, data: Dataset) -> Task:
@@ -134,7 +138,9 @@ def train(
     if settings.task == "random":
         return encoder.eval(), None, Curve()
     if settings.task not in TASKS:
-        raise ValueError(f"no task is called {settings.task!r}; there are {', '.join(TASKS)}, random")
+        raise ValueError(
+            f"no task is called {settings.task!r}; there are {', '.join(TASKS)}, random"
+        )
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         task = TASKS[settings.task](settings, encoder, data)

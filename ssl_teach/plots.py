@@ -1,4 +1,4 @@
-"""Figures that several lessons draw: rows of pictures, bars of accuracies, the package's own source."""
+"""What several lessons draw: rows of pictures, bars of accuracies, the package's own source."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from IPython.display import Markdown
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from torch import Tensor
 
 from ssl_teach.records import Spread
@@ -30,8 +31,8 @@ def show_pictures(
     B = len(images)
     rows = -(-B // columns)
     height = size * rows * (1.25 if titles else 1.0)
-    figure = Figure(figsize=(size * min(columns, B), height), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.0, hspace=0.02)  # type: ignore[union-attr]
+    layout = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02, wspace=0.0, hspace=0.02)
+    figure = Figure(figsize=(size * min(columns, B), height), layout=layout)
     axes = np.atleast_1d(figure.subplots(rows, min(columns, B))).flatten()
     pixels = images.detach().cpu()
     pixels = pixels if pixels.is_floating_point() else pixels.float() / 255
@@ -83,6 +84,6 @@ def bars(
 
 
 def show_source(*things: Any) -> Markdown:
-    """The source of functions, classes or methods as it stands in the package, so it cannot drift."""
+    """The source of functions or classes as it stands in the package, so it cannot drift."""
     parts = [inspect.cleandoc("\n" + inspect.getsource(thing)) for thing in things]
     return Markdown("```python\n" + "\n\n\n".join(parts) + "\n```")

@@ -71,9 +71,7 @@ class Curve:
         """All quantities side by side."""
         names = list(self.values)
         figure = Figure(figsize=(3.6 * len(names), 2.5), layout="constrained")
-        for ax, name in zip(
-            np.atleast_1d(figure.subplots(1, len(names))).flat, names, strict=True
-        ):
+        for ax, name in zip(np.atleast_1d(figure.subplots(1, len(names))).flat, names, strict=True):
             self.plot(ax, name)
         figure.suptitle(title, fontsize=10)
         return figure

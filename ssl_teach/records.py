@@ -144,7 +144,9 @@ class Record:
             return [run["metrics"][metric] for run in self.runs]
         except KeyError:
             have = sorted({name for run in self.runs for name in run["metrics"]})
-            raise KeyError(f"record {self.name!r} has no metric {metric!r}; it has {have}") from None
+            raise KeyError(
+                f"record {self.name!r} has no metric {metric!r}; it has {have}"
+            ) from None
 
     def spread(self, metric: str) -> Spread:
         """Mean and confidence interval of one metric over the seeds."""
@@ -184,7 +186,9 @@ def book_record(name: str) -> Record:
     """
     path = RESULTS / f"{name}.json"
     if not path.exists():
-        raise FileNotFoundError(f"no record {name!r} yet; make it: python -m ssl_teach experiment {name}")
+        raise FileNotFoundError(
+            f"no record {name!r} yet; make it: python -m ssl_teach experiment {name}"
+        )
     return load_record(path)
 
 
@@ -200,5 +204,7 @@ def results_table(rows: Mapping[str, Record], columns: Mapping[str, str]) -> Mar
     for title, record in rows.items():
         have = record.runs[0]["metrics"]
         cells = [str(record.spread(m)) if m in have else "n/a" for m in columns]
-        lines.append("| " + " | ".join([title, *cells, str(len(record.runs)), f"`{record.name}`"]) + " |")
+        lines.append(
+            "| " + " | ".join([title, *cells, str(len(record.runs)), f"`{record.name}`"]) + " |"
+        )
     return Markdown("\n".join(lines))

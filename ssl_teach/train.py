@@ -116,12 +116,14 @@ def pretrain(
         if path is not None and path.exists():
             curve = load_checkpoint(path, settings, learner, optimizers, generator)
         before, started = curve.seconds, time.monotonic()
-        with Progress(curve, steps, settings["task"], progress) as bar:
+        with Progress(curve, steps, type(task).__name__, progress) as bar:
             for step in range(len(curve), steps):
                 chosen = batch_indices(step, len(images), batch_size, seed).to(device)
                 pixels = images[chosen].float() / 255  # (B, C, H, W) in [0, 1]
-                batch = task.make_batch(pixels, None if labels is None else labels[chosen], generator)
-                numbers = {}
+                batch = task.make_batch(
+                    pixels, None if labels is None else labels[chosen], generator
+                )
+                numbers: dict[str, float] = {}
                 for player in task.players(step):  # one, unless the task has an adversary
                     optimizer = optimizers[player]
                     optimizer.param_groups[0]["lr"] = learning_rate(step, steps, lr)
@@ -133,7 +135,9 @@ def pretrain(
                     name = "loss" if player == "learner" else f"{player} loss"
                     numbers |= {name: loss.item()} | {k: v.item() for k, v in metrics.items()}
                 if not math.isfinite(numbers["loss"]):
-                    raise FloatingPointError(f"the loss is {numbers['loss']} at step {step}: lower lr")
+                    raise FloatingPointError(
+                        f"the loss is {numbers['loss']} at step {step}: lower lr"
+                    )
                 curve.append(numbers)
                 curve.seconds = before + time.monotonic() - started
                 bar.update()
@@ -159,9 +163,7 @@ def _optimizers(
     }
 
 
-def _check(
-    task: Task, images: Tensor, labels: Tensor | None, steps: int, batch_size: int
-) -> None:
+def _check(task: Task, images: Tensor, labels: Tensor | None, steps: int, batch_size: int) -> None:
     if images.ndim != 4 or images.dtype != torch.uint8:
         raise ValueError(
             f"images must be uint8 (N, C, H, W), got {tuple(images.shape)} of {images.dtype}"

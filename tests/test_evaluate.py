@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from ssl_teach.data import Dataset
 
 from ssl_teach import evaluate
-from ssl_teach.data import Dataset
 from ssl_teach.encoders import ConvNet, build_encoder
 from ssl_teach.evaluate import Labelled
 
@@ -53,7 +53,9 @@ def test_features_are_the_representation_at_the_last_stage():
     encoder = ConvNet(widths=(4, 8))
     images = torch.randint(0, 256, (7, 3, 16, 16), dtype=torch.uint8)
     h = encoder.eval()(images.float() / 255).detach().numpy()
-    np.testing.assert_allclose(evaluate.features(encoder, images, batch_size=3)[-1], h, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(
+        evaluate.features(encoder, images, batch_size=3)[-1], h, rtol=1e-4, atol=1e-6
+    )
 
 
 def test_frozen_restores_the_mode_and_lets_a_still_encoder_pass():

@@ -36,7 +36,10 @@ def run(encoder, task, steps=9, **options):
 
 
 def same(a, b):
-    return all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values()))
+    return all(
+        torch.equal(x, y)
+        for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True)
+    )
 
 
 def test_a_seed_gives_the_same_run_twice_and_another_seed_another():
@@ -156,9 +159,7 @@ class Watching(Task):
 def test_only_supervision_sees_labels(uses_labels):
     task = Watching(uses_labels)
     encoder, _ = fresh()
-    pretrain(
-        encoder, task, images(), torch.arange(40), steps=2, batch_size=8, progress=False
-    )
+    pretrain(encoder, task, images(), torch.arange(40), steps=2, batch_size=8, progress=False)
     assert [seen is not None for seen in task.seen] == [uses_labels] * 2
 
 
@@ -196,7 +197,9 @@ def test_the_loop_serves_two_players_in_turn():
     assert set(curve.values) == {"loss", "gap", "adversary loss"}
     assert [len(series) for series in curve.values.values()] == [5, 5, 5]
     assert task.mine != 0 and task.yours != 0
-    assert all(torch.equal(a, b) for a, b in zip(before.parameters(), encoder.parameters()))
+    assert all(
+        torch.equal(a, b) for a, b in zip(before.parameters(), encoder.parameters(), strict=True)
+    )
 
 
 def test_every_image_comes_once_per_epoch():
