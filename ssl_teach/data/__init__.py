@@ -1,0 +1,93 @@
+"""Data sets by name: pictures and labels, whole and in memory, split for a fair measurement.
+
+>>> sketches = load("sketches", classes=10)
+>>> sketches
+Dataset('sketches': 34,500 of 1×28×28, 10 classes; 600 train, 100 val, 300 test, 33,500 unlabelled)
+>>> sketches.unlabelled.shape
+torch.Size([34100, 1, 28, 28])
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ssl_teach.data import cifar10, digits, folder, photos, scenes, sketches, stl10
+from ssl_teach.data.dataset import NO_LABEL, Dataset
+from ssl_teach.data.scenes import SHORTCUTS
+
+__all__ = ["NO_LABEL", "SHORTCUTS", "Dataset", "load", "names"]
+
+_LOADERS: dict[str, Callable[..., Dataset]] = {
+    "scenes": scenes.scenes,
+    "sketches": sketches.sketches,
+    "digits": digits.digits,
+    "photos": photos.photos,
+    "cifar10": cifar10.cifar10,
+    "stl10": stl10.stl10,
+}
+
+
+def names() -> list[str]:
+    """The data sets that `load` knows by name."""
+    return list(_LOADERS)
+
+
+def load(
+    name: str | Path,
+    *,
+    size: int | None = None,
+    count: int | None = None,
+    seed: int = 0,
+    classes: int | Sequence[str] | None = None,
+    shortcuts: Iterable[str] | None = None,
+    root: str | Path | None = None,
+) -> Dataset:
+    """A data set by name, or the images of a folder by its path; None is the data set's own choice.
+
+    scenes are drawn from known factors, sketches were drawn by people; digits and photos come with
+    scikit-learn and scikit-image. These need no network. cifar10 and stl10 are downloaded, unless
+    root tells where they are. A folder has one subfolder per class, or unlabelled images.
+
+    Args:
+        name: one of `names()`, or a path.
+        size: side of the pictures in pixels.
+        count: of scenes or photos, how many.
+        seed: of everything drawn: scenes, crops, splits.
+        classes: of sketches, which have a label: how many, or their names.
+        shortcuts: of scenes, which of `SHORTCUTS` are left in.
+        root: of cifar10 or stl10, the folder (of cifar10 also the .npz file) with a copy.
+
+    Raises:
+        ValueError: for an unknown name, an option that these data do not take, or damaged files.
+        OSError: if data neither are on the disk nor can be downloaded.
+    """
+    loader = _find(name)
+    options: dict[str, Any] = {
+        "size": size, "count": count, "classes": classes, "shortcuts": shortcuts, "root": root,
+    }  # fmt: skip
+    options = {option: value for option, value in options.items() if value is not None}
+    takes = inspect.signature(loader).parameters
+    for option, value in options.items():
+        if option not in takes:
+            raise ValueError(f"{name} takes no {option}; its options are {', '.join(takes)}")
+        if option in {"size", "count"} and value < 1:
+            raise ValueError(f"{option} must be at least 1, got {value}")
+    return loader(seed=seed, **options)
+
+
+def _find(name: str | Path) -> Callable[..., Dataset]:
+    """What loads a data set of that name or the folder at that path."""
+    if isinstance(name, str) and name in _LOADERS:
+        return _LOADERS[name]
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return partial(folder.folder, path)
+    what = "is a file" if path.exists() else "is neither a data set nor a folder"
+    raise ValueError(
+        f"{str(name)!r} {what}; there are {', '.join(_LOADERS)}, "
+        "or give the path of a folder of your own images"
+    )

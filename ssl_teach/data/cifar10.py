@@ -1,0 +1,87 @@
+"""CIFAR-10, from torchvision or from one file in Keras's layout."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ssl_teach.data.dataset import Dataset, draw_splits
+from ssl_teach.data.downloads import find_or_download
+from ssl_teach.data.images import resize
+
+CLASSES = (
+    "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
+)  # fmt: skip
+COUNTS = {"train": 50_000, "test": 10_000}
+Part = tuple[np.ndarray, np.ndarray]
+
+
+def cifar10(*, size: int = 32, seed: int = 0, root: str | Path | None = None) -> Dataset:
+    """60,000 photographs of ten classes (Krizhevsky, 2009): 45,000 / 5,000 / 10,000.
+
+    Args:
+        size: side in pixels.
+        seed: of the 5,000 of the training pictures, 500 per class, that are for validation.
+        root: a folder with torchvision's `cifar-10-batches-py`, where it is also downloaded to if
+            missing (170 MB), or that folder itself; or an .npz file in Keras's layout; None for
+            `~/.cache/ssl_teach`.
+
+    Returns:
+        Images (60000, 3, size, size), the test pictures last.
+
+    Raises:
+        OSError: if there is no copy and downloading fails.
+        ValueError: if the copy is damaged.
+    """
+    npz = root is not None and Path(root).suffix == ".npz"
+    train, test = _from_npz(Path(str(root)).expanduser()) if npz else _from_torchvision(root)
+    n = len(train[0])
+    images = torch.empty(n + len(test[0]), 3, size, size, dtype=torch.uint8)
+    for (x, _), into in zip((train, test), (images[:n], images[n:]), strict=True):
+        into.copy_(resize(torch.from_numpy(x).permute(0, 3, 1, 2), size))
+    labels = torch.from_numpy(np.concatenate([train[1], test[1]]).astype(np.int64))
+    splits = draw_splits(labels[:n], {"val": 0.1}, seed) | {"test": torch.arange(n, len(images))}
+    return Dataset("cifar10", images, labels, CLASSES, {}, splits)
+
+
+def _from_torchvision(root: str | Path | None) -> list[Part]:
+    """Training and test part: pictures (N, 32, 32, 3) uint8 and labels (N,)."""
+    from torchvision.datasets import CIFAR10
+
+    home = find_or_download(CIFAR10, root, other=", or an .npz file in Keras's layout")
+    parts = (CIFAR10(home, train=train) for train in (True, False))
+    return [(part.data, np.asarray(part.targets)) for part in parts]
+
+
+def _from_npz(path: Path) -> list[Part]:
+    """The same from one file with x_train, y_train, x_test and y_test.
+
+    Raises:
+        ValueError: if it is not such a file.
+    """
+    try:
+        with np.load(path) as file:
+            arrays = {f"{a}_{s}": file[f"{a}_{s}"] for s in COUNTS for a in "xy"}
+    except (KeyError, AttributeError, TypeError, zipfile.BadZipFile, EOFError, ValueError) as error:
+        raise ValueError(
+            f"{path} cannot be read as an .npz with x_train, y_train, x_test, y_test: {error}"
+        ) from error
+    parts = []
+    for split, n in COUNTS.items():
+        x, y = arrays[f"x_{split}"], arrays[f"y_{split}"]
+        if x.shape != (n, 32, 32, 3) or x.dtype != np.uint8:
+            raise ValueError(
+                f"{path}: x_{split} must be ({n}, 32, 32, 3) of uint8, got {x.shape} of {x.dtype}"
+            )
+        if y.shape not in {(n,), (n, 1)} or y.dtype.kind not in "iu":
+            raise ValueError(
+                f"{path}: y_{split} must be ({n},) or ({n}, 1) of integers, "
+                f"got {y.shape} of {y.dtype}"
+            )
+        if y.min() < 0 or y.max() >= len(CLASSES):
+            raise ValueError(f"{path}: labels go from {y.min()} to {y.max()}, not from 0 to 9")
+        parts.append((x, y.reshape(n)))
+    return parts

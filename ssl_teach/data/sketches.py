@@ -1,0 +1,93 @@
+"""Sketches: 34,500 drawings by people, from Google's Quick, Draw! (CC BY 4.0, see CREDITS.md)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ssl_teach.data.dataset import NO_LABEL, Dataset, draw_splits
+from ssl_teach.data.images import pad_or_average
+
+FOLDER = Path(__file__).parent
+PER_CLASS = 100
+
+CHOSEN = (
+    "apple", "bicycle", "fish", "house", "cat", "guitar", "scissors", "bird", "rabbit", "shoe",
+)  # fmt: skip
+"""Everyday things, drawn so that others know them: the first k are what `classes=k` chooses."""
+
+
+@cache
+def sketch_names() -> tuple[str, ...]:
+    """The 345 classes, in the order of the drawings."""
+    return tuple(json.loads((FOLDER / "sketches.json").read_text(encoding="utf-8")))
+
+
+def sketches(
+    *, size: int = 28, seed: int = 0, classes: int | Sequence[str] | None = None
+) -> Dataset:
+    """Drawings by people, white on black: 345 things, each drawn by 100.
+
+    Of each class 60 drawings are for training, 10 for validation, 30 for the test, drawn at
+    random by the seed; the same ones whatever other classes are chosen. Drawings of classes that
+    are not chosen have no label and are the split "unlabelled": many pictures, few labels.
+
+    Args:
+        size: side in pixels; a frame of black is added above 28, areas are averaged below.
+        seed: of the splits.
+        classes: names; or how many, the first of `CHOSEN` and then of all others in order; None
+            for all.
+
+    Returns:
+        Images (34500, 1, size, size), labels in the order in which the classes were named.
+
+    Raises:
+        ValueError: for a class that is none or named twice, or for fewer than two.
+    """
+    names = sketch_names()
+    chosen = choose_classes(classes)
+    kinds = torch.arange(len(names)).repeat_interleave(PER_CLASS)
+    label_of = torch.full((len(names),), NO_LABEL)
+    label_of[[names.index(name) for name in chosen]] = torch.arange(len(chosen))
+    labels = label_of[kinds]
+    splits = {
+        name: rows[labels[rows] != NO_LABEL]
+        for name, rows in draw_splits(kinds, {"val": 0.1, "test": 0.3}, seed).items()
+    }
+    if len(chosen) < len(names):
+        splits["unlabelled"] = torch.where(labels == NO_LABEL)[0]
+    return Dataset("sketches", pad_or_average(_read(), size), labels, chosen, {}, splits)
+
+
+def choose_classes(classes: int | Sequence[str] | None) -> tuple[str, ...]:
+    """Names of the chosen classes; see `sketches`."""
+    names = sketch_names()
+    if classes is None:
+        return names
+    if isinstance(classes, int):
+        if not 2 <= classes <= len(names):
+            raise ValueError(f"sketches have 2 to {len(names)} classes, not {classes}")
+        return (*CHOSEN, *(name for name in names if name not in CHOSEN))[:classes]
+    chosen = (classes,) if isinstance(classes, str) else tuple(classes)
+    for name in chosen:
+        if name not in names:
+            near = get_close_matches(name, names) or CHOSEN
+            raise ValueError(f"no sketches are called {name!r}; there are {', '.join(near)} …")
+    if len(chosen) < 2 or len(set(chosen)) < len(chosen):
+        raise ValueError(f"two or more different classes are needed, got {', '.join(chosen)}")
+    return chosen
+
+
+def _read() -> Tensor:
+    """(34500, 1, 28, 28) uint8, class by class: the sheet has one row of tiles for each class."""
+    with Image.open(FOLDER / "sketches.png") as sheet:
+        tiles = np.asarray(sheet).reshape(len(sketch_names()), 28, PER_CLASS, 28)
+    return torch.from_numpy(tiles.transpose(0, 2, 1, 3).reshape(-1, 1, 28, 28))
