@@ -111,7 +111,9 @@ def _experiment(args: argparse.Namespace) -> None:
     if unknown or not chosen:
         raise ValueError(f"no experiment is called {unknown}; there are {', '.join(BOOK)}")
     for name in chosen:
-        settings = replace(BOOK[name], root=args.root)
+        settings = BOOK[name]
+        if settings.data == "cifar10":
+            settings = replace(settings, root=args.root)
         record = experiments.record(name, settings, tuple(args.seeds))
         record.settings["root"] = None  # a place on one disk, not part of the result
         path = record.save(args.out / f"{name}.json")

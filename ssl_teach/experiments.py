@@ -41,6 +41,8 @@ class Experiment:
         norm: "batch" or "group".
         temperature: τ of SimCLR.
         strength: of SimCLR's colour jitter.
+        crop: least area of SimCLR's crop, as a share of the picture.
+        hue: greatest turn of the hue in SimCLR's views; None for the paper's.
         size: side of the pictures, None for the data set's own.
         count: number of pictures, None for the data set's own.
         classes: of sketches, how many or which.
@@ -58,6 +60,8 @@ class Experiment:
     norm: str = "batch"
     temperature: float = 0.2
     strength: float = 0.5
+    crop: float = 0.08
+    hue: float | None = None
     size: int | None = None
     count: int | None = None
     classes: int | tuple[str, ...] | None = None
@@ -88,7 +92,9 @@ def _rotation(settings: Experiment, encoder: Encoder, data: Dataset) -> Task:
 
 
 def _simclr(settings: Experiment, encoder: Encoder, data: Dataset) -> Task:
-    augment = simclr_augmentation(data.images.shape[1], strength=settings.strength)
+    augment = simclr_augmentation(
+        data.images.shape[1], settings.strength, crop=settings.crop, hue=settings.hue
+    )
     return SimCLR(encoder.widths, augment, temperature=settings.temperature)
 
 
@@ -240,28 +246,29 @@ def record(
     return Record(name, asdict(settings), runs)
 
 
-_FREE = ("background",)  # scenes without horizon or light: nothing but the object has an up
-_SCENES = {
-    "simclr": Experiment("simclr", "scenes", steps=450),
-    "rotation": Experiment("rotation", "scenes", steps=900, batch_size=32),
-    "supervised": Experiment("supervised", "scenes", steps=900),
+_FREE = ("background",)  # nothing but the object has an up
+_TASKS = {
+    "simclr": Experiment("simclr", "scenes", steps=1000),
+    "rotation": Experiment("rotation", "scenes", steps=1000, batch_size=32),
+    "supervised": Experiment("supervised", "scenes", steps=1000),
     "random": Experiment("random", "scenes"),
     "pixels": Experiment("pixels", "scenes"),
 }
+_DATA: dict[str, dict[str, Any]] = {
+    # objects of any colour: so views of any hue, and crops that still hold the object
+    "scenes": {"crop": 0.3, "hue": 0.5},
+    "scenes-free": {"crop": 0.3, "hue": 0.5, "shortcuts": _FREE},
+    "sketches": {"data": "sketches", "classes": 10},
+    "cifar10": {"data": "cifar10"},
+}
 
-BOOK: dict[str, Experiment] = (
-    {f"scenes-{name}": experiment for name, experiment in _SCENES.items()}
-    | {
-        f"scenes-free-{name}": replace(experiment, shortcuts=_FREE)
-        for name, experiment in _SCENES.items()
-    }
-    | {
-        f"sketches-{name}": replace(experiment, data="sketches", classes=10)
-        for name, experiment in _SCENES.items()
-    }
-    | {
-        f"cifar10-{name}": replace(experiment, data="cifar10")
-        for name, experiment in _SCENES.items()
-    }
-)
+BOOK: dict[str, Experiment] = {
+    f"{data}-{task}": replace(experiment, **changes)
+    for data, changes in _DATA.items()
+    for task, experiment in _TASKS.items()
+} | {
+    f"scenes-{shortcut}-{task}": replace(_TASKS[task], shortcuts=(*_FREE, shortcut))
+    for shortcut in ("horizon", "light")
+    for task in ("rotation", "random")
+}
 """The experiments behind the book's tables, by the name of their record."""

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from ssl_teach.data import Dataset
 
 from ssl_teach import evaluate
+from ssl_teach.data import Dataset
 from ssl_teach.encoders import ConvNet, build_encoder
 from ssl_teach.evaluate import Labelled
 

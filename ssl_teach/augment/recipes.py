@@ -5,15 +5,23 @@ from __future__ import annotations
 from ssl_teach.augment.transforms import ColorJitter, Compose, RandomGrayscale, RandomResizedCrop
 
 
-def simclr_augmentation(channels: int, strength: float = 0.5) -> Compose:
+def simclr_augmentation(
+    channels: int, strength: float = 0.5, *, crop: float = 0.08, hue: float | None = None
+) -> Compose:
     """The transform of SimCLR for small pictures: crop, flip, colour jitter, grey; no blur.
 
     Source: Chen et al., 2020, appendices A and B.9 (CIFAR-10, strength 0.5). Pictures of one
     channel have no hue and no saturation: for them the jitter is brightness and contrast alone.
 
+    What a view may change is what the representation learns to ignore. So `crop` and `hue` can be
+    set apart: objects of any colour ask for any hue, small objects for large crops.
+
     Args:
         channels: of the images, 1 or 3.
         strength: of the colour jitter, the paper's s; at most 2.5.
+        crop: least area of the crop, as a share of the picture.
+        hue: greatest turn of the hue, at most 0.5; None for the paper's 0.2 s. With a hue of its
+            own, every view is jittered; else four in five, as in the paper.
 
     Raises:
         ValueError: another number of channels, or a strength out of range.
@@ -22,11 +30,12 @@ def simclr_augmentation(channels: int, strength: float = 0.5) -> Compose:
         raise ValueError(f"channels must be 1 (grey) or 3 (colour), got {channels}")
     if not 0 <= strength <= 2.5:
         raise ValueError(f"strength must lie in [0, 2.5], got {strength}")
-    s = strength
+    s, box = strength, RandomResizedCrop(scale=(crop, 1.0))
     if channels == 1:
-        return Compose([RandomResizedCrop(), ColorJitter(0.8 * s, 0.8 * s, p=0.8)])
-    jitter = ColorJitter(0.8 * s, 0.8 * s, 0.8 * s, 0.2 * s, p=0.8)
-    return Compose([RandomResizedCrop(), jitter, RandomGrayscale(p=0.2)])
+        return Compose([box, ColorJitter(0.8 * s, 0.8 * s, p=0.8)])
+    turn, p = (0.2 * s, 0.8) if hue is None else (hue, 1.0)
+    jitter = ColorJitter(0.8 * s, 0.8 * s, 0.8 * s, turn, p=p)
+    return Compose([box, jitter, RandomGrayscale(p=0.2)])
 
 
 def crop_augmentation() -> RandomResizedCrop:

@@ -31,6 +31,10 @@ aberration: red is drawn a little larger and blue a little smaller, as by a simp
 
 DEFAULT_SHORTCUTS = ("horizon", "light", "background")
 
+FACTORS = (
+    "hue", "x", "y", "scale", "tilt", "mirrored", "sky", "ground", "horizon", "upright", "light",
+)  # fmt: skip
+
 CHUNK = 250  # scenes drawn at a time: its planes fit in the cache, and it holds 25 of each kind
 ABERRATION = 0.06  # of the distance from the centre
 
@@ -54,10 +58,10 @@ def scenes(
 
     Returns:
         Images (count, 3, size, size); labels are the kinds; factors, (count,) each: "hue" of the
-        object, "x", "y" (centre, in half sides, y upwards), "scale" (half its side, likewise),
-        "tilt" (anticlockwise), "mirrored" (bool), "sky" and "ground" (hues), "horizon" (height), "upright" (turn of
-        the landscape) and "light" (the side it comes from, 0 for the top). Hues lie in [0, 1),
-        angles are in radians.
+        object, "x" and "y" (its centre, in half sides of the picture, y upwards), "scale" (half
+        its side, likewise), "tilt" (anticlockwise), "mirrored" (bool), "sky" and "ground" (hues),
+        "horizon" (height), "upright" (turn of the landscape) and "light" (the side it comes from,
+        0 for the top). Hues lie in [0, 1), angles are in radians.
 
     Raises:
         ValueError: for too few, too small, or a shortcut that is none.
@@ -109,8 +113,7 @@ class Factors:
 
     def named(self) -> dict[str, Tensor]:
         """Those that a data set tells."""
-        names = ["hue", "x", "y", "scale", "tilt", "mirrored", "sky", "ground", "horizon", "upright", "light"]
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in FACTORS}
 
     @classmethod
     def draw(cls, generator: torch.Generator, shortcuts: tuple[str, ...]) -> Factors:

@@ -1,0 +1,98 @@
+"""The command line, on small data, from pretraining to a table and a record."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from ssl_teach.__main__ import main
+from ssl_teach.checkpoint import load_encoder
+from ssl_teach.experiments import BOOK, Experiment, start
+from ssl_teach.records import load_record
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two kinds of pictures, twenty of each: bright above, or bright on the left."""
+    rng = np.random.default_rng(0)
+    for kind in ("above", "left"):
+        (tmp_path / "mine" / kind).mkdir(parents=True)
+        for i in range(20):
+            pixels = rng.integers(0, 100, (16, 16, 3))
+            pixels[
+                (slice(0, 8), slice(None)) if kind == "above" else (slice(None), slice(0, 8))
+            ] += 120
+            Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / "mine" / kind / f"{i}.png")
+    return tmp_path / "mine"
+
+
+@pytest.mark.parametrize("task", ["rotation", "simclr", "supervised", "random"])
+def test_pretrain_then_evaluate_a_folder(task, folder, tmp_path, capsys):
+    out = tmp_path / "run"
+    given = ["--task", task, "--data", str(folder), "--size", "16", "--steps", "4"]
+    assert main(["pretrain", *given, "--batch-size", "8", "--out", str(out)]) == 0
+    assert {"encoder.pt", "record.json"} <= {path.name for path in out.iterdir()}
+    record = load_record(out / "record.json")
+    assert Experiment.from_record(record).task == task and record.settings["steps"] == 4
+    assert main(["evaluate", str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert all(row in printed for row in ("pretrained", "random weights", "raw pixels"))
+    rows = json.loads((out / "evaluation-1.json").read_text())["runs"][0]["metrics"]
+    assert rows["raw pixels"]["linear"] == 1.0  # such pictures are easy
+    settings = Experiment.from_record(record)
+    untrained = start(settings, settings.load(), seed=0).blocks[0][0].weight
+    moved = not torch.equal(load_encoder(out / "encoder.pt").blocks[0][0].weight, untrained)
+    assert moved == (task != "random")
+
+
+def test_an_interrupted_run_goes_on_from_its_checkpoint(folder, tmp_path, capsys):
+    given = ["pretrain", "--task", "rotation", "--data", str(folder), "--size", "16"]
+    given += ["--batch-size", "8", "--steps", "4"]
+    for _ in range(2):  # the second finds the work done
+        assert main([*given, "--out", str(tmp_path / "run")]) == 0
+    first, second = (load_record(tmp_path / "run" / "record.json") for _ in range(2))
+    assert first.runs == second.runs
+    assert main([*given, "--lr", "0.5", "--out", str(tmp_path / "run")]) == 1
+    assert "is of another run (lr:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["pretrain", "--task", "simclr", "--data", "sketchs"], "neither a data set nor a folder"),
+        (["pretrain", "--task", "simclr", "--data", "digits", "--shortcuts", "light"], "takes no"),
+        (["evaluate", "nowhere"], "nowhere"),
+        (["experiment", "scenes-magic"], "no experiment is called"),
+        (["experiment"], "there are"),
+    ],
+)
+def test_bad_input_is_told_in_one_line(arguments, told, capsys):
+    assert main(arguments) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and told in error and error.count("\n") == 1
+
+
+def test_an_unlabelled_folder_can_be_pretrained_on_but_not_probed(folder, tmp_path, capsys):
+    flat = folder / "above"
+    given = ["pretrain", "--task", "rotation", "--data", str(flat), "--size", "16"]
+    given += ["--batch-size", "8", "--steps", "2", "--out", str(tmp_path / "run")]
+    assert main(given) == 0
+    assert main(["evaluate", str(tmp_path / "run")]) == 1
+    assert "label" in capsys.readouterr().err
+
+
+def test_minutes_become_steps(folder, tmp_path):
+    given = ["pretrain", "--task", "rotation", "--data", str(folder), "--size", "16"]
+    given += ["--batch-size", "8", "--minutes", "0.01", "--out", str(tmp_path / "run")]
+    assert main(given) == 0
+    settings = load_record(tmp_path / "run" / "record.json").settings
+    assert settings["steps"] >= 1 and "minutes" not in settings
+
+
+def test_the_books_experiments_share_budget_and_encoder():
+    for name, settings in BOOK.items():
+        trained = settings.task not in {"random", "pixels"}
+        assert settings.steps == (1000 if trained else 0), name
+        assert settings.encoder == "convnet" and settings.lr == BOOK["scenes-simclr"].lr
