@@ -28,7 +28,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--minutes", type=float, help="instead of --steps: as many as fit, by a trial")
     p.add_argument("--batch-size", type=int, default=128)
     p.add_argument("--lr", type=float, default=3e-3)
-    p.add_argument("--temperature", type=float, default=0.2, help="τ of SimCLR")
+    p.add_argument("--temperature", type=float, default=0.1, help="τ of SimCLR")
     p.add_argument("--size", type=int, help="side of the pictures in pixels")
     p.add_argument("--count", type=int, help="number of pictures (scenes and photos)")
     p.add_argument("--classes", help="of sketches: how many, or names with commas (default: 10)")

@@ -58,7 +58,7 @@ class Experiment:
     weight_decay: float = 1e-4
     encoder: str = "convnet"
     norm: str = "batch"
-    temperature: float = 0.2
+    temperature: float = 0.1
     strength: float = 0.5
     crop: float = 0.08
     hue: float | None = None
