@@ -38,7 +38,8 @@ lab: $(READY)
 	$(BIN)/jupyter lab notebooks
 
 bench: $(READY)
-	$(BIN)/python tools/bench.py
+	$(BIN)/python benchmarks/lesson.py
+	$(BIN)/python benchmarks/augment.py
 
 records: $(READY)
 	$(BIN)/python -m ssl_teach experiment --all

@@ -6,6 +6,7 @@ loss, and steps. Supervision is a task like the others; it alone looks at the la
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -75,6 +76,12 @@ class Task(nn.Module):
     def loss_of(self, player: str, encoder: Encoder, batch: Batch, step: int) -> LossAndMetrics:
         """What this player wants to make small at this step."""
         return self(encoder, batch)
+
+    def extra_repr(self) -> str:
+        """The task's choices in words; a run resumes only if they are those of its checkpoint."""
+        chosen = {k: v for k, v in vars(self).items() if k[0] != "_" and k != "training"}
+        words = ", ".join(f"{name}={value!r}" for name, value in chosen.items())
+        return re.sub(r" at 0x[0-9a-f]+", "", words)  # a function's address says nothing
 
 
 def classification(logits: Tensor, targets: Tensor) -> LossAndMetrics:

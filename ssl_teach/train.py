@@ -105,8 +105,9 @@ def pretrain(
     generator = torch.Generator(device).manual_seed(seed)
     curve = Curve()
     settings = {
-        "task": type(task).__name__, "encoder": type(encoder).__name__, "steps": steps,
-        "batch_size": batch_size, "lr": lr, "weight_decay": weight_decay, "seed": seed,
+        "task": f"{type(task).__name__}({task.extra_repr()})",
+        "encoder": type(encoder).__name__, "steps": steps, "batch_size": batch_size,
+        "lr": lr, "weight_decay": weight_decay, "seed": seed,
         "images": list(images.shape), "sum of pixels": int(images.sum(dtype=torch.int64)),
     }  # fmt: skip
     path = None if checkpoint is None else Path(checkpoint)

@@ -58,6 +58,14 @@ def test_an_interrupted_run_goes_on_from_its_checkpoint(folder, tmp_path, capsys
     assert "is of another run (lr:" in capsys.readouterr().err
 
 
+def test_a_checkpoint_of_another_temperature_is_refused(folder, tmp_path, capsys):
+    given = ["pretrain", "--task", "simclr", "--data", str(folder), "--size", "16"]
+    given += ["--batch-size", "8", "--steps", "2", "--out", str(tmp_path / "run")]
+    assert main(given) == 0
+    assert main([*given, "--temperature", "0.7"]) == 1
+    assert "temperature=0.7" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

@@ -67,11 +67,11 @@ class Interrupt(Exception):
 class Crashing(Rotation):
     """Fails at a chosen step, as a power cut would."""
 
-    crash_at = -1
+    _crash_at = -1
 
     def make_batch(self, x, labels, generator):
-        self.crash_at -= 1
-        if self.crash_at == 0:
+        self._crash_at -= 1
+        if self._crash_at == 0:
             raise Interrupt
         return super().make_batch(x, labels, generator)
 
@@ -82,7 +82,7 @@ def test_resume_after_a_crash_continues_to_the_same_result(tmp_path):
 
     torch.manual_seed(0)
     broken, failing = ConvNet(widths=WIDTHS), Crashing(WIDTHS, augment=noise)
-    failing.crash_at = 7
+    failing._crash_at = 7
     path = tmp_path / "run.pt"
     # the settings name the task by its class, so the crashing one must pass for the real one
     Crashing.__name__ = "Rotation"
