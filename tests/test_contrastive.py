@@ -10,6 +10,7 @@ from ssl_teach.contrastive import (
     SimCLR,
     affinity_matrix,
     info_nce,
+    losses,
     nt_xent,
     nt_xent_two_loops,
     partners,
@@ -91,6 +92,44 @@ def test_info_nce_is_cross_entropy_over_n():
     assert loss.item() == pytest.approx(by_formula)
 
 
+@pytest.mark.parametrize("block", [1, 3, 12, 50])
+@pytest.mark.parametrize("excluding", [False, True])
+def test_blocks_change_neither_losses_nor_gradients(block, excluding):
+    positive, exclude = partners(12), torch.arange(12) if excluding else None
+    weights = torch.rand(12, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    results = []
+    for rows in (12, block):
+        q, k = vectors(seed=2).requires_grad_(), vectors(seed=3).requires_grad_()
+        loss = info_nce(q, k, positive, exclude=exclude, temperature=0.3, block=rows)
+        (loss * weights).sum().backward()
+        results.append((loss.detach(), q.grad, k.grad))
+    torch.testing.assert_close(results[1], results[0])
+
+
+def test_many_views_are_taken_in_blocks_and_agree(monkeypatch):
+    z = vectors(64, dtype=torch.float32)
+    whole = nt_xent(z, temperature=0.1)
+    monkeypatch.setattr(losses, "WHOLE", 100)
+    monkeypatch.setattr(losses, "CACHED", 640)
+    spy = []
+    real = losses.BlockwiseInfoNCE.apply
+    monkeypatch.setattr(
+        losses.BlockwiseInfoNCE, "apply", lambda *given: spy.append(given[-1]) or real(*given)
+    )
+    torch.testing.assert_close(nt_xent(z, temperature=0.1), whole)
+    assert spy == [10]
+
+
+def test_block_gradients_against_finite_differences():
+    z = vectors(6, 3).requires_grad_()
+    itself = torch.arange(6)
+
+    def loss(z):
+        return info_nce(z, z, partners(6), exclude=itself, temperature=0.5, block=2)
+
+    assert torch.autograd.gradcheck(loss, z)
+
+
 def test_info_nce_exclude_removes_one_key():
     queries, keys = vectors(3, 4), vectors(5, 4, seed=1)
     positive, exclude = torch.tensor([0, 1, 2]), torch.tensor([4, 4, 4])
@@ -125,6 +164,7 @@ def test_gradient_against_finite_differences():
         (lambda: nt_xent_two_loops(torch.ones(7, 3)), "even"),
         (lambda: info_nce(torch.ones(2, 3), torch.ones(5, 4), torch.zeros(2).long()), "wide"),
         (lambda: info_nce(torch.ones(2, 3), torch.ones(5, 3), torch.zeros(3).long()), "positive"),
+        (lambda: info_nce(vectors(), vectors(), partners(12), block=0), "block"),
     ],
 )
 def test_bad_input_is_named(call, words):

@@ -6,12 +6,18 @@ Notation: z a projection, s a score, τ the temperature, N images, 2N views.
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ssl_teach.contrastive.blockwise import BlockwiseInfoNCE, block_scores
+
 ORDERS = ("pairs", "halves")
+
+WHOLE = 2**22  # scores up to which the whole matrix is held, 16 MB
+CACHED = 2**20  # scores in a block beyond that, 4 MB
 
 
 def _check_vectors(z: Tensor, name: str) -> None:
@@ -85,6 +91,7 @@ def info_nce(
     *,
     exclude: Tensor | None = None,
     temperature: float = 1.0,
+    block: int | None = None,
 ) -> Tensor:
     """Cross-entropy of finding each query's positive among the keys: InfoNCE.
 
@@ -97,6 +104,8 @@ def info_nce(
         positive: (M,) index of each query's positive key.
         exclude: (M,) index of one key that each query must not see (itself), or None.
         temperature: τ > 0.
+        block: rows of scores held at a time; None for all of them while they are few, else for as
+            many as fit in a cache. The result is the same to rounding.
 
     Returns:
         (M,) losses in nats; log K (log(K-1) with `exclude`) when all scores are equal.
@@ -111,16 +120,22 @@ def info_nce(
     _check_temperature(temperature)
     if queries.shape[1] != keys.shape[1]:
         raise ValueError(f"queries are {queries.shape[1]} wide but keys are {keys.shape[1]} wide")
+    if block is not None and block < 1:
+        raise ValueError(f"block is a number of rows, so at least 1, got {block}")
     for name, index in (("positive", positive), ("exclude", exclude)):
         if index is not None and index.shape != queries.shape[:1]:
             raise ValueError(f"{name} must name one key per query, got {tuple(index.shape)}")
     with torch.autocast(queries.device.type, enabled=False):  # half precision would cost digits
         if queries.dtype != torch.float64:
             queries, keys = queries.float(), keys.float()
-        scores = queries @ keys.T / temperature  # (M, K)
-    if exclude is not None:
-        scores = scores.scatter(1, exclude[:, None], -torch.inf)
-    return F.cross_entropy(scores, positive, reduction="none")
+        M, K = len(queries), len(keys)
+        if block is None:
+            block = M if M * K <= WHOLE else max(1, CACHED // K)
+        if block < M:
+            losses = BlockwiseInfoNCE.apply(queries, keys, positive, exclude, temperature, block)
+            return cast(Tensor, losses)
+        scores = block_scores(queries, keys, exclude, temperature)  # (M, K)
+        return F.cross_entropy(scores, positive, reduction="none")
 
 
 def nt_xent(z: Tensor, *, temperature: float = 0.5, order: str = "pairs") -> Tensor:

@@ -1,0 +1,66 @@
+"""InfoNCE a few rows at a time: memory that grows with the number of views, not with its square.
+
+The loss of a row needs all scores of that row and no other row. So rows are taken in blocks, each
+block's scores are used and forgotten, and the backward pass computes them anew: a third more
+arithmetic, in exchange for a matrix that never exists as a whole. The same idea, for attention:
+Dao et al., 2022.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+
+def block_scores(
+    queries: Tensor, keys: Tensor, exclude: Tensor | None, temperature: float
+) -> Tensor:
+    """Scores of some queries against all keys: (b, D), (K, D) -> (b, K); -∞ where excluded."""
+    scores = (queries @ keys.T).div_(temperature)
+    return scores if exclude is None else scores.scatter_(1, exclude[:, None], -torch.inf)
+
+
+class BlockwiseInfoNCE(torch.autograd.Function):
+    """Cross-entropy of each query's row of scores; `info_nce` calls it and checks its input."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        queries: Tensor,
+        keys: Tensor,
+        positive: Tensor,
+        exclude: Tensor | None,
+        temperature: float,
+        block: int,
+    ) -> Tensor:
+        """(M, D), (K, D), (M,), (M,) or None -> (M,) losses, in blocks of so many rows."""
+        normaliser, right = queries.new_empty(2, len(queries))  # (M,) each
+        for rows in torch.arange(len(queries), device=queries.device).split(block):
+            here = None if exclude is None else exclude[rows]
+            scores = block_scores(queries[rows], keys, here, temperature)  # (b, K)
+            right[rows] = scores.gather(1, positive[rows, None])[:, 0]
+            highest = scores.amax(dim=1)
+            total = scores.sub_(highest[:, None]).exp_().sum(dim=1)
+            normaliser[rows] = highest + total.log()
+        ctx.save_for_backward(queries, keys, positive, exclude, normaliser)
+        ctx.temperature, ctx.block = temperature, block
+        return normaliser - right
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_losses: Tensor) -> tuple[Tensor | None, ...]:
+        """∂ℓ/∂s is the softmax, less 1 at the positive; the rest is the chain rule."""
+        queries, keys, positive, exclude, normaliser = ctx.saved_tensors
+        grad_queries, grad_keys = torch.empty_like(queries), torch.zeros_like(keys)
+        for rows in torch.arange(len(queries), device=queries.device).split(ctx.block):
+            here = None if exclude is None else exclude[rows]
+            scores = block_scores(queries[rows], keys, here, ctx.temperature)
+            grad = scores.sub_(normaliser[rows, None]).exp_()  # (b, K): the softmax
+            grad.scatter_add_(1, positive[rows, None], grad.new_full((len(rows), 1), -1))
+            grad.mul_(grad_losses[rows, None] / ctx.temperature)
+            grad_queries[rows] = grad @ keys
+            grad_keys.addmm_(grad.T, queries[rows])
+        return grad_queries, grad_keys, None, None, None, None
