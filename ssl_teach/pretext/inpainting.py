@@ -1,0 +1,178 @@
+"""Inpainting: cut a hole into the picture, and fill it (context encoders; Pathak et al., 2016)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ssl_teach.encoders import Encoder
+from ssl_teach.pretext.adversary import PictureTask, still
+from ssl_teach.pretext.decoders import MapDecoder
+from ssl_teach.task import Augment, Batch, LossAndMetrics
+
+Masks = Callable[[Tensor, torch.Generator], Tensor]
+"""Draws holes: (B, C, H, W) and a generator in, (B, 1, H, W) bool out, True where missing."""
+
+GREY = 0.5
+"""What the hole is filled with in the input; encoders subtract it, so they see zeros there."""
+
+
+def centre_mask(images: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """The same hole in each picture: a centred block of half its height and width.
+
+    Args:
+        images: (B, C, H, W).
+        generator: is not used; `block_masks` has one.
+
+    Returns:
+        (B, 1, H, W) bool, True where missing: a quarter of the picture.
+    """
+    B, _, H, W = images.shape
+    mask = torch.zeros(B, 1, H, W, dtype=torch.bool, device=images.device)
+    h, w = H // 2, W // 2
+    top, left = (H - h) // 2, (W - w) // 2
+    mask[:, :, top : top + h, left : left + w] = True
+    return mask
+
+
+def block_masks(images: Tensor, generator: torch.Generator, *, blocks: int = 4) -> Tensor:
+    """Holes of their own for each picture: blocks of random size and place, which may overlap.
+
+    Height and width of a block are drawn between an eighth and a quarter of the picture's, so
+    that four blocks cover at most a quarter of it, as in the paper's "random block".
+
+    Args:
+        images: (B, C, H, W).
+        generator: source of randomness, on the device of the images.
+        blocks: in each picture.
+
+    Returns:
+        (B, 1, H, W) bool, True where missing.
+    """
+    B, _, H, W = images.shape
+
+    def spans(length: int) -> Tensor:  # (B, K, length): True within the block
+        u, v = torch.rand(2, B, blocks, 1, generator=generator, device=images.device)
+        least, most = max(1, length // 8), max(1, length // 4)
+        size = (least + (u * (most - least + 1)).long()).clamp(max=most)  # (B, K, 1)
+        start = torch.minimum((v * (length - size + 1)).long(), length - size)
+        at = torch.arange(length, device=images.device)
+        return (at >= start) & (at < start + size)
+
+    rows, columns = spans(H), spans(W)
+    inside = rows[..., :, None] & columns[..., None, :]  # (B, K, H, W)
+    return inside.any(dim=1, keepdim=True)
+
+
+def reconstruction_loss(pictures: Tensor, originals: Tensor, mask: Tensor) -> Tensor:
+    """ℒ_rec = ‖M ⊙ (x - x̂)‖² / (missing pixels · C): squared error, over the holes alone.
+
+    The paper's squared norm is a sum; here it is the mean over the missing pixels of the batch
+    and their channels, so that it does not depend on the size of the holes.
+
+    Args:
+        pictures: x̂, (B, C, H, W).
+        originals: x, (B, C, H, W).
+        mask: M, (B, 1, H, W) bool, True where missing.
+
+    Source: Pathak et al., 2016, equation 1.
+    """
+    squared = (pictures.float() - originals.float()).square() * mask
+    return squared.sum() / (mask.sum() * pictures.shape[1]).clamp(min=1)
+
+
+@dataclass(frozen=True)
+class HoleBatch(Batch):
+    """Pictures with holes, and what was there.
+
+    Attributes:
+        images: (B, C, H, W) in [0, 1], grey in the holes.
+        targets: (B, C, H, W), the originals.
+        mask: (B, 1, H, W) bool, True where missing.
+    """
+
+    mask: Tensor
+
+
+class Inpainting(PictureTask):
+    """Fill the holes: ℒ = λ_rec ℒ_rec + λ_gan ℒ_gan, the latter after a warm-up and if wished.
+
+    The discriminator sees completed pictures, known pixels as they were: they fit holes of any
+    shape, what does not fit its surroundings is found out, and its gradient reaches the holes
+    alone. (The paper shows it the decoder's whole output; outside the hole, where ℒ_rec asks for
+    nothing, that would give the game away.)
+    """
+
+    def __init__(
+        self,
+        widths: Sequence[int],
+        augment: Augment | None = None,
+        *,
+        channels: int = 3,
+        masks: Masks = block_masks,
+        lambda_rec: float = 1.0,
+        lambda_gan: float = 0.0,
+        warmup_steps: int = 0,
+    ) -> None:
+        """Set up the task.
+
+        Args:
+            widths: of the encoder; the decoder reads the map of its last stage.
+            augment: random transform applied to each picture before the hole is cut, or None.
+            channels: of the pictures.
+            masks: where to cut; `block_masks` or `centre_mask`, or your own.
+            lambda_rec: λ_rec, weight of the reconstruction (paper: 0.999).
+            lambda_gan: λ_gan, weight of the adversarial loss (paper: 0.001); 0 for no adversary.
+            warmup_steps: steps before the adversary joins.
+        """
+        super().__init__(channels, lambda_gan, warmup_steps)
+        self.augment, self.masks, self.lambda_rec = augment, masks, lambda_rec
+        self.decoder = MapDecoder(widths, channels)
+
+    def make_batch(
+        self, images: Tensor, labels: Tensor | None, generator: torch.Generator
+    ) -> HoleBatch:
+        """Cut holes: (B, C, H, W) -> images (B, C, H, W) with grey holes, originals, mask."""
+        if self.augment is not None:
+            images = self.augment(images, generator)
+        mask = self.masks(images, generator)
+        return HoleBatch(images.masked_fill(mask, GREY), images, mask)
+
+    def paint(self, encoder: Encoder, batch: Batch) -> Tensor:
+        """Completed pictures: the decoder's in the holes, the originals elsewhere."""
+        assert isinstance(batch, HoleBatch)
+        maps = encoder.stages(batch.images)  # (B, C_l, H_l, W_l) each
+        sizes = [(m.shape[2], m.shape[3]) for m in (*maps[-2::-1], batch.images)]
+        return torch.where(batch.mask, self.decoder(maps[-1], sizes), batch.targets)
+
+    def likeness(self, pictures: Tensor, batch: Batch, step: int) -> LossAndMetrics:
+        """λ_rec ℒ_rec."""
+        assert isinstance(batch, HoleBatch)
+        loss = reconstruction_loss(pictures, batch.targets, batch.mask)
+        return self.lambda_rec * loss, {"reconstruction": loss.detach()}
+
+    @torch.no_grad()
+    def fill(self, encoder: Encoder, images: Tensor, mask: Tensor) -> Tensor:
+        """Completed pictures, for looking at; the encoder is in evaluation mode meanwhile.
+
+        Args:
+            encoder: that was trained with this task.
+            images: (B, C, H, W) in [0, 1]; what is in the holes is not looked at.
+            mask: (B, 1, H, W) bool, True where missing.
+
+        Returns:
+            (B, C, H, W) in [0, 1], equal to `images` outside the holes.
+
+        Raises:
+            ValueError: if the mask does not fit the images.
+        """
+        B, _, H, W = images.shape
+        if mask.dtype != torch.bool or mask.shape != (B, 1, H, W):
+            raise ValueError(
+                f"the mask must be bool {(B, 1, H, W)}, got {tuple(mask.shape)} of {mask.dtype}"
+            )
+        with still(encoder):
+            return self.paint(encoder, HoleBatch(images.masked_fill(mask, GREY), images, mask))

@@ -1,0 +1,146 @@
+"""Super-resolution: shrink the picture to a quarter, and bring it back (Ledig et al., 2017)."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Self
+
+import torch
+import torch.nn.functional as F
+from einops import reduce
+from torch import Tensor
+
+from ssl_teach.encoders import Encoder
+from ssl_teach.pretext.adversary import PictureTask, still
+from ssl_teach.pretext.decoders import SkipDecoder
+from ssl_teach.task import Augment, Batch, LossAndMetrics
+
+FACTOR = 4
+"""Between the sides of the low and the high resolution, as in the paper."""
+
+CONTENT_SCALE = 0.25**2
+"""Brings squared differences of features to the scale of pixels, which encoders divide by 0.25.
+
+The paper does the same to the features of its VGG, with 1/12.75 (section 3.2)."""
+
+
+def shrink(images: Tensor) -> Tensor:
+    """Low resolution by area: the mean of each 4×4 block, (B, C, H, W) -> (B, C, H/4, W/4).
+
+    The paper shrinks with a bicubic kernel; a mean is what a coarser sensor would see.
+
+    Raises:
+        ValueError: if 4 does not divide H and W.
+    """
+    if images.shape[-1] % FACTOR or images.shape[-2] % FACTOR:
+        raise ValueError(
+            f"super-resolution needs sides divisible by {FACTOR}, got {tuple(images.shape)}"
+        )
+    return reduce(images, "b c (h i) (w j) -> b c h w", "mean", i=FACTOR, j=FACTOR)
+
+
+def bicubic(low: Tensor) -> Tensor:
+    """The baseline, which learns nothing: (B, C, h, w) -> (B, C, 4h, 4w); may leave [0, 1]."""
+    return F.interpolate(low, scale_factor=FACTOR, mode="bicubic", align_corners=False)
+
+
+class SuperResolution(PictureTask):
+    """Predict a picture from its copy of a quarter of the size.
+
+    What the decoder says is added to bicubic upsampling; it starts at zero, so training starts
+    from bicubic's picture and spends itself on the detail that is missing there.
+
+    Warm-up: squared error of pixels. Then ℒ = content loss + λ_gan ℒ_gan, where the content loss
+    is the squared error between features, in a stage of a frozen encoder; or still the pixels', if
+    no such encoder is given. The paper's features come from a VGG19 trained on labels.
+
+    Source: Ledig et al., 2017, equations 3 to 6.
+    """
+
+    def __init__(
+        self,
+        widths: Sequence[int],
+        augment: Augment | None = None,
+        *,
+        channels: int = 3,
+        content_encoder: Encoder | None = None,
+        content_stage: int = 1,
+        lambda_gan: float = 0.0,
+        warmup_steps: int = 0,
+    ) -> None:
+        """Set up the task.
+
+        Args:
+            widths: of the encoder; the decoder reads the maps of all its stages.
+            augment: random transform applied to each picture before it is shrunk, or None.
+            channels: of the pictures.
+            content_encoder: in whose features likeness is measured after the warm-up, or None.
+                Copied here and frozen; the caller's is left as it is, and may go on learning.
+            content_stage: which stage's features, counted from 0.
+            lambda_gan: λ_gan, weight of the adversarial loss (paper: 0.001); 0 for no adversary.
+            warmup_steps: steps with the pixels' loss alone.
+
+        Raises:
+            ValueError: if the content encoder has no such stage.
+        """
+        super().__init__(channels, lambda_gan, warmup_steps)
+        self.augment, self.content_stage = augment, content_stage
+        self.decoder = SkipDecoder(widths, channels)
+        self.content: Encoder | None = None
+        if content_encoder is not None:
+            if not 0 <= content_stage < len(content_encoder.blocks):
+                raise ValueError(
+                    f"content_stage {content_stage}: "
+                    f"the content encoder has stages 0 to {len(content_encoder.blocks) - 1}"
+                )
+            self.content = copy.deepcopy(content_encoder).requires_grad_(False).eval()
+            self.content.blocks = self.content.blocks[: content_stage + 1]
+
+    def train(self, mode: bool = True) -> Self:
+        """As for any module, but the content encoder stays in evaluation mode."""
+        super().train(mode)
+        if self.content is not None:
+            self.content.eval()  # else its batch-norm statistics would follow what it is shown
+        return self
+
+    def make_batch(
+        self, images: Tensor, labels: Tensor | None, generator: torch.Generator
+    ) -> Batch:
+        """Pairs: (B, C, H, W) -> images (B, C, H/4, W/4), targets (B, C, H, W)."""
+        if self.augment is not None:
+            images = self.augment(images, generator)
+        return Batch(shrink(images), images)
+
+    def paint(self, encoder: Encoder, batch: Batch) -> Tensor:
+        """High-resolution pictures, (B, C, H, W); not clamped, for the gradient would be lost."""
+        return self._enlarge(encoder, batch.images)
+
+    def _enlarge(self, encoder: Encoder, low: Tensor) -> Tensor:
+        return bicubic(low) + self.decoder(encoder.stages(low), low)
+
+    def likeness(self, pictures: Tensor, batch: Batch, step: int) -> LossAndMetrics:
+        """Squared error of pixels, or after the warm-up of features; both are on the curve."""
+        pixel = F.mse_loss(pictures, batch.targets)
+        metrics = {"pixel": pixel.detach()}
+        if self.content is None or step < self.warmup_steps:
+            return pixel, metrics
+        with torch.no_grad():
+            true = self.content.stages(batch.targets)[-1]
+        made = self.content.stages(pictures)[-1]
+        content = CONTENT_SCALE * F.mse_loss(made.float(), true.float())
+        return content, metrics | {"content": content.detach()}
+
+    @torch.no_grad()
+    def upscale(self, encoder: Encoder, low: Tensor) -> Tensor:
+        """Four times the size, for looking at; the encoder is in evaluation mode meanwhile.
+
+        Args:
+            encoder: that was trained with this task.
+            low: (B, C, h, w) in [0, 1].
+
+        Returns:
+            (B, C, 4h, 4w) in [0, 1].
+        """
+        with still(encoder):
+            return self._enlarge(encoder, low).clamp(0, 1)
