@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from ssl_teach import experiments
 from ssl_teach.checkpoint import load_encoder, save_encoder
@@ -33,6 +35,10 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--count", type=int, help="number of pictures (scenes and photos)")
     p.add_argument("--classes", help="of sketches: how many, or names with commas (default: 10)")
     p.add_argument("--shortcuts", help=f"of scenes: none, or some of {','.join(SHORTCUTS)}")
+    p.add_argument(
+        "--option", action="append", default=[], metavar="NAME=VALUE", type=_option,
+        help="of the task, such as num_permutations=30; may be repeated",
+    )  # fmt: skip
     p.add_argument("--root", help="folder or file that holds the data, for data on your disk")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--out", type=Path, help="folder for the run (default: runs/TASK-DATA-seedN)")
@@ -50,13 +56,24 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _option(text: str) -> tuple[str, Any]:
+    """NAME=VALUE; a value that is no JSON (a number, true, null) is taken as a word."""
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise argparse.ArgumentTypeError(f"an option reads NAME=VALUE, not {text!r}")
+    try:
+        return name, json.loads(value)
+    except json.JSONDecodeError:
+        return name, value
+
+
 def _settings(args: argparse.Namespace) -> Experiment:
     classes = args.classes or ("10" if args.data == "sketches" else None)
     shortcuts = args.shortcuts
     return Experiment(
         task=args.task, data=args.data, steps=args.steps or 450, batch_size=args.batch_size,
         lr=args.lr, encoder=args.encoder, temperature=args.temperature, size=args.size,
-        count=args.count, root=args.root,
+        count=args.count, root=args.root, options=dict(args.option),
         classes=None if classes is None
         else int(classes) if classes.isdigit() else tuple(classes.split(",")),
         shortcuts=None if shortcuts is None

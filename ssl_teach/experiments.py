@@ -6,8 +6,9 @@ table and a number on your screen come from the same few lines.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from ssl_teach.augment import crop_augmentation, simclr_augmentation
 from ssl_teach.contrastive import SimCLR
 from ssl_teach.data import Dataset, load
 from ssl_teach.encoders import Encoder, build_encoder
-from ssl_teach.pretext import Rotation
+from ssl_teach.pretext import Jigsaw, PatchPosition, Rotation
 from ssl_teach.progress import Curve
 from ssl_teach.records import Record
 from ssl_teach.task import Supervised, Task
@@ -30,11 +31,12 @@ class Experiment:
     """Every choice that shapes a result, apart from the seed.
 
     Attributes:
-        task: "simclr", "rotation", "supervised", or "random" for no training at all.
+        task: "simclr", "rotation", "patch_position", "jigsaw", "supervised", or "random" for no
+            training at all, "pixels" for no encoder.
         data: a name known to `ssl_teach.data.load`, or a folder of images.
         steps: the budget; 0 for "random".
-        batch_size: images per step (rotation passes four times as many through the encoder,
-            SimCLR twice as many).
+        batch_size: images per step; rotation passes four times as many pictures through the
+            encoder, SimCLR and patch position twice as many, jigsaw nine times.
         lr: highest learning rate.
         weight_decay: of AdamW.
         encoder: "convnet", "vgg" or "resnet18".
@@ -48,6 +50,7 @@ class Experiment:
         classes: of sketches, how many or which.
         shortcuts: of scenes, which are left in; None for the default.
         root: folder or file with a local copy of the data.
+        options: what else the task's constructor takes, by name; see the task.
     """
 
     task: str
@@ -67,6 +70,7 @@ class Experiment:
     classes: int | tuple[str, ...] | None = None
     shortcuts: tuple[str, ...] | None = None
     root: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
 
     def load(self, seed: int = 0) -> Dataset:
         """The data; the seed draws scenes, crops and splits where these are drawn."""
@@ -87,8 +91,27 @@ class Experiment:
         return cls(**settings)
 
 
+def _with_options(kind: type[Task], settings: Experiment, encoder: Encoder) -> Task:
+    """A task that needs nothing but the encoder's widths and its own options."""
+    takes = inspect.signature(kind).parameters
+    for name in settings.options:
+        if name not in takes:
+            raise ValueError(
+                f"{settings.task} takes no option {name!r}; it takes {', '.join(list(takes)[1:])}"
+            )
+    return kind(encoder.widths, **settings.options)
+
+
 def _rotation(settings: Experiment, encoder: Encoder, data: Dataset) -> Task:
-    return Rotation(encoder.widths)
+    return _with_options(Rotation, settings, encoder)
+
+
+def _patch_position(settings: Experiment, encoder: Encoder, data: Dataset) -> Task:
+    return _with_options(PatchPosition, settings, encoder)
+
+
+def _jigsaw(settings: Experiment, encoder: Encoder, data: Dataset) -> Task:
+    return _with_options(Jigsaw, settings, encoder)
 
 
 def _simclr(settings: Experiment, encoder: Encoder, data: Dataset) -> Task:
@@ -104,6 +127,8 @@ def _supervised(settings: Experiment, encoder: Encoder, data: Dataset) -> Task:
 
 TASKS: dict[str, Callable[[Experiment, Encoder, Dataset], Task]] = {
     "rotation": _rotation,
+    "patch_position": _patch_position,
+    "jigsaw": _jigsaw,
     "simclr": _simclr,
     "supervised": _supervised,
 }

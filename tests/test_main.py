@@ -71,6 +71,10 @@ def test_a_checkpoint_of_another_temperature_is_refused(folder, tmp_path, capsys
     [
         (["pretrain", "--task", "simclr", "--data", "sketchs"], "neither a data set nor a folder"),
         (["pretrain", "--task", "simclr", "--data", "digits", "--shortcuts", "light"], "takes no"),
+        (
+            ["pretrain", "--task", "jigsaw", "--data", "digits", "--option", "tile=3"],
+            "jigsaw takes no option 'tile'; it takes",
+        ),
         (["evaluate", "nowhere"], "nowhere"),
         (["experiment", "scenes-magic"], "no experiment is called"),
         (["experiment"], "there are"),
@@ -89,6 +93,16 @@ def test_an_unlabelled_folder_can_be_pretrained_on_but_not_probed(folder, tmp_pa
     assert main(given) == 0
     assert main(["evaluate", str(tmp_path / "run")]) == 1
     assert "label" in capsys.readouterr().err
+
+
+def test_options_reach_the_task(folder, tmp_path):
+    given = ["pretrain", "--task", "jigsaw", "--data", str(folder), "--size", "24"]
+    given += ["--batch-size", "8", "--steps", "2", "--out", str(tmp_path / "run")]
+    assert main([*given, "--option", "num_permutations=7", "--option", "criterion=minimum"]) == 0
+    options = load_record(tmp_path / "run" / "record.json").settings["options"]
+    assert options == {"num_permutations": 7, "criterion": "minimum"}
+    with pytest.raises(SystemExit):
+        main([*given, "--option", "seven"])
 
 
 def test_minutes_become_steps(folder, tmp_path):
