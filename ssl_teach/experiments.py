@@ -276,9 +276,9 @@ def record(
 
 
 _FREE = ("background",)  # nothing but the object has an up
-_TASKS = {  # SimCLR and rotation both pass 256 pictures a step through the encoder
+_TASKS = {
     "simclr": Experiment("simclr", "scenes", steps=1000),
-    "rotation": Experiment("rotation", "scenes", steps=1000, batch_size=64),
+    "rotation": Experiment("rotation", "scenes", steps=1000, batch_size=32),
     "supervised": Experiment("supervised", "scenes", steps=1000),
     "random": Experiment("random", "scenes"),
     "pixels": Experiment("pixels", "scenes"),
