@@ -134,7 +134,8 @@ def _experiment(args: argparse.Namespace) -> None:
         record = experiments.record(name, settings, tuple(args.seeds))
         record.settings["root"] = None  # a place on one disk, not part of the result
         path = record.save(args.out / f"{name}.json")
-        told = ", ".join(f"{m} {record.spread(m)}" for m in record.runs[0]["metrics"])
+        shares = [m for m in record.runs[0]["metrics"] if m != "best_stage"]  # that is a number
+        told = ", ".join(f"{m} {record.spread(m)}" for m in shares)
         print(f"{path}: {told}")
 
 

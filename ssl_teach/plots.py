@@ -1,9 +1,10 @@
-"""What several lessons draw: rows of pictures, bars of accuracies, the package's own source."""
+"""What several lessons draw: rows of pictures, accuracies, the package's own source."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from torch import Tensor
 
-from ssl_teach.records import Spread
+from ssl_teach.records import Spread, spread
 
 BLUE, ORANGE, GREY = "#3b6ea5", "#c8742a", "#8a8f98"  # told apart by colour-blind readers too
 
@@ -75,11 +76,52 @@ def bars(
         ax.text(end + 1, row, f"{mean:.1f}", va="center", fontsize=9)
     if chance is not None:
         ax.axvline(100 * chance, color=GREY, linestyle="--", linewidth=1)
-        ax.text(100 * chance + 0.5, len(names) - 0.45, "chance", color=GREY, fontsize=8)
+        above = ax.get_xaxis_transform()  # x in data, y in axes
+        ax.text(100 * chance, 1, "chance", transform=above, ha="center", va="bottom", fontsize=8)
     ax.set_xlim(0, 108)
     ax.set_xlabel(xlabel)
     ax.invert_yaxis()
     ax.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def by_stage(
+    rows: Mapping[str, Sequence[float | Spread]],
+    *,
+    levels: Mapping[str, float | Spread] | None = None,
+    ylabel: str = "test accuracy, %",
+    chance: float | None = None,
+) -> Figure:
+    """One line per name across the stages of an encoder, with the spread over seeds if any.
+
+    Args:
+        rows: an accuracy in [0, 1], or its spread, for each stage, first to last.
+        levels: what has no stages, raw pixels for instance, drawn as a level line.
+        ylabel: of the axis.
+        chance: accuracy of guessing, drawn as a dashed line.
+    """
+    figure = Figure(figsize=(6.4, 3.4), layout="constrained")
+    ax = figure.subplots()
+    looks = cycle(zip((ORANGE, BLUE, "#2e7d4f", "black"), "osD^", strict=True))
+    for (name, values), (color, marker) in zip(rows.items(), looks, strict=False):
+        spreads = [v if isinstance(v, Spread) else spread([v]) for v in values]
+        means = [100 * v.mean for v in spreads]
+        halves = [100 * (v.high - v.mean) if v.n > 1 else 0.0 for v in spreads]
+        stages = range(1, len(means) + 1)
+        ax.plot(stages, means, color=color, marker=marker, linewidth=2, label=name)
+        ax.errorbar(stages, means, halves, color=color, fmt="none", capsize=3, linewidth=1)
+    for (name, level), style in zip((levels or {}).items(), cycle(("-.", ":")), strict=False):
+        mean = level.mean if isinstance(level, Spread) else level
+        ax.axhline(100 * mean, color="#55595f", linestyle=style, linewidth=1.5, label=name)
+    if chance is not None:
+        ax.axhline(100 * chance, color=GREY, linestyle="--", linewidth=1, label="chance")
+    ax.set_xticks(range(1, 1 + max(map(len, rows.values()))))
+    ax.set_ylim(0, 103)
+    ax.set_xlabel("stage of the encoder")
+    ax.set_ylabel(ylabel)
+    ax.grid(alpha=0.3)
+    ax.spines[["top", "right"]].set_visible(False)
+    figure.legend(loc="outside right upper", frameon=False, fontsize=9)
     return figure
 
 

@@ -113,7 +113,7 @@ def commit() -> str:
             cwd=here, capture_output=True, text=True, check=True,
         ).stdout.strip()  # fmt: skip
         changed = subprocess.run(
-            ["git", "status", "--porcelain", "--", "."],
+            ["git", "status", "--porcelain", "--", ".", ":!results"],  # records change no result
             cwd=here, capture_output=True, text=True, check=True,
         ).stdout.strip()  # fmt: skip
     except (OSError, subprocess.CalledProcessError):  # no git, or not a checkout
