@@ -291,13 +291,38 @@ _DATA: dict[str, dict[str, Any]] = {
     "cifar10": {"data": "cifar10"},
 }
 
-BOOK: dict[str, Experiment] = {
-    f"{data}-{task}": replace(experiment, **changes)
-    for data, changes in _DATA.items()
-    for task, experiment in _TASKS.items()
-} | {
-    f"scenes-{shortcut}-{task}": replace(_TASKS[task], shortcuts=(*_FREE, shortcut))
-    for shortcut in ("horizon", "light")
-    for task in ("rotation", "random")
+# Lesson 5: patches of 16 pixels from scenes of 64. Both budgets read about as many pixels: 1,500
+# steps of 64 pairs of patches, 150 steps of 64 pictures.
+_PATCHES = Experiment(
+    "patch_position", "scenes", steps=1500, batch_size=64, size=64, count=6000, shortcuts=_FREE,
+    options={"patch": 16},
+)  # fmt: skip
+_PLAIN = replace(_PATCHES, steps=0, options={})
+_LENS = (*_FREE, "aberration")
+_LESSON_5 = {
+    "apart": _PATCHES,
+    "touching": replace(_PATCHES, options={"patch": 16, "gap": 0, "jitter": 0}),
+    "aberration": replace(_PATCHES, shortcuts=_LENS),
+    "aberration-dropped": replace(
+        _PATCHES, shortcuts=_LENS, options={"patch": 16, "drop_color": True}
+    ),
+    "random": replace(_PLAIN, task="random"),
+    "aberration-random": replace(_PLAIN, task="random", shortcuts=_LENS),
+    "pixels": replace(_PLAIN, task="pixels"),
+    "supervised": replace(_PLAIN, task="supervised", steps=150),
 }
+
+BOOK: dict[str, Experiment] = (
+    {
+        f"{data}-{task}": replace(experiment, **changes)
+        for data, changes in _DATA.items()
+        for task, experiment in _TASKS.items()
+    }
+    | {
+        f"scenes-{shortcut}-{task}": replace(_TASKS[task], shortcuts=(*_FREE, shortcut))
+        for shortcut in ("horizon", "light")
+        for task in ("rotation", "random")
+    }
+    | {f"patches-{name}": experiment for name, experiment in _LESSON_5.items()}
+)
 """The experiments behind the book's tables, by the name of their record."""

@@ -115,6 +115,15 @@ def test_minutes_become_steps(folder, tmp_path):
 
 def test_the_books_experiments_share_budget_and_encoder():
     for name, settings in BOOK.items():
+        if name.startswith("patches-"):
+            continue  # pictures of another size, with a budget of their own
         trained = settings.task not in {"random", "pixels"}
         assert settings.steps == (1000 if trained else 0), name
         assert settings.encoder == "convnet" and settings.lr == BOOK["scenes-simclr"].lr
+
+
+def test_lesson_5_reads_about_as_many_pixels_with_labels_as_without():
+    pairs, labelled = BOOK["patches-apart"], BOOK["patches-supervised"]
+    patch = pairs.options["patch"]
+    read = pairs.steps * pairs.batch_size * 2 * patch**2
+    assert 0.7 < labelled.steps * labelled.batch_size * labelled.size**2 / read < 1.3
