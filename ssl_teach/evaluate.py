@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from ssl_teach.data import Dataset
@@ -166,9 +167,12 @@ def linear_probe(data: Labelled, penalties: Sequence[float] = PENALTIES) -> Prob
         (scaler.transform(x).astype(np.float32), y) for x, y in (data.train, data.val, data.test)
     )
     fitted = []
-    for penalty in penalties:  # scikit-learn sums the loss over examples, so its C is 1/(N·penalty)
-        model = LogisticRegression(C=1 / (len(x) * penalty), max_iter=1000, tol=1e-3)
-        fitted.append(model.fit(x, y))
+    with threadpool_limits(
+        1, "blas"
+    ):  # for products so narrow, a second thread only gets in the way
+        for penalty in penalties:  # scikit-learn sums the loss, so its C is 1/(N·penalty)
+            model = LogisticRegression(C=1 / (len(x) * penalty), max_iter=1000, tol=1e-3)
+            fitted.append(model.fit(x, y))
     val = [model.score(x_val, y_val) for model in fitted]
     best = int(np.argmax(val))
     return Probe(float(fitted[best].score(x_test, y_test)), float(val[best]), penalties[best])

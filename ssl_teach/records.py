@@ -204,7 +204,10 @@ def results_table(rows: Mapping[str, Record], columns: Mapping[str, str]) -> Mar
     lines = ["| " + " | ".join(head) + " |", "|:--" + "|--:" * (len(columns) + 1) + "|:--|"]
     for title, record in rows.items():
         have = record.runs[0]["metrics"]
-        cells = [str(record.spread(m)) if m in have else "n/a" for m in columns]
+        cells = [
+            str(record.spread(m)).replace(" ", "\u00a0") if m in have else "n/a"  # no line break
+            for m in columns
+        ]
         lines.append(
             "| " + " | ".join([title, *cells, str(len(record.runs)), f"`{record.name}`"]) + " |"
         )

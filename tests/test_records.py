@@ -63,7 +63,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
 
 def test_a_table_says_na_where_a_record_has_no_such_metric():
     table = results_table({"one": record()}, {"linear": "probe", "knn": "k-NN"}).data
-    assert "| one | 60.0 ± 24.8 | n/a | 3 | `trial` |" in table
+    assert "| one | 60.0\u00a0±\u00a024.8 | n/a | 3 | `trial` |" in table
 
 
 def test_a_curve_keeps_quantities_aligned():

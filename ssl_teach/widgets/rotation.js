@@ -4,7 +4,7 @@ const TURNS = [0, 90, 180, 270]; // anticlockwise, the four answers
 
 const NOTICE = `<b>What to notice.</b> Where the horizon is level, it gives the answer away, and a network may learn it and nothing else.
   Choose the pictures in which it tells nothing: who still knows, and who falls towards chance, 25 %? What is left to go by is the object.`;
-const SHORT_NOTICE = "<b>What to notice.</b> Choose the pictures whose horizon tells nothing: which network still knows?";
+const SHORT_NOTICE = "<b>What to notice.</b> The landscapes are tipped at random, so only the object tells. Which things does the network know, and where can nobody know?";
 
 /** The answer to an angle, or -1 between the quarter turns. */
 export function answerTo(angle) {
@@ -245,7 +245,8 @@ function buildTally(data, queue) {
 /** The game: four answers, and the score of everybody. */
 function buildGame(data, { start, answer, stop }) {
   const words = h("p", { class: "ssl-words" });
-  const begin = button("Play against the networks", start, { class: "ssl-button ssl-main" });
+  const invitation = data.networks.length > 1 ? "Play against the networks" : "Play against the network";
+  const begin = button(invitation, start, { class: "ssl-button ssl-main" });
   const end = button("Stop", stop);
   const buttons = TURNS.map((turn, k) => button(`<kbd>${k + 1}</kbd> ${turn}°`, () => answer(k), { "aria-keyshortcuts": `${k + 1}` }));
   const choices = h("div", { class: "ssl-row ssl-choices", role: "group", "aria-label": "By how much was it turned, anticlockwise?" }, ...buttons);
@@ -255,7 +256,7 @@ function buildGame(data, { start, answer, stop }) {
     choices.hidden = !hidden;
     end.hidden = !round;
     begin.hidden = hidden;
-    begin.replaceChildren(round ? "Next picture" : "Play against the networks");
+    begin.replaceChildren(round ? "Next picture" : invitation);
     words.textContent = hidden ? "By how much was this picture turned, anticlockwise?"
       : round ? `It was turned by ${TURNS[round.turn]}°. You said ${TURNS[round.answer]}°: ${round.answer === round.turn ? "right" : "wrong"}.`
       : "A game: a picture is turned where you cannot see it, and everybody names the angle.";
