@@ -161,19 +161,26 @@ def build_encoder(name: str, channels: int = 3, norm: str = "batch") -> Encoder:
     return ENCODERS[name](channels=channels, norm=norm)
 
 
-def export_weights(encoder: Encoder, head: nn.Linear) -> tuple[list[dict[str, object]], bytes]:
-    """Weights of a trained `ConvNet` and its linear head, for the small network in the page.
+def export_weights(
+    encoder: Encoder, head: nn.Linear | nn.Sequential
+) -> tuple[list[dict[str, object]], bytes]:
+    """Weights of a trained `ConvNet` and its head, for the small network in the page.
 
     Batch norm in evaluation mode is a scale and a shift per channel, so it is folded into the
     convolution before it: w' = w · γ/σ, b' = β - μ · γ/σ.
 
     Args:
         encoder: a `ConvNet` with batch norm.
-        head: the linear layer on the pooled representation.
+        head: a linear layer, or several with ReLUs between; on the pooled representation, or on
+            those of several images side by side.
 
     Returns:
-        The layers, each a dict of kind, in, out (and stride), and their weights as little-endian
-        half precision: per layer the weight in C order, then the bias.
+        The layers, each a dict of kind, in, out (and stride, or relu: whether one follows), and
+        their weights as little-endian half precision: per layer the weight in C order, then the
+        bias.
+
+    Raises:
+        ValueError: if encoder or head are of a kind that the page cannot compute.
     """
     normed = any(isinstance(module, nn.BatchNorm2d) for module in encoder.modules())
     if not isinstance(encoder, ConvNet) or not normed:
@@ -191,6 +198,15 @@ def export_weights(encoder: Encoder, head: nn.Linear) -> tuple[list[dict[str, ob
             c_out, c_in = conv.weight.shape[:2]
             layers.append({"kind": "conv", "in": c_in, "out": c_out, "stride": conv.stride[0]})
             parts += [(conv.weight * scale[:, None, None, None]).cpu().numpy(), bias.cpu().numpy()]
-        layers.append({"kind": "linear", "in": head.in_features, "out": head.out_features})
-        parts += [head.weight.cpu().numpy(), head.bias.cpu().numpy()]
+        for module in [head] if isinstance(head, nn.Linear) else head:
+            if isinstance(module, nn.Linear):
+                sizes = {"in": module.in_features, "out": module.out_features}
+                layers.append({"kind": "linear", **sizes, "relu": False})
+                parts += [module.weight.cpu().numpy(), module.bias.cpu().numpy()]
+            elif isinstance(module, nn.ReLU) and layers[-1]["kind"] == "linear":
+                layers[-1]["relu"] = True
+            else:
+                raise ValueError(
+                    f"a head of Linear and ReLU can be exported to a page, not {module}"
+                )
     return layers, b"".join(part.astype("<f2").tobytes() for part in parts)

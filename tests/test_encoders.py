@@ -35,17 +35,26 @@ def test_bad_input_is_named():
         build_encoder("convnet", norm="layer")
 
 
-def test_exported_weights_compute_the_same():
+@pytest.mark.parametrize(
+    "make_head",
+    [
+        lambda: torch.nn.Linear(8, 4),
+        lambda: torch.nn.Sequential(
+            torch.nn.Linear(8, 6), torch.nn.ReLU(inplace=True), torch.nn.Linear(6, 4)
+        ),
+    ],
+)
+def test_exported_weights_compute_the_same(make_head):
     """The page's network: convolution with bias, ReLU, mean, linear, from the bytes alone."""
     torch.manual_seed(0)
-    encoder, head = ConvNet(widths=(4, 8)), torch.nn.Linear(8, 4)
+    encoder, head = ConvNet(widths=(4, 8)), make_head()
     encoder.train()(torch.rand(16, 3, 16, 16))  # moves the running statistics
     encoder.eval()
     layers, data = export_weights(encoder, head)
     numbers = torch.from_numpy(np.frombuffer(data, "<f2").astype(np.float32))
     x = images = torch.rand(3, 3, 16, 16)
     x = (x - 0.5) / 0.25
-    at = 0
+    at, pooled = 0, False
 
     def take(*shape):
         nonlocal at
@@ -58,7 +67,9 @@ def test_exported_weights_compute_the_same():
         if layer["kind"] == "conv":
             x = F.relu(F.conv2d(x, take(c_out, c_in, 3, 3), take(c_out), stride=2, padding=1))
         else:
-            x = x.mean(dim=(2, 3)) @ take(c_out, c_in).T + take(c_out)
+            x = x if pooled else x.mean(dim=(2, 3))
+            x, pooled = x @ take(c_out, c_in).T + take(c_out), True
+            x = F.relu(x) if layer["relu"] else x
     assert at == len(numbers)
     torch.testing.assert_close(x, head(encoder(images)), atol=5e-3, rtol=5e-3)
 
@@ -66,3 +77,9 @@ def test_exported_weights_compute_the_same():
 def test_only_the_small_network_goes_to_the_page():
     with pytest.raises(ValueError, match="ConvNet"):
         export_weights(build_encoder("vgg"), torch.nn.Linear(256, 4))
+
+
+def test_only_linear_layers_and_relus_make_a_head_for_the_page():
+    head = torch.nn.Sequential(torch.nn.Linear(256, 8), torch.nn.Tanh(), torch.nn.Linear(8, 4))
+    with pytest.raises(ValueError, match="Tanh"):
+        export_weights(ConvNet(), head)

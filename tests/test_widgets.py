@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ssl_teach import widgets
-from ssl_teach.widgets import AffinityMatrix, RotationGame
+from ssl_teach.widgets import AffinityMatrix, PatchGame, RotationGame
 from ssl_teach.widgets.frame import join, to_pictures
 from ssl_teach.widgets.rotation import weight_count
 
@@ -101,6 +101,53 @@ def test_rotation_game_refuses(scenes, networks, labels, words):
         RotationGame(scenes, networks, labels=labels)
 
 
+PAIR_LAYERS = [
+    {"kind": "conv", "in": 3, "out": 8, "stride": 2},
+    {"kind": "linear", "in": 16, "out": 5, "relu": True},
+    {"kind": "linear", "in": 5, "out": 8, "relu": False},
+]
+
+
+def patch_game(scenes=None, networks=None, **more):
+    scenes = {"one": pictures(2, 20, 20, 3)} if scenes is None else scenes
+    networks = [network("a", PAIR_LAYERS)] if networks is None else networks
+    return PatchGame(scenes, networks, **{"patch": 4, "gap": 2, "jitter": 1} | more)
+
+
+def test_patch_game_hands_over_networks_and_the_cut():
+    colour_blind = {**network("b", PAIR_LAYERS), "drop_color": True}
+    widget = patch_game(networks=[network("a", PAIR_LAYERS), colour_blind], place=4)
+    each = weight_count(PAIR_LAYERS)
+    assert [entry["start"] for entry in widget.networks] == [0, each]
+    assert [entry["drop_color"] for entry in widget.networks] == [False, True]
+    assert len(widget.weights) == 2 * 2 * each
+    assert (widget.patch, widget.gap, widget.jitter, widget.place) == (4, 2, 1, 4)
+    assert (widget.scene, widget.network, widget.spaced) == ("one", "a", True)
+    assert repr(widget) == "PatchGame(2 pictures, networks: a, b)"
+    widget.set_state({"place": 7, "spaced": False, "network": "b"})
+    assert (widget.place, widget.spaced, widget.network) == (7, False, "b")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"scenes": {}}, "empty"),
+        ({"scenes": {"one": pictures(2, 17, 17, 3)}}, "at least 18 pixels, got 17"),
+        ({"gap": -1}, "gap and jitter at least 0"),
+        ({"labels": ["house"]}, "1 labels for 2"),
+        ({"networks": []}, "at least one"),
+        ({"networks": [{**network("a", PAIR_LAYERS), "weights": b"12"}]}, "2 bytes of weights"),
+        ({"networks": [network("a", LAYERS)]}, "side by side"),
+        ({"networks": [network("a", PAIR_LAYERS[:2])]}, "8 outputs"),
+        ({"scenes": {"grey": pictures(2, 20, 20)}}, "takes 3 channels"),
+        ({"place": 8}, "8"),
+    ],
+)
+def test_patch_game_refuses(change, words):
+    with pytest.raises(Exception, match=words):
+        patch_game(**change)
+
+
 def test_names_do_not_change_from_run_to_run():
     affinity = AffinityMatrix(np.eye(4), pictures(4, 4, 4, 3), tau=0.1)
     game = RotationGame(SET, [network("a"), network("b")])
@@ -114,7 +161,7 @@ def test_state_can_be_set_from_python():
     assert (widget.tau, widget.selected, widget.order) == (0.2, (2, 3), "halves")
 
 
-@pytest.mark.parametrize("kind", [AffinityMatrix, RotationGame])
+@pytest.mark.parametrize("kind", [AffinityMatrix, PatchGame, RotationGame])
 def test_what_is_sent_is_self_contained(kind):
     assert not re.search(r"^\s*import\b|\bimport\(|https?://|\bfetch\(", kind._esm, re.M)
     assert not re.search(r"@import|url\(", kind._css)
@@ -124,7 +171,8 @@ def test_what_is_sent_is_self_contained(kind):
 
 
 def test_every_source_file_is_used():
-    used = AffinityMatrix._esm + AffinityMatrix._css + RotationGame._esm + RotationGame._css
+    kinds = [getattr(widgets, name) for name in widgets.__all__]
+    used = "".join(kind._esm + kind._css for kind in kinds)
     for path in [*FOLDER.glob("*.js"), *FOLDER.glob("*.css")]:
         assert join(path.name) in used
 

@@ -1,5 +1,6 @@
 // A small convolutional network, run in the page. Weights are one flat array, layer by layer:
-// weight (out, in, 3, 3) or (out, in), then bias (out).
+// weight (out, in, 3, 3) or (out, in), then bias (out). Convolutions come first, each with a ReLU; then
+// linear layers, with a ReLU where they say so.
 
 /** How many numbers a layer takes from the weights. */
 export function layerSize({ kind, in: inputs, out }) {
@@ -45,21 +46,41 @@ export function convReLU(x, channels, size, weights, start, outChannels, stride)
   return { y, outSize };
 }
 
-/** The network on one image: (channels, size, size) in [0, 1] -> its outputs before the softmax. */
-export function forward(layers, weights, image, size) {
-  let x = Float32Array.from(image, (v) => (v - 0.5) / 0.25), start = 0, pooled = null;
+/** The representation of one image: (channels, size, size) in [0, 1] -> the last map, averaged. */
+export function encode(layers, weights, image, size) {
+  let x = Float32Array.from(image, (v) => (v - 0.5) / 0.25), channels = x.length / (size * size), start = 0;
   for (const layer of layers) {
-    if (layer.kind === "conv") {
-      const { y, outSize } = convReLU(x, layer.in, size, weights, start, layer.out, layer.stride);
-      x = y;
-      size = outSize;
-    } else {
-      const input = pooled ?? meanPool(x, layer.in, size);
-      pooled = linear(input, weights, start, layer.out);
+    if (layer.kind !== "conv") break;
+    const { y, outSize } = convReLU(x, channels, size, weights, start, layer.out, layer.stride);
+    x = y;
+    size = outSize;
+    channels = layer.out;
+    start += layerSize(layer);
+  }
+  return meanPool(x, channels, size);
+}
+
+/** What the linear layers make of a representation, or of several side by side: scores. */
+export function applyHead(layers, weights, h) {
+  let start = 0;
+  for (const layer of layers) {
+    if (layer.kind === "linear") {
+      h = linear(h, weights, start, layer.out);
+      if (layer.relu) h = h.map((v) => Math.max(0, v));
     }
     start += layerSize(layer);
   }
-  return pooled;
+  return h;
+}
+
+/** The network on one image: (channels, size, size) in [0, 1] -> its outputs before the softmax. */
+export function forward(layers, weights, image, size) {
+  return applyHead(layers, weights, encode(layers, weights, image, size));
+}
+
+/** Several lists of numbers as one: the representations of a picture's parts, for a head that sees all. */
+export function sideBySide(parts) {
+  return Float32Array.from(parts.flatMap((part) => [...part]));
 }
 
 function meanPool(x, channels, size) {

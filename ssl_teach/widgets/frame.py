@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import anywidget
@@ -63,3 +64,17 @@ def to_pictures(images: ArrayLike, what: str) -> NDArray[np.uint8]:
     if pictures.dtype != np.uint8:
         raise ValueError(f"{what} must be uint8, 0 to 255, got {pictures.dtype}")
     return np.ascontiguousarray(pictures)
+
+
+def check_sets(sets: Mapping[str, np.ndarray], labels: Sequence[str] | None) -> None:
+    """Raise if the sets of pictures differ in shape, or have no name for each picture."""
+    if not sets:
+        raise ValueError("scenes is empty: give at least one set of pictures")
+    shapes = {name: pictures.shape for name, pictures in sets.items()}
+    first = next(iter(shapes.values()))
+    if any(shape != first for shape in shapes.values()):
+        raise ValueError(f"every set needs the same number and size of pictures, got {shapes}")
+    if first[0] == 0 or first[1] != first[2]:
+        raise ValueError(f"pictures must be square, and at least one, got {first}")
+    if labels is not None and len(labels) != first[0]:
+        raise ValueError(f"{len(labels)} labels for {first[0]} pictures")

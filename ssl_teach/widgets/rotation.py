@@ -9,7 +9,7 @@ import numpy as np
 import traitlets
 from numpy.typing import ArrayLike
 
-from ssl_teach.widgets.frame import Explorable, join, to_pictures
+from ssl_teach.widgets.frame import Explorable, check_sets, join, to_pictures
 
 TURNS = 4  # 0°, 90°, 180°, 270°, anticlockwise
 
@@ -50,20 +50,6 @@ def _check_network(network: Mapping[str, Any], channels: int) -> None:
         )
     if layers[-1]["kind"] != "linear" or layers[-1]["out"] != TURNS:
         raise ValueError(f"network {name!r} must end in a linear layer with {TURNS} outputs")
-
-
-def _check_sets(sets: Mapping[str, np.ndarray], labels: Sequence[str] | None) -> None:
-    """Raise if the sets of pictures differ in shape, or have no name for each picture."""
-    if not sets:
-        raise ValueError("scenes is empty: give at least one set of pictures")
-    shapes = {name: pictures.shape for name, pictures in sets.items()}
-    first = next(iter(shapes.values()))
-    if any(shape != first for shape in shapes.values()):
-        raise ValueError(f"every set needs the same number and size of pictures, got {shapes}")
-    if first[0] == 0 or first[1] != first[2]:
-        raise ValueError(f"pictures must be square, and at least one, got {first}")
-    if labels is not None and len(labels) != first[0]:
-        raise ValueError(f"{len(labels)} labels for {first[0]} pictures")
 
 
 class RotationGame(Explorable):
@@ -112,7 +98,7 @@ class RotationGame(Explorable):
             ValueError: if shapes disagree, or weights do not fill the layers.
         """
         sets = {name: to_pictures(images, f"scenes[{name!r}]") for name, images in scenes.items()}
-        _check_sets(sets, labels)
+        check_sets(sets, labels)
         stacked = np.stack(list(sets.values()))  # (sets, n, S, S, C)
         entries, start = [], 0
         for network in networks:

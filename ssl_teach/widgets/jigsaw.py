@@ -1,0 +1,156 @@
+"""A picture in nine shuffled tiles: put it together, and watch a network do it at one glance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import traitlets
+from numpy.typing import ArrayLike
+
+from ssl_teach.widgets.frame import Explorable, join, to_pictures
+from ssl_teach.widgets.rotation import weight_count
+
+GRID = 3
+TILES = GRID**2
+
+
+def _check_network(network: Mapping[str, Any], channels: int, classes: int) -> None:
+    """Raise if weights do not fill the layers, or the layers do not fit nine tiles."""
+    name, layers, weights = network["name"], network["layers"], network["weights"]
+    expected = 2 * weight_count(layers)
+    if len(weights) != expected:
+        raise ValueError(
+            f"network {name!r}: {len(weights)} bytes of weights, its layers need {expected} "
+            f"(2 for each, half precision)"
+        )
+    if layers[0]["in"] != channels:
+        raise ValueError(
+            f"network {name!r} takes {layers[0]['in']} channels, the pictures have {channels}"
+        )
+    for before, after in pairwise(layers):
+        joined = TILES if (before["kind"], after["kind"]) == ("conv", "linear") else 1
+        if after["in"] != joined * before["out"]:
+            raise ValueError(
+                f"network {name!r}: a {after['kind']} layer takes {after['in']} features, it is "
+                f"given {joined * before['out']}; the head must read nine tiles side by side"
+            )
+    if layers[-1]["kind"] != "linear" or layers[-1]["out"] != classes:
+        raise ValueError(
+            f"network {name!r} must end in a linear layer with {classes} outputs, one for each "
+            f"permutation"
+        )
+
+
+def _check_permutations(permutations: ArrayLike) -> np.ndarray:
+    """The permutations as (P, 9) whole numbers; raise if a row is none."""
+    orders = np.asarray(permutations)
+    if orders.ndim != 2 or len(orders) == 0 or orders.shape[1] != TILES:
+        raise ValueError(f"permutations must be (P, {TILES}), got {orders.shape}")
+    if not (np.sort(orders, axis=1) == np.arange(TILES)).all():
+        raise ValueError(f"every row of permutations must hold 0 to {TILES - 1}, each once")
+    return orders.astype(int)
+
+
+class JigsawGame(Explorable):
+    """A puzzle of nine tiles for the reader, and for a network that names the permutation.
+
+    Source: Noroozi and Favaro, 2016. Tiles are cut and the network computed in the page. What the
+    reader does can be read back: `picture`, `permutation` (which one of the set shuffled it),
+    `order` (place i now shows tile order[i]), `draw` (seed of where the tiles were cut), `moves`,
+    `solved`, `as_seen` (whether tiles are shown as the network sees them) and `score` ({"rounds":
+    …, "you": …, "network": …}: puzzles played, solved by you, named rightly by the network).
+    """
+
+    _esm = join("frame.js", "convnet.js", "jigsaw.js")
+    _css = join("frame.css", "jigsaw.css")
+
+    pictures = traitlets.Bytes().tag(sync=True)  # (n, S, S, C) uint8
+    shape = traitlets.List(traitlets.Int()).tag(sync=True)  # [n, S, S, C]
+    labels = traitlets.List(traitlets.Unicode()).tag(sync=True)  # what each picture shows, or empty
+    weights = traitlets.Bytes().tag(sync=True)  # float16, little endian
+    network = traitlets.Dict().tag(sync=True)  # name, layers
+    permutations = traitlets.List(traitlets.List(traitlets.Int())).tag(sync=True)  # (P, 9)
+    tile = traitlets.Int().tag(sync=True)  # side of a tile
+    normalize_tiles = traitlets.Bool(True).tag(sync=True)
+
+    picture = traitlets.Int(0, min=0).tag(sync=True)
+    permutation = traitlets.Int(0, min=0).tag(sync=True)
+    order = traitlets.List(traitlets.Int()).tag(sync=True)
+    draw = traitlets.Int(0, min=0).tag(sync=True)
+    moves = traitlets.Int(0, min=0).tag(sync=True)
+    solved = traitlets.Bool(False).tag(sync=True)
+    as_seen = traitlets.Bool(False).tag(sync=True)
+    score = traitlets.Dict().tag(sync=True)
+
+    def __init__(
+        self,
+        pictures: ArrayLike,
+        network: Mapping[str, Any],
+        permutations: ArrayLike,
+        *,
+        gap: int,
+        normalize_tiles: bool = True,
+        labels: Sequence[str] | None = None,
+        picture: int = 0,
+        permutation: int = 1,
+    ) -> None:
+        """Hand pictures and network over to the page.
+
+        Args:
+            pictures: (n, S, S, 1 or 3) uint8.
+            network: a dict of "name", "layers" and "weights", the last two as
+                `ssl_teach.encoders.export_weights` gives them for encoder and head, with one
+                output for each permutation.
+            permutations: (P, 9), those that the network knows.
+            gap: pixels by which a tile is smaller than its cell.
+            normalize_tiles: whether the network was taught on tiles of equal mean and deviation.
+            labels: n words for what the pictures show ("house"), for those who cannot see them.
+            picture: to begin with.
+            permutation: to begin with.
+
+        Raises:
+            ValueError: if shapes disagree, weights do not fill the layers, a permutation is none,
+                or nothing of a tile is left.
+        """
+        images = to_pictures(pictures, "pictures")
+        n, height, width, channels = images.shape
+        if n == 0 or height != width:
+            raise ValueError(f"pictures must be square, and at least one, got {images.shape}")
+        if labels is not None and len(labels) != n:
+            raise ValueError(f"{len(labels)} labels for {n} pictures")
+        cell = height // GRID
+        if not 0 <= gap < cell:
+            raise ValueError(f"gap must lie between 0 and {cell - 1}, got {gap}")
+        orders = _check_permutations(permutations)
+        _check_network(network, channels, len(orders))
+        if not 0 <= picture < n or not 0 <= permutation < len(orders):
+            raise ValueError(
+                f"there is no picture {picture} or no permutation {permutation}: "
+                f"{n} pictures, {len(orders)} permutations"
+            )
+        layers = [dict(layer) for layer in network["layers"]]
+        super().__init__(
+            pictures=images.tobytes(),
+            shape=list(images.shape),
+            labels=list(labels or []),
+            weights=bytes(network["weights"]),
+            network={"name": network["name"], "layers": layers},
+            permutations=orders.tolist(),
+            tile=cell - gap,
+            normalize_tiles=normalize_tiles,
+            picture=picture,
+            permutation=permutation,
+            order=orders[permutation].tolist(),
+            solved=orders[permutation].tolist() == list(range(TILES)),
+            score={"rounds": 0, "you": 0, "network": 0},
+        )
+
+    def __repr__(self) -> str:
+        """What is shown, the same in every run."""
+        return (
+            f"JigsawGame({self.shape[0]} pictures, {len(self.permutations)} permutations, "
+            f"network: {self.network['name']})"
+        )

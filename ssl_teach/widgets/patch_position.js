@@ -1,0 +1,378 @@
+// Two patches of one picture: on which side of the first does the second lie? The networks say, and
+// you play against them. The patches are cut here, out of whole pictures; the convolution is in convnet.js.
+
+const CELLS = [[0, 0], [0, 1], [0, 2], [1, 0], [1, 2], [2, 0], [2, 1], [2, 2]]; // row, column of each place
+const PLACES = ["above left", "above", "above right", "left", "right", "below left", "below", "below right"];
+
+const NOTICE = `<b>What to notice.</b> Play ten rounds before you judge the networks: two small patches say little, and both you and they are often wrong.
+  Then let the patches touch, and look for lines that run on across the border: in the table, which network gains by it? And when you are right, ask yourself
+  how you knew: from both patches, or from the second alone?`;
+
+/** A source of numbers in [0, 1), the same for the same seed (mulberry32), so that a cut can be made again. */
+function randomFrom(seed) {
+  let state = Math.imul(seed + 1, 0x9e3779b1);
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/**
+ * Row and column of the upper left pixel of the centre patch and of its neighbour. The draw tells where
+ * the grid lies and by how much each patch is off its place in it; it is the same for all eight places.
+ */
+export function corners(size, { patch, gap, jitter }, place, draw) {
+  const next = randomFrom(draw), below = (n) => Math.floor(next() * n);
+  const room = size - 3 * patch - 2 * gap - 2 * jitter + 1;
+  const grid = [below(room), below(room)];
+  return [[1, 1], CELLS[place]].map((cell) =>
+    cell.map((at, axis) => grid[axis] + at * (patch + gap) + below(2 * jitter + 1)));
+}
+
+/** A square out of pixels (size, size, channels) in 0…255: (channels, side, side) in [0, 1]. */
+export function cutOut(pixels, size, channels, [top, left], side) {
+  const out = new Float32Array(channels * side * side);
+  for (let c = 0, k = 0; c < channels; c++)
+    for (let y = 0; y < side; y++)
+      for (let x = 0; x < side; x++, k++) out[k] = pixels[((top + y) * size + left + x) * channels + c] / 255;
+  return out;
+}
+
+/** Green alone; red and blue become mid-grey, which is 0 to the network. */
+function greenOnly(image) {
+  const plane = image.length / 3;
+  return image.map((v, k) => (k >= plane && k < 2 * plane ? v : 0.5));
+}
+
+/** The place that an arrow leads to: around the edge of the grid, and across its centre. */
+export function neighbourOf(place, down, right) {
+  let [row, column] = CELLS[place];
+  do {
+    row = (row + down + 3) % 3;
+    column = (column + right + 3) % 3;
+  } while (row === 1 && column === 1);
+  return CELLS.findIndex(([r, c]) => r === row && c === column);
+}
+
+/** The place of the largest of the probabilities. */
+function likeliest(probabilities) {
+  return probabilities.indexOf(Math.max(...probabilities));
+}
+
+/** Pictures, networks and how to cut, ready to be asked. */
+function unpackPatches(model) {
+  const [, count, size, , channels] = model.get("shape"), scenes = model.get("scenes");
+  const pixels = bytesOf(model, "pictures"), each = size * size * channels, patch = model.get("patch");
+  const weights = decodeHalf(bytesOf(model, "weights"));
+  const whole = (scene, picture) => {
+    const at = (Math.max(0, scenes.indexOf(scene)) * count + picture) * each;
+    return pixels.subarray(at, at + each);
+  };
+  const part = (scene, picture, corner) => cutOut(whole(scene, picture), size, channels, corner, patch);
+  const howToCut = (spaced) => ({ patch, gap: spaced ? model.get("gap") : 0, jitter: spaced ? model.get("jitter") : 0 });
+  const networks = model.get("networks").map(({ name, layers, start, drop_color: green }) => {
+    const own = weights.subarray(start, start + layers.reduce((sum, layer) => sum + layerSize(layer), 0));
+    const known = new Map(); // representations of patches seen before
+    const represent = (scene, picture, corner) => {
+      const key = [scene, picture, ...corner].join();
+      if (!known.has(key)) {
+        const image = part(scene, picture, corner);
+        if (known.size > 3000) known.clear();
+        known.set(key, encode(layers, own, green ? greenOnly(image) : image, patch));
+      }
+      return known.get(key);
+    };
+    const guess = (scene, picture, pair) =>
+      softmax(applyHead(layers, own, sideBySide(pair.map((corner) => represent(scene, picture, corner)))));
+    return { name, guess };
+  });
+  const toBitmap = (image, side) => bitmap(side, side, (x, y) =>
+    [0, 1, 2].map((c) => 255 * image[((channels === 3 ? c : 0) * side + y) * side + x]));
+  const pictureBitmap = (scene, picture) =>
+    toBitmap(cutOut(whole(scene, picture), size, channels, [0, 0], size), size);
+  return { count, size, patch, scenes, networks, part, howToCut, toBitmap, pictureBitmap, labels: model.get("labels") };
+}
+
+function render({ model, el }) {
+  const data = unpackPatches(model), live = liveRegion();
+  let round = null; // while a round is played: { answer }, null until it is given
+  let aim = 0, said = "", phase = null; // aim: where the arrows stand while the answer is open
+
+  const box = frame(model, el, "Where does this patch come from? Guess, and watch networks guess", redraw);
+  const choose = (values) => {
+    round = null;
+    save(model, values);
+    box.queue();
+  };
+  const open = () => round?.answer === null;
+
+  const album = buildPatchAlbum(data, model, choose);
+  const stage = buildWhole(data);
+  const pair = buildPair(data, () => choose({ draw: model.get("draw") + 1 }));
+  const grid = buildGrid(data, { move, press });
+  const table = buildNetworks(data, choose, box.queue);
+  const game = buildPatchGame(data, { start, stop: () => { round = null; box.queue(); } });
+  box.root.append(album.element,
+    h("div", { class: "ssl-patches" }, h("div", { class: "ssl-patch-seen" }, pair.element, stage.element), grid.element),
+    game.element, table.element, h("p", { class: "ssl-notice" }, rich(NOTICE)), live.element);
+
+  function redraw() {
+    if (!box.root.clientWidth) return;
+    const scene = model.get("scene"), picture = Math.min(model.get("picture"), data.count - 1);
+    const place = model.get("place"), spaced = model.get("spaced"), hidden = open();
+    const cut = data.howToCut(spaced), where = corners(data.size, cut, place, model.get("draw"));
+    const guesses = data.networks.map((network) => network.guess(scene, picture, where));
+    const shown = Math.max(0, data.networks.findIndex(({ name }) => name === model.get("network")));
+    const state = { scene, picture, place, spaced, hidden, cut, where, guesses, shown, round, aim, score: model.get("score") };
+    for (const part of [album, stage, pair, grid, table, game]) part.update(state);
+    const words = hidden ? "" : `The patch lies ${PLACES[place]}. ` + data.networks.map(({ name }, k) => {
+      const best = likeliest(guesses[k]);
+      return `${name}: ${PLACES[best]}, ${Math.round(100 * guesses[k][best])} percent.`;
+    }).join(" ");
+    if (said && words !== said && !round) live.say(words);
+    said = words;
+    const now = !round ? "free" : hidden ? "guess" : "told";
+    if (now !== phase && now !== "free") (hidden ? grid.cells[aim] : game.begin).focus(); // the button pressed is gone
+    phase = now;
+  }
+
+  /** Arrows: they choose the place, or only point at it while the answer is open. */
+  function move(down, right) {
+    const to = neighbourOf(open() ? aim : model.get("place"), down, right);
+    if (open()) {
+      aim = to;
+      live.say(PLACES[to]);
+      box.queue();
+    } else choose({ place: to });
+    grid.focus(to);
+  }
+
+  /** A cell of the grid: the answer while one is open, else the place to show. */
+  function press(place) {
+    if (open()) answer(place);
+    else choose({ place });
+  }
+
+  /** A round: picture, place and cut at random; picture and probabilities stay covered. */
+  function start() {
+    const other = Math.floor(Math.random() * (data.count - 1));
+    const picture = data.count === 1 ? 0 : other + (other >= model.get("picture"));
+    round = { answer: null };
+    aim = 1;
+    save(model, { picture, place: Math.floor(Math.random() * 8), draw: Math.floor(Math.random() * 1e6) });
+    live.say("Two patches of one picture. Where does the second lie? Arrow keys point at a place, Enter answers.");
+    box.queue();
+  }
+
+  function answer(given) {
+    const scene = model.get("scene"), picture = model.get("picture"), place = model.get("place");
+    const where = corners(data.size, data.howToCut(model.get("spaced")), place, model.get("draw"));
+    const right = data.networks.map((network) => likeliest(network.guess(scene, picture, where)) === place);
+    const score = model.get("score");
+    round = { answer: given };
+    save(model, {
+      score: { rounds: score.rounds + 1, you: score.you + (given === place), networks: score.networks.map((points, k) => points + right[k]) },
+    });
+    live.say(`It lies ${PLACES[place]}. You are ${given === place ? "right" : "wrong"}. ` +
+      data.networks.map(({ name }, k) => `${name} is ${right[k] ? "right" : "wrong"}.`).join(" "));
+    box.queue();
+  }
+
+  box.root.addEventListener("keydown", keys({ n: () => { if (!open()) start(); } }));
+  return () => { table.end(); box.end(); };
+}
+
+/** Which pictures, whether the patches keep a distance, and which picture. */
+function buildPatchAlbum(data, model, choose) {
+  const scene = choice({ label: "pictures", options: data.scenes.map((name) => [name, name]), onchange: (name) => choose({ scene: name }) });
+  const off = model.get("jitter") ? " and jitter" : "";
+  const spacing = choice({ label: "patches", options: [["apart", `apart: ${model.get("gap")} pixels${off}`], ["touching", "touching"]],
+    onchange: (value) => choose({ spaced: value === "apart" }) });
+  const strip = h("div", { class: "ssl-patch-strip", role: "group", "aria-label": "Choose a picture" });
+  const buttons = Array.from({ length: data.count }, (_, k) => {
+    const element = h("button", { type: "button", onclick: () => choose({ picture: k }), "aria-label": data.labels[k] ?? `picture ${k + 1}` });
+    strip.append(element);
+    return element;
+  });
+  let shown = "";
+  const update = ({ scene: name, picture, spaced, hidden }) => {
+    scene.set(name);
+    spacing.set(spaced ? "apart" : "touching");
+    strip.classList.toggle("ssl-covered", hidden); // whole pictures would give the answer away
+    if (shown !== name) buttons.forEach((element, k) => element.replaceChildren(data.pictureBitmap(name, k)));
+    shown = name;
+    buttons.forEach((element, k) => element.setAttribute("aria-pressed", !hidden && k === picture));
+  };
+  const element = h("div", { class: "ssl-row" }, ...(data.scenes.length > 1 ? [scene.element] : []), spacing.element, strip);
+  return { element, update };
+}
+
+/** The whole picture, and where the two patches were cut. */
+function buildWhole(data) {
+  const canvas = h("canvas", { role: "img" });
+  const element = h("figure", { class: "ssl-patch-whole" }, canvas, h("figcaption", { class: "ssl-quiet" }, "the picture"));
+  const update = ({ scene, picture, place, hidden, cut: { patch, gap }, where }) => {
+    const side = Math.min(element.clientWidth, 220), context = context2d(canvas, side, side), unit = side / data.size;
+    const ink = css(colour(element, "--ssl-quiet")), accent = css(colour(element, "--ssl-warm"));
+    const what = data.labels[picture] ?? `picture ${picture + 1}`;
+    canvas.setAttribute("aria-label", hidden ? "The picture, covered while you guess" : `${what}; the patch lies ${PLACES[place]}`);
+    if (hidden) {
+      context.fillStyle = css(colour(element, "--ssl-shade"));
+      context.fillRect(0, 0, side, side);
+      context.fillStyle = ink;
+      context.font = `${side / 4}px system-ui, sans-serif`;
+      context.textAlign = "center";
+      context.textBaseline = "middle";
+      context.fillText("?", side / 2, side / 2);
+      return;
+    }
+    context.imageSmoothingEnabled = false;
+    context.drawImage(data.pictureBitmap(scene, picture), 0, 0, side, side);
+    const outline = ([top, left], width, style, dash = []) => {
+      context.setLineDash(dash);
+      for (const [line, strokeStyle] of [[width + 2, "#000"], [width, style]]) { // dark below light: seen on any picture
+        Object.assign(context, { lineWidth: line, strokeStyle });
+        context.strokeRect(left * unit, top * unit, patch * unit, patch * unit);
+      }
+    };
+    const [centre, neighbour] = where, step = patch + gap;
+    CELLS.forEach(([row, column], k) => { // the other places, as the centre patch lies
+      if (k !== place) outline([centre[0] + (row - 1) * step, centre[1] + (column - 1) * step], 1, "#fff", [3, 4]);
+    });
+    outline(centre, 2, "#fff");
+    outline(neighbour, 3, accent);
+  };
+  return { element, update };
+}
+
+/** The two patches, large, side by side. */
+function buildPair(data, again) {
+  const parts = ["centre", "where from?"].map((words) => {
+    const canvas = h("canvas", { role: "img", "aria-label": words === "centre" ? "The centre patch" : "The other patch" });
+    const element = h("figure", {}, canvas, h("figcaption", { class: "ssl-quiet" }, words));
+    return { canvas, element, caption: element.lastChild };
+  });
+  const cutAgain = button("Cut anew", again);
+  const element = h("div", { class: "ssl-patch-pair" }, h("div", {}, ...parts.map((part) => part.element)), cutAgain);
+  const update = ({ scene, picture, place, where, hidden }) => {
+    parts.forEach(({ canvas, element: own }, k) => {
+      const side = Math.min(own.clientWidth, 132), context = context2d(canvas, side, side);
+      context.imageSmoothingEnabled = false;
+      context.drawImage(data.toBitmap(data.part(scene, picture, where[k]), data.patch), 0, 0, side, side);
+    });
+    parts[1].caption.textContent = hidden ? "where from?" : PLACES[place];
+    cutAgain.classList.toggle("ssl-covered", hidden);
+  };
+  return { element, update };
+}
+
+/** The eight places, with the probabilities of one network, and buttons to choose or to answer. */
+function buildGrid(data, { move, press }) {
+  const title = h("p", { class: "ssl-patch-title" });
+  const cells = PLACES.map((name, place) => h("button", { type: "button", onclick: () => press(place) },
+    h("span", { class: "ssl-patch-number" }), h("span", { class: "ssl-patch-bar" }), h("span", { class: "ssl-patch-mark" })));
+  const centre = h("canvas", { role: "img", "aria-label": "The centre patch" });
+  const board = h("div", { class: "ssl-patch-board", role: "group", "aria-label": "Eight places around the centre patch",
+    onkeydown: keys({ ArrowUp: () => move(-1, 0), ArrowDown: () => move(1, 0), ArrowLeft: () => move(0, -1), ArrowRight: () => move(0, 1) }) },
+    ...cells.slice(0, 4), h("div", { class: "ssl-patch-centre" }, centre), ...cells.slice(4));
+  const element = h("div", { class: "ssl-patch-grid" }, title, board);
+  const focus = (place) => {
+    cells.forEach((cell, k) => { cell.tabIndex = k === place ? 0 : -1; });
+    cells[place].focus();
+  };
+  const update = ({ scene, picture, place, hidden, guesses, shown, round, aim, where }) => {
+    const probabilities = guesses[shown], best = likeliest(probabilities), name = data.networks[shown].name;
+    title.replaceChildren(...(hidden ? ["Where does the other patch come from?"] : [h("b", {}, name), ` says ${PLACES[best]}: ${best === place ? "right" : "wrong"}`]));
+    cells.forEach((cell, k) => {
+      const [number, bar, mark] = cell.children, percent = Math.round(100 * probabilities[k]);
+      const yours = !hidden && round?.answer === k, words = [PLACES[k]];
+      number.textContent = hidden ? "?" : `${percent} %`;
+      bar.style.width = hidden ? "0" : `${100 * probabilities[k]}%`;
+      mark.textContent = hidden ? "" : [k === place ? "✓" : "", yours ? "you" : ""].filter(Boolean).join(" ");
+      if (!hidden) words.push(`${percent} percent`, ...(k === place ? ["the patch's place"] : []), ...(yours ? ["your answer"] : []));
+      cell.setAttribute("aria-label", words.join(", "));
+      cell.setAttribute("aria-pressed", !hidden && k === place);
+      cell.classList.toggle("ssl-best", !hidden && k === best);
+      cell.tabIndex = k === (hidden ? aim : place) ? 0 : -1;
+    });
+    const side = centre.parentElement.clientWidth, context = context2d(centre, side, side);
+    context.imageSmoothingEnabled = false;
+    context.drawImage(data.toBitmap(data.part(scene, picture, where[0]), data.patch), 0, 0, side, side);
+  };
+  return { element, cells, focus, update };
+}
+
+/** What each network says now, and how often it is right on all pairs, counted in the background. */
+function buildNetworks(data, choose, queue) {
+  const counts = {}; // by spacing: per network and set { right, done }
+  const total = 8 * data.count;
+  let timer = 0, jobs = [], next = 0;
+  const work = () => {
+    const until = performance.now() + 8;
+    for (; next < jobs.length && performance.now() < until; next++) {
+      const { spaced, set, picture } = jobs[next], cut = data.howToCut(spaced);
+      data.networks.forEach((network, k) => PLACES.forEach((_, place) => {
+        const guess = network.guess(data.scenes[set], picture, corners(data.size, cut, place, picture));
+        counts[spaced][k][set].right += likeliest(guess) === place;
+        counts[spaced][k][set].done++;
+      }));
+    }
+    if (next < jobs.length) timer = setTimeout(work, 12);
+    else {
+      timer = 0;
+      queue();
+    }
+  };
+  const count = (spaced) => {
+    counts[spaced] = data.networks.map(() => data.scenes.map(() => ({ right: 0, done: 0 })));
+    data.scenes.forEach((_, set) => { for (let picture = 0; picture < data.count; picture++) jobs.push({ spaced, set, picture }); });
+    timer ||= setTimeout(work, 200);
+  };
+  const heads = data.scenes.map((name) => h("th", { scope: "col" }, name));
+  const caption = h("caption");
+  const rows = data.networks.map(({ name }) => {
+    const says = h("td"), cells = data.scenes.map(() => h("td"));
+    return { says, cells, element: h("tr", {}, h("th", { scope: "row" }, name), says, ...cells) };
+  });
+  const table = h("table", { class: "ssl-patch-tally" }, caption,
+    h("thead", {}, h("tr", {}, h("td"), h("th", { scope: "col" }, "says now"), ...heads)), h("tbody", {}, ...rows.map((row) => row.element)));
+  const which = choice({ label: "the grid shows the probabilities of", options: data.networks.map(({ name }) => [name, name]), onchange: (name) => choose({ network: name }) });
+  const element = h("div", {}, ...(data.networks.length > 1 ? [which.element] : []), table);
+  const update = ({ scene, place, spaced, hidden, guesses, shown }) => {
+    if (!counts[spaced]) count(spaced);
+    which.set(data.networks[shown].name);
+    caption.textContent = `Right answers, all ${data.count} pictures in all eight places, patches ${spaced ? "apart" : "touching"}; guessing: 12.5 %`;
+    heads.forEach((head, set) => head.classList.toggle("ssl-best", data.scenes[set] === scene));
+    rows.forEach(({ says, cells }, k) => {
+      const best = likeliest(guesses[k]);
+      says.textContent = hidden ? "waits for you" : `${PLACES[best]} ${best === place ? "✓" : "✗"}`;
+      counts[spaced][k].forEach(({ right, done }, set) => {
+        cells[set].textContent = done < total ? "…" : `${Math.round((100 * right) / total)} %`;
+      });
+    });
+  };
+  return { element, update, end: () => clearTimeout(timer) };
+}
+
+/** The game: what to do, what came of it, and the score of everybody. */
+function buildPatchGame(data, { start, stop }) {
+  const words = h("p", { class: "ssl-patch-words" });
+  const begin = button("Play against the networks", start, { class: "ssl-button ssl-main" });
+  const end = button("Stop", stop);
+  const score = h("p", { class: "ssl-patch-score" });
+  const element = h("div", { class: "ssl-patch-game", role: "group", "aria-label": "Game" }, words, h("div", { class: "ssl-row" }, begin, end, score));
+  const update = ({ round, hidden, place, score: { rounds, you, networks } }) => {
+    begin.hidden = hidden;
+    end.hidden = !round;
+    begin.replaceChildren(round ? "Next pair" : "Play against the networks");
+    words.textContent = hidden ? "Choose a place in the grid: click it, or point with the arrow keys and press Enter."
+      : round ? `It lies ${PLACES[place]}. You said ${PLACES[round.answer]}: ${round.answer === place ? "right" : "wrong"}.`
+      : "Choose a place in the grid, and the patch there is cut out. Or play: you see two patches, nothing else, and everybody names the place.";
+    score.textContent = rounds ? `After ${rounds}: you ${you}` + data.networks.map(({ name }, k) => ` · ${name} ${networks[k]}`).join("") : "";
+  };
+  return { element, begin, update };
+}
+
+export default { render };

@@ -1,0 +1,150 @@
+"""Two patches of one picture: say on which side the second lies, and watch networks say so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import traitlets
+from numpy.typing import ArrayLike
+
+from ssl_teach.widgets.frame import Explorable, join, to_pictures
+from ssl_teach.widgets.rotation import check_sets, weight_count
+
+PLACES = 8  # around the centre of a 3×3 grid, in reading order
+
+
+def _check_network(network: Mapping[str, Any], channels: int) -> None:
+    """Raise if weights do not fill the layers, or the layers do not fit patches in pairs."""
+    name, layers, weights = network["name"], network["layers"], network["weights"]
+    expected = 2 * weight_count(layers)
+    if len(weights) != expected:
+        raise ValueError(
+            f"network {name!r}: {len(weights)} bytes of weights, its layers need {expected} "
+            f"(2 for each, half precision)"
+        )
+    if layers[0]["in"] != channels:
+        raise ValueError(
+            f"network {name!r} takes {layers[0]['in']} channels, the pictures have {channels}"
+        )
+    for before, after in pairwise(layers):
+        joined = 2 if (before["kind"], after["kind"]) == ("conv", "linear") else 1
+        if after["in"] != joined * before["out"]:
+            raise ValueError(
+                f"network {name!r}: a {after['kind']} layer takes {after['in']} features, it is "
+                f"given {joined * before['out']}; the head must read two patches side by side"
+            )
+    if layers[-1]["kind"] != "linear" or layers[-1]["out"] != PLACES:
+        raise ValueError(f"network {name!r} must end in a linear layer with {PLACES} outputs")
+    if network.get("drop_color") and channels != 3:
+        raise ValueError(f"network {name!r} drops colours, but the pictures have none")
+
+
+class PatchGame(Explorable):
+    """Two patches of a picture, networks that say how they lie, and a game against them.
+
+    Source: Doersch et al., 2015. Patches are cut and networks computed in the page. What the
+    reader does can be read back: `scene`, `picture`, `place` (of the second patch, 0 to 7 in
+    reading order without the centre), `spaced` (whether patches keep a distance), `draw` (seed of
+    the cut), `network` (whose probabilities the grid shows) and `score` ({"rounds": …, "you": …,
+    "networks": […]}).
+    """
+
+    _esm = join("frame.js", "convnet.js", "patch_position.js")
+    _css = join("frame.css", "patch_position.css")
+
+    pictures = traitlets.Bytes().tag(sync=True)  # (sets, n, S, S, C) uint8
+    shape = traitlets.List(traitlets.Int()).tag(sync=True)  # [sets, n, S, S, C]
+    scenes = traitlets.List(traitlets.Unicode()).tag(sync=True)  # names of the sets
+    labels = traitlets.List(traitlets.Unicode()).tag(sync=True)  # what each picture shows, or empty
+    weights = traitlets.Bytes().tag(sync=True)  # of all networks, float16, little endian
+    networks = traitlets.List(traitlets.Dict()).tag(sync=True)  # name, layers, start, drop_color
+    patch = traitlets.Int().tag(sync=True)
+    gap = traitlets.Int().tag(sync=True)
+    jitter = traitlets.Int().tag(sync=True)
+
+    scene = traitlets.Unicode().tag(sync=True)
+    picture = traitlets.Int(0, min=0).tag(sync=True)
+    place = traitlets.Int(0, min=0, max=PLACES - 1).tag(sync=True)
+    spaced = traitlets.Bool(True).tag(sync=True)
+    draw = traitlets.Int(0, min=0).tag(sync=True)
+    network = traitlets.Unicode().tag(sync=True)
+    score = traitlets.Dict().tag(sync=True)
+
+    def __init__(
+        self,
+        scenes: Mapping[str, ArrayLike],
+        networks: Sequence[Mapping[str, Any]],
+        *,
+        patch: int,
+        gap: int,
+        jitter: int,
+        labels: Sequence[str] | None = None,
+        picture: int = 0,
+        place: int = 1,
+    ) -> None:
+        """Hand pictures and networks over to the page.
+
+        Args:
+            scenes: sets of pictures by name ("plain", …), each (n, S, S, 1 or 3) uint8; picture i
+                should be the same subject in every set.
+            networks: dicts of "name", "layers" and "weights", the last two as
+                `ssl_teach.encoders.export_weights` gives them for encoder and head, with 8
+                outputs; and "drop_color", if it was taught on one channel at a time: it is then
+                shown green alone.
+            patch: side of a patch, in pixels.
+            gap: pixels between patches while they are apart.
+            jitter: how many pixels a patch is off at most while they are apart.
+            labels: n words for what the pictures show ("house"), for those who cannot see them.
+            picture: to begin with.
+            place: of the second patch, to begin with.
+
+        Raises:
+            ValueError: if shapes disagree, weights do not fill the layers, or the grid of patches
+                does not fit the pictures.
+        """
+        sets = {name: to_pictures(images, f"scenes[{name!r}]") for name, images in scenes.items()}
+        check_sets(sets, labels)
+        stacked = np.stack(list(sets.values()))  # (sets, n, S, S, C)
+        if patch < 1 or gap < 0 or jitter < 0:
+            raise ValueError(
+                f"patch must be at least 1, gap and jitter at least 0, got {patch}, {gap}, {jitter}"
+            )
+        side = 3 * patch + 2 * gap + 2 * jitter
+        if stacked.shape[2] < side:
+            raise ValueError(
+                f"a 3×3 grid of patches of {patch} pixels with a gap of {gap} and a jitter of "
+                f"{jitter} needs pictures of at least {side} pixels, got {stacked.shape[2]}"
+            )
+        if not networks:
+            raise ValueError("networks is empty: give at least one")
+        entries, start = [], 0
+        for network in networks:
+            _check_network(network, stacked.shape[-1])
+            layers = [dict(layer) for layer in network["layers"]]
+            entry = {"name": network["name"], "layers": layers, "start": start}
+            entries.append(entry | {"drop_color": bool(network.get("drop_color", False))})
+            start += weight_count(layers)
+        super().__init__(
+            pictures=stacked.tobytes(),
+            shape=list(stacked.shape),
+            scenes=list(sets),
+            labels=list(labels or []),
+            weights=b"".join(bytes(network["weights"]) for network in networks),
+            networks=entries,
+            patch=patch,
+            gap=gap,
+            jitter=jitter,
+            scene=next(iter(sets)),
+            picture=picture,
+            place=place,
+            network=entries[0]["name"],
+            score={"rounds": 0, "you": 0, "networks": [0] * len(entries)},
+        )
+
+    def __repr__(self) -> str:
+        """What is shown, the same in every run."""
+        names = ", ".join(network["name"] for network in self.networks)
+        return f"PatchGame({self.shape[1]} pictures, networks: {names})"
