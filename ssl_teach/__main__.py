@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from ssl_teach import experiments
+from ssl_teach.book import BOOK
 from ssl_teach.checkpoint import load_encoder, save_encoder
 from ssl_teach.data import SHORTCUTS, names
 from ssl_teach.encoders import ENCODERS
-from ssl_teach.experiments import BOOK, TASKS, Experiment, steps_in
+from ssl_teach.experiments import TASKS, Experiment, steps_in
 from ssl_teach.records import RESULTS, Record, load_record
 
 

@@ -13,7 +13,7 @@ LAYERS = [
     {"task"},
     {"pretext", "contrastive"},
     {"train", "evaluate", "records", "checkpoint"},
-    {"experiments", "transfer", "exercises", "plots"},
+    {"experiments", "book", "transfer", "exercises", "plots"},
     {"__main__"},
 ]
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}

@@ -8,8 +8,9 @@ import torch
 from PIL import Image
 
 from ssl_teach.__main__ import main
+from ssl_teach.book import BOOK
 from ssl_teach.checkpoint import load_encoder
-from ssl_teach.experiments import BOOK, Experiment, start
+from ssl_teach.experiments import Experiment, start
 from ssl_teach.records import load_record
 
 
@@ -116,7 +117,7 @@ def test_minutes_become_steps(folder, tmp_path):
 def test_the_books_experiments_share_budget_and_encoder():
     for name, settings in BOOK.items():
         if name.startswith("patches-"):
-            continue  # pictures of another size, with a budget of their own
+            continue  # patches are small, so their budget counts pixels: the next test
         trained = settings.task not in {"random", "pixels"}
         assert settings.steps == (1000 if trained else 0), name
         assert settings.encoder == "convnet" and settings.lr == BOOK["scenes-simclr"].lr
