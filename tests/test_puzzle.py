@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ssl_teach.widgets import JigsawGame
-from ssl_teach.widgets.rotation import weight_count
+from ssl_teach.widgets.network import weight_count
 
 LAYERS = [
     {"kind": "conv", "in": 3, "out": 4, "stride": 2},
@@ -45,7 +45,7 @@ def test_the_identity_is_solved_from_the_start():
         ({"permutations": ORDERS[:, :8]}, r"\(P, 9\)"),
         ({"permutations": np.zeros((3, 9), int)}, "each once"),
         ({"permutations": ORDERS[:2]}, "2 outputs"),
-        ({"network": network([LAYERS[0], {**LAYERS[1], "in": 4}, LAYERS[2]])}, "nine tiles"),
+        ({"network": network([LAYERS[0], {**LAYERS[1], "in": 4}, LAYERS[2]])}, "must read 9 part"),
         ({"network": {**network(), "weights": b"12"}}, "2 bytes of weights"),
         ({"network": {**network(), "layers": [{"kind": "pool"}]}}, "pool"),
         ({"permutation": 3}, "no permutation 3"),

@@ -10,7 +10,7 @@ import pytest
 from ssl_teach import widgets
 from ssl_teach.widgets import AffinityMatrix, PatchGame, RotationGame
 from ssl_teach.widgets.frame import join, to_pictures
-from ssl_teach.widgets.rotation import weight_count
+from ssl_teach.widgets.network import weight_count
 
 FOLDER = Path(widgets.__file__).parent
 LAYERS = [

@@ -174,3 +174,14 @@ function keys(actions) {
     act(event);
   };
 }
+
+/** A source of numbers in [0, 1), the same for the same seed (mulberry32), so that a cut can be made again. */
+function drawsOf(seed) {
+  let state = Math.imul(seed + 1, 0x9e3779b1);
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

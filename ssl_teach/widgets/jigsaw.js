@@ -9,17 +9,6 @@ const NOTICE = `<b>What to notice.</b> The network looks at all nine tiles once 
   shuffles of its set. Swap two tiles: the board is now none that it knows, and the picture it puts together cannot be whole, however sure it sounds.
   Where it errs, are there tiles that could change places without anybody noticing?`;
 
-/** A source of numbers in [0, 1), the same for the same seed (mulberry32), so that a cut can be made again. */
-function drawsOf(seed) {
-  let state = Math.imul(seed + 1, 0x9e3779b1);
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 /** Row and column of the upper left pixel of nine tiles, one in each cell, at a place that the draw decides. */
 export function tileCorners(size, tile, draw) {
   const next = drawsOf(draw), below = (n) => Math.floor(next() * n), cell = Math.floor(size / GRID);

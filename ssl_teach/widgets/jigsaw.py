@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,37 +10,10 @@ import traitlets
 from numpy.typing import ArrayLike
 
 from ssl_teach.widgets.frame import Explorable, join, to_pictures
-from ssl_teach.widgets.rotation import weight_count
+from ssl_teach.widgets.network import check_network
 
 GRID = 3
 TILES = GRID**2
-
-
-def _check_network(network: Mapping[str, Any], channels: int, classes: int) -> None:
-    """Raise if weights do not fill the layers, or the layers do not fit nine tiles."""
-    name, layers, weights = network["name"], network["layers"], network["weights"]
-    expected = 2 * weight_count(layers)
-    if len(weights) != expected:
-        raise ValueError(
-            f"network {name!r}: {len(weights)} bytes of weights, its layers need {expected} "
-            f"(2 for each, half precision)"
-        )
-    if layers[0]["in"] != channels:
-        raise ValueError(
-            f"network {name!r} takes {layers[0]['in']} channels, the pictures have {channels}"
-        )
-    for before, after in pairwise(layers):
-        joined = TILES if (before["kind"], after["kind"]) == ("conv", "linear") else 1
-        if after["in"] != joined * before["out"]:
-            raise ValueError(
-                f"network {name!r}: a {after['kind']} layer takes {after['in']} features, it is "
-                f"given {joined * before['out']}; the head must read nine tiles side by side"
-            )
-    if layers[-1]["kind"] != "linear" or layers[-1]["out"] != classes:
-        raise ValueError(
-            f"network {name!r} must end in a linear layer with {classes} outputs, one for each "
-            f"permutation"
-        )
 
 
 def _check_permutations(permutations: ArrayLike) -> np.ndarray:
@@ -125,7 +97,7 @@ class JigsawGame(Explorable):
         if not 0 <= gap < cell:
             raise ValueError(f"gap must lie between 0 and {cell - 1}, got {gap}")
         orders = _check_permutations(permutations)
-        _check_network(network, channels, len(orders))
+        check_network(network, channels, len(orders), parts=TILES)
         if not 0 <= picture < n or not 0 <= permutation < len(orders):
             raise ValueError(
                 f"there is no picture {picture} or no permutation {permutation}: "

@@ -8,23 +8,12 @@ const NOTICE = `<b>What to notice.</b> Play ten rounds before you judge the netw
   Then let the patches touch, and look for lines that run on across the border: in the table, which network gains by it? And when you are right, ask yourself
   how you knew: from both patches, or from the second alone?`;
 
-/** A source of numbers in [0, 1), the same for the same seed (mulberry32), so that a cut can be made again. */
-function randomFrom(seed) {
-  let state = Math.imul(seed + 1, 0x9e3779b1);
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 /**
  * Row and column of the upper left pixel of the centre patch and of its neighbour. The draw tells where
  * the grid lies and by how much each patch is off its place in it; it is the same for all eight places.
  */
 export function corners(size, { patch, gap, jitter }, place, draw) {
-  const next = randomFrom(draw), below = (n) => Math.floor(next() * n);
+  const next = drawsOf(draw), below = (n) => Math.floor(next() * n);
   const room = size - 3 * patch - 2 * gap - 2 * jitter + 1;
   const grid = [below(room), below(room)];
   return [[1, 1], CELLS[place]].map((cell) =>

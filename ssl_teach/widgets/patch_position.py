@@ -3,43 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import traitlets
 from numpy.typing import ArrayLike
 
-from ssl_teach.widgets.frame import Explorable, join, to_pictures
-from ssl_teach.widgets.rotation import check_sets, weight_count
+from ssl_teach.widgets.frame import Explorable, check_sets, join, to_pictures
+from ssl_teach.widgets.network import check_network, weight_count
 
 PLACES = 8  # around the centre of a 3×3 grid, in reading order
-
-
-def _check_network(network: Mapping[str, Any], channels: int) -> None:
-    """Raise if weights do not fill the layers, or the layers do not fit patches in pairs."""
-    name, layers, weights = network["name"], network["layers"], network["weights"]
-    expected = 2 * weight_count(layers)
-    if len(weights) != expected:
-        raise ValueError(
-            f"network {name!r}: {len(weights)} bytes of weights, its layers need {expected} "
-            f"(2 for each, half precision)"
-        )
-    if layers[0]["in"] != channels:
-        raise ValueError(
-            f"network {name!r} takes {layers[0]['in']} channels, the pictures have {channels}"
-        )
-    for before, after in pairwise(layers):
-        joined = 2 if (before["kind"], after["kind"]) == ("conv", "linear") else 1
-        if after["in"] != joined * before["out"]:
-            raise ValueError(
-                f"network {name!r}: a {after['kind']} layer takes {after['in']} features, it is "
-                f"given {joined * before['out']}; the head must read two patches side by side"
-            )
-    if layers[-1]["kind"] != "linear" or layers[-1]["out"] != PLACES:
-        raise ValueError(f"network {name!r} must end in a linear layer with {PLACES} outputs")
-    if network.get("drop_color") and channels != 3:
-        raise ValueError(f"network {name!r} drops colours, but the pictures have none")
 
 
 class PatchGame(Explorable):
@@ -122,7 +95,11 @@ class PatchGame(Explorable):
             raise ValueError("networks is empty: give at least one")
         entries, start = [], 0
         for network in networks:
-            _check_network(network, stacked.shape[-1])
+            check_network(network, stacked.shape[-1], PLACES, parts=2)
+            if network.get("drop_color") and stacked.shape[-1] != 3:
+                raise ValueError(
+                    f"network {network['name']!r} drops colours, but the pictures have none"
+                )
             layers = [dict(layer) for layer in network["layers"]]
             entry = {"name": network["name"], "layers": layers, "start": start}
             entries.append(entry | {"drop_color": bool(network.get("drop_color", False))})

@@ -10,46 +10,9 @@ import traitlets
 from numpy.typing import ArrayLike
 
 from ssl_teach.widgets.frame import Explorable, check_sets, join, to_pictures
+from ssl_teach.widgets.network import check_network, weight_count
 
 TURNS = 4  # 0°, 90°, 180°, 270°, anticlockwise
-
-
-def weight_count(layers: Sequence[Mapping[str, Any]]) -> int:
-    """How many weights and biases the layers hold.
-
-    Args:
-        layers: as `ssl_teach.encoders.export_weights` gives them.
-
-    Raises:
-        ValueError: if a layer is of a kind that the page cannot compute.
-
-    Example:
-        >>> weight_count([{"kind": "conv", "in": 3, "out": 8, "stride": 2},
-        ...               {"kind": "linear", "in": 8, "out": 4}])
-        260
-    """
-    taps = {"conv": 9, "linear": 1}
-    for layer in layers:
-        if layer["kind"] not in taps:
-            raise ValueError(f"the page computes conv and linear layers, not {layer['kind']!r}")
-    return sum(layer["out"] * (layer["in"] * taps[layer["kind"]] + 1) for layer in layers)
-
-
-def _check_network(network: Mapping[str, Any], channels: int) -> None:
-    """Raise if weights do not fill the layers, or the layers do not fit the pictures."""
-    name, layers, weights = network["name"], network["layers"], network["weights"]
-    expected = 2 * weight_count(layers)
-    if len(weights) != expected:
-        raise ValueError(
-            f"network {name!r}: {len(weights)} bytes of weights, its layers need {expected} "
-            f"(2 for each, half precision)"
-        )
-    if layers[0]["in"] != channels:
-        raise ValueError(
-            f"network {name!r} takes {layers[0]['in']} channels, the pictures have {channels}"
-        )
-    if layers[-1]["kind"] != "linear" or layers[-1]["out"] != TURNS:
-        raise ValueError(f"network {name!r} must end in a linear layer with {TURNS} outputs")
 
 
 class RotationGame(Explorable):
@@ -102,7 +65,7 @@ class RotationGame(Explorable):
         stacked = np.stack(list(sets.values()))  # (sets, n, S, S, C)
         entries, start = [], 0
         for network in networks:
-            _check_network(network, stacked.shape[-1])
+            check_network(network, stacked.shape[-1], TURNS)
             layers = [dict(layer) for layer in network["layers"]]
             entries.append({"name": network["name"], "layers": layers, "start": start})
             start += weight_count(layers)
