@@ -60,9 +60,7 @@ class Encoder(nn.Module):
 def _norm(kind: str, channels: int) -> nn.Module:
     if kind == "batch":
         return nn.BatchNorm2d(channels)
-    if (
-        kind == "group"
-    ):  # does not mix the images of a batch, so it is the same on any number of devices
+    if kind == "group":  # mixes no images of a batch, so it is the same on any number of devices
         return nn.GroupNorm(min(8, channels), channels)
     raise ValueError(f"norm must be 'batch' or 'group', got {kind!r}")
 

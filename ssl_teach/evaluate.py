@@ -167,9 +167,7 @@ def linear_probe(data: Labelled, penalties: Sequence[float] = PENALTIES) -> Prob
         (scaler.transform(x).astype(np.float32), y) for x, y in (data.train, data.val, data.test)
     )
     fitted = []
-    with threadpool_limits(
-        1, "blas"
-    ):  # for products so narrow, a second thread only gets in the way
+    with threadpool_limits(1, "blas"):  # a second thread is in the way of products so narrow
         for penalty in penalties:  # scikit-learn sums the loss, so its C is 1/(N·penalty)
             model = LogisticRegression(C=1 / (len(x) * penalty), max_iter=1000, tol=1e-3)
             fitted.append(model.fit(x, y))

@@ -53,9 +53,8 @@ class Rotation(Task):
             images = self.augment(images, generator)
         B = len(images)
         turned = torch.cat([rotate(images, k) for k in range(4)])  # (4B, C, S, S)
-        targets = torch.arange(4, device=images.device).repeat_interleave(
-            B
-        )  # (4B,): 0…0 1…1 2…2 3…3
+        targets = torch.arange(4, device=images.device)
+        targets = targets.repeat_interleave(B)  # (4B,): 0…0 1…1 2…2 3…3
         return Batch(turned, targets)
 
     def forward(self, encoder: Encoder, batch: Batch) -> LossAndMetrics:
