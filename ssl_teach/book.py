@@ -7,6 +7,10 @@ from typing import Any
 
 from ssl_teach.experiments import Experiment
 
+# Lessons 7 and 8: the adversary joins halfway.
+INPAINTING_GAN = {"lambda_gan": 0.01, "warmup_steps": 300}
+SUPER_RESOLUTION_GAN = {"content_steps": 300, "lambda_gan": 0.01, "warmup_steps": 300}
+
 _FREE = ("background",)  # nothing but the object has an up
 _TASKS = {
     "simclr": Experiment("simclr", "scenes", steps=1000),
@@ -68,6 +72,36 @@ _LESSON_6 = {
     "sketches-jigsaw": replace(_PUZZLES, data="sketches", size=None, shortcuts=None, classes=10),
 }
 
+# Lesson 9: every task on one encoder and one split, 600 steps of 64 images for each. The scenes are
+# drawn with a seed of their own, so that no choice was made on them.
+_LEAGUE: dict[str, dict[str, Any]] = {
+    "pixels": {"task": "pixels", "steps": 0},
+    "random": {"task": "random", "steps": 0},
+    "rotation": {"task": "rotation"},
+    "patch-position": {"task": "patch_position", "options": {"patch": 8}},
+    "jigsaw": {"task": "jigsaw", "options": {"num_permutations": 100}},
+    "inpainting": {"task": "inpainting"},
+    "inpainting-gan": {"task": "inpainting", "options": INPAINTING_GAN},
+    "super-resolution": {"task": "super_resolution"},
+    "super-resolution-gan": {"task": "super_resolution", "options": SUPER_RESOLUTION_GAN},
+    "simclr": {"task": "simclr"},
+    "supervised": {"task": "supervised"},
+}
+_LEAGUE_DATA = {
+    "scenes": Experiment(
+        "", "scenes", steps=600, batch_size=64, crop=0.3, hue=0.5, shortcuts=_FREE, data_seed=9,
+        fractions=(1.0, 0.1, 0.01), factors=True,
+    ),
+    # 70 labels for each class: one in a hundred of them would be none
+    "sketches": Experiment(
+        "", "sketches", steps=600, batch_size=64, size=32, classes=50, data_seed=9,
+        fractions=(1.0, 0.1),
+    ),
+    "cifar10": Experiment(
+        "", "cifar10", steps=600, batch_size=64, fractions=(1.0, 0.1, 0.01),
+    ),
+}  # fmt: skip
+
 BOOK: dict[str, Experiment] = (
     {
         f"{data}-{task}": replace(experiment, **changes)
@@ -81,5 +115,10 @@ BOOK: dict[str, Experiment] = (
     }
     | {f"patches-{name}": experiment for name, experiment in _LESSON_5.items()}
     | _LESSON_6
+    | {
+        f"league-{data}-{row}": replace(experiment, **changes)
+        for data, experiment in _LEAGUE_DATA.items()
+        for row, changes in _LEAGUE.items()
+    }
 )
 """Remade by `python -m ssl_teach experiment`."""

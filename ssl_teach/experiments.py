@@ -7,19 +7,31 @@ table and a number on your screen come from the same few lines.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from ssl_teach import evaluate
 from ssl_teach.augment import crop_augmentation, simclr_augmentation
 from ssl_teach.contrastive import SimCLR
 from ssl_teach.data import Dataset, load
 from ssl_teach.encoders import Encoder, build_encoder
-from ssl_teach.pretext import Jigsaw, PatchPosition, Rotation
+from ssl_teach.pictures import judge
+from ssl_teach.pretext import (
+    Inpainting,
+    Jigsaw,
+    PatchPosition,
+    Rotation,
+    SuperResolution,
+    block_masks,
+    centre_mask,
+)
+from ssl_teach.pretext.adversary import PictureTask
+from ssl_teach.pretext.inpainting import Masks
 from ssl_teach.progress import Curve
 from ssl_teach.records import Record
 from ssl_teach.task import Supervised, Task
@@ -50,6 +62,9 @@ class Experiment:
         classes: of sketches, how many or which.
         shortcuts: of scenes, which are left in; None for the default.
         root: folder or file with a local copy of the data.
+        data_seed: of the pictures, places or splits drawn; the same for all seeds of a record.
+        fractions: of the labels that the probes are given, one after the other.
+        factors: whether to probe for the factors that the pictures were drawn from.
         options: what else the task's constructor takes, by name; see the task.
     """
 
@@ -70,12 +85,15 @@ class Experiment:
     classes: int | tuple[str, ...] | None = None
     shortcuts: tuple[str, ...] | None = None
     root: str | None = None
+    data_seed: int = 0
+    fractions: tuple[float, ...] = (1.0,)
+    factors: bool = False
     options: dict[str, Any] = field(default_factory=dict)
 
-    def load(self, seed: int = 0) -> Dataset:
-        """The data; the seed draws scenes, crops and splits where these are drawn."""
+    def load(self) -> Dataset:
+        """The data; `data_seed` draws scenes, crops and splits where these are drawn."""
         return load(
-            self.data, size=self.size, count=self.count, seed=seed,
+            self.data, size=self.size, count=self.count, seed=self.data_seed,
             classes=self.classes, shortcuts=self.shortcuts, root=self.root,
         )  # fmt: skip
 
@@ -91,44 +109,66 @@ class Experiment:
         return cls(**settings)
 
 
-def _with_options(kind: type[Task], settings: Experiment, encoder: Encoder) -> Task:
-    """A task that needs nothing but the encoder's widths and its own options."""
-    takes = inspect.signature(kind).parameters
+Builder = Callable[[Experiment, Encoder, Dataset, int], Task]
+"""Builds the task of an experiment for an encoder, data and a seed."""
+
+
+def _options(kind: type[Task], settings: Experiment, besides: Sequence[str] = ()) -> dict[str, Any]:
+    """The experiment's options, which the task's constructor must know."""
+    known = [*list(inspect.signature(kind).parameters)[1:], *besides]
     for name in settings.options:
-        if name not in takes:
+        if name not in known:
             raise ValueError(
-                f"{settings.task} takes no option {name!r}; it takes {', '.join(list(takes)[1:])}"
+                f"{settings.task} takes no option {name!r}; it takes {', '.join(known)}"
             )
-    return kind(encoder.widths, **settings.options)
+    return dict(settings.options)
 
 
-def _rotation(settings: Experiment, encoder: Encoder, data: Dataset) -> Task:
-    return _with_options(Rotation, settings, encoder)
+def _classifier(kind: type[Task]) -> Builder:
+    """Of a task that needs nothing but the encoder's widths and its own options."""
+
+    def build(settings: Experiment, encoder: Encoder, data: Dataset, seed: int) -> Task:
+        return kind(encoder.widths, **_options(kind, settings))
+
+    return build
 
 
-def _patch_position(settings: Experiment, encoder: Encoder, data: Dataset) -> Task:
-    return _with_options(PatchPosition, settings, encoder)
+def _inpainting(settings: Experiment, encoder: Encoder, data: Dataset, seed: int) -> Task:
+    options = _options(Inpainting, settings)
+    masks: dict[str, Masks] = {"blocks": block_masks, "centre": centre_mask}
+    name = options.pop("masks", "blocks")
+    if name not in masks:
+        raise ValueError(f"masks of inpainting are {' or '.join(masks)}, not {name!r}")
+    return Inpainting(encoder.widths, channels=data.images.shape[1], masks=masks[name], **options)
 
 
-def _jigsaw(settings: Experiment, encoder: Encoder, data: Dataset) -> Task:
-    return _with_options(Jigsaw, settings, encoder)
+def _super_resolution(settings: Experiment, encoder: Encoder, data: Dataset, seed: int) -> Task:
+    """The option "content_steps" asks for a content loss, by a SimCLR encoder taught so long."""
+    options = _options(SuperResolution, settings, ["content_steps"])
+    steps = options.pop("content_steps", 0)
+    if steps:
+        simclr = replace(settings, task="simclr", steps=steps, options={})
+        options["content_encoder"] = train(simclr, data, seed, progress=False)[0]
+    return SuperResolution(encoder.widths, channels=data.images.shape[1], **options)
 
 
-def _simclr(settings: Experiment, encoder: Encoder, data: Dataset) -> Task:
+def _simclr(settings: Experiment, encoder: Encoder, data: Dataset, seed: int) -> Task:
     augment = simclr_augmentation(
         data.images.shape[1], settings.strength, crop=settings.crop, hue=settings.hue
     )
     return SimCLR(encoder.widths, augment, temperature=settings.temperature)
 
 
-def _supervised(settings: Experiment, encoder: Encoder, data: Dataset) -> Task:
+def _supervised(settings: Experiment, encoder: Encoder, data: Dataset, seed: int) -> Task:
     return Supervised(encoder.widths, len(data.classes), crop_augmentation())
 
 
-TASKS: dict[str, Callable[[Experiment, Encoder, Dataset], Task]] = {
-    "rotation": _rotation,
-    "patch_position": _patch_position,
-    "jigsaw": _jigsaw,
+TASKS: dict[str, Builder] = {
+    "rotation": _classifier(Rotation),
+    "patch_position": _classifier(PatchPosition),
+    "jigsaw": _classifier(Jigsaw),
+    "inpainting": _inpainting,
+    "super_resolution": _super_resolution,
     "simclr": _simclr,
     "supervised": _supervised,
 }
@@ -174,7 +214,7 @@ def train(
         )
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        task = TASKS[settings.task](settings, encoder, data)
+        task = TASKS[settings.task](settings, encoder, data, seed)
     images = data.train.images if task.uses_labels else data.unlabelled
     curve = pretrain(
         encoder, task, images, data.train.labels if task.uses_labels else None,
@@ -242,25 +282,80 @@ def measure_pixels(data: Dataset, *, fraction: float = 1.0, seed: int = 0) -> di
     }
 
 
+def encoder_work(
+    settings: Experiment, encoder: Encoder, task: Task, data: Dataset
+) -> dict[str, float]:
+    """What a training asked of the encoder: pictures passed through it, and millions of pixels.
+
+    Counted at one step, and multiplied: rotation passes four pictures for each image, jigsaw nine
+    small ones.
+    """
+    counted = [0, 0]
+
+    def count(module: nn.Module, inputs: tuple[Tensor]) -> None:
+        (x,) = inputs
+        counted[0] += len(x)
+        counted[1] += len(x) * x.shape[-2] * x.shape[-1]
+
+    rows = torch.arange(settings.batch_size)
+    images = (data.train.images if task.uses_labels else data.unlabelled)[rows]
+    labels = data.train.labels[rows] if task.uses_labels and data.train.labels is not None else None
+    device = next(encoder.parameters()).device
+    generator = torch.Generator(device).manual_seed(0)
+    hook = encoder.blocks[0].register_forward_pre_hook(count)
+    with evaluate.frozen(encoder):
+        pixels = images.to(device).float() / 255
+        labels = labels if labels is None else labels.to(device)
+        task(encoder, task.make_batch(pixels, labels, generator))
+    hook.remove()
+    return {
+        "images_seen": settings.steps * settings.batch_size,
+        "passes": settings.steps * counted[0],
+        "megapixels": settings.steps * counted[1] / 1e6,
+    }
+
+
 def run(
     settings: Experiment, seed: int, *, checkpoint: Path | None = None, progress: bool = True
 ) -> dict[str, Any]:
     """Train and measure with one seed.
 
     Returns:
-        One entry of `Record.runs`.
+        One entry of `Record.runs`. Its metrics are those of `measure` (with fewer labels under
+        "linear@10%" and so on), of `judge` for a task that makes pictures, of `encoder_work`, and
+        "factor_…" where asked for.
     """
     data = settings.load()
+    metrics: dict[str, float] = {}
     if settings.task == "pixels":
-        return {"seed": seed, "seconds": 0.0, "metrics": measure_pixels(data, seed=seed)}
-    encoder, task, curve = train(settings, data, seed, checkpoint=checkpoint, progress=progress)
-    metrics = measure(encoder, data, seed=seed)
-    if "accuracy" in curve.values:
-        metrics["pretext"] = curve.last("accuracy")
-    if isinstance(task, Supervised):
-        (labels,) = evaluate.label_arrays(data.test)
-        metrics["head"] = evaluate.accuracy(encoder, task, data.test.images, labels)
-    return {"seed": seed, "seconds": round(curve.seconds, 1), "metrics": metrics}
+        seconds = 0.0
+    else:
+        encoder, task, curve = train(settings, data, seed, checkpoint=checkpoint, progress=progress)
+        seconds = round(curve.seconds, 1)
+        if "accuracy" in curve.values:
+            metrics["pretext"] = curve.last("accuracy")
+        if isinstance(task, Supervised):
+            (labels,) = evaluate.label_arrays(data.test)
+            metrics["head"] = evaluate.accuracy(encoder, task, data.test.images, labels)
+        if isinstance(task, PictureTask):
+            metrics |= judge(encoder, task, data.test.images)
+        if task is not None:
+            metrics |= encoder_work(settings, encoder, task, data)
+    for fraction in settings.fractions:
+        if settings.task == "pixels":
+            found = measure_pixels(data, fraction=fraction, seed=seed)
+        else:
+            found = measure(encoder, data, fraction=fraction, seed=seed)
+        end = "" if fraction == 1 else f"@{fraction:.0%}"
+        metrics |= {name + end: value for name, value in found.items()}
+    if settings.factors:
+        if settings.task == "pixels":
+            metrics |= evaluate.factor_probe(data, evaluate.raw_pixels)
+        else:
+            metrics |= evaluate.factor_probe(
+                data, lambda images: evaluate.features(encoder, images)[-1]
+            )
+    return {"seed": seed, "seconds": seconds, "metrics": metrics}
 
 
 def record(
@@ -268,8 +363,9 @@ def record(
 ) -> Record:
     """Run an experiment with every seed and collect the results.
 
-    Pixels know no seed: one run tells all.
+    Pixels know no seed, unless labels are drawn: else one run tells all.
     """
-    seeds = seeds[:1] if settings.task == "pixels" else seeds
+    drawn = any(fraction < 1 for fraction in settings.fractions)
+    seeds = seeds[:1] if settings.task == "pixels" and not drawn else seeds
     runs = [run(settings, seed, progress=progress) for seed in seeds]
     return Record(name, asdict(settings), runs)

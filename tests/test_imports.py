@@ -12,7 +12,7 @@ LAYERS = [
     {"data", "augment", "encoders", "progress"},
     {"task"},
     {"pretext", "contrastive"},
-    {"train", "evaluate", "records", "checkpoint"},
+    {"train", "evaluate", "pictures", "records", "checkpoint"},
     {"experiments", "book", "transfer", "exercises", "plots"},
     {"__main__"},
 ]

@@ -6,7 +6,7 @@ from ssl_teach.pretext.jigsaw import Jigsaw, tiles
 from ssl_teach.pretext.patch_position import PatchPosition, drop_colors, patch_pairs
 from ssl_teach.pretext.permutations import hamming_distances, permutation_set
 from ssl_teach.pretext.rotation import Rotation, rotate
-from ssl_teach.pretext.super_resolution import SuperResolution, bicubic, shrink
+from ssl_teach.pretext.super_resolution import SuperResolution, bicubic, nearest, shrink
 
 __all__ = [
     "Discriminator",
@@ -22,6 +22,7 @@ __all__ = [
     "drop_colors",
     "generator_loss",
     "hamming_distances",
+    "nearest",
     "patch_pairs",
     "permutation_set",
     "rotate",
