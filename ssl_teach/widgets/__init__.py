@@ -2,7 +2,16 @@
 
 from ssl_teach.widgets.affinity import AffinityMatrix
 from ssl_teach.widgets.jigsaw import JigsawGame
+from ssl_teach.widgets.league import LeagueTable
+from ssl_teach.widgets.mixer import PictureWipe
 from ssl_teach.widgets.patch_position import PatchGame
 from ssl_teach.widgets.rotation import RotationGame
 
-__all__ = ["AffinityMatrix", "JigsawGame", "PatchGame", "RotationGame"]
+__all__ = [
+    "AffinityMatrix",
+    "JigsawGame",
+    "LeagueTable",
+    "PatchGame",
+    "PictureWipe",
+    "RotationGame",
+]

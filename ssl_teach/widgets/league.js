@@ -1,0 +1,71 @@
+// Methods as bars: choose data, labels and measure; click a method to compare the others with it.
+
+const percent = (value) => (100 * value).toFixed(1);
+const signed = (value) => `${value < 0 ? "−" : "+"}${percent(Math.abs(value))}`;
+
+function render({ model, el }) {
+  const box = frame(model, el, "League table", redraw);
+  const options = model.get("options"), choose = (values) => save(model, values);
+  const controls = [["data", "pictures"], ["labels", "labels"], ["measure", "probe"]].map(([name, label]) =>
+    [name, choice({ label, options: options[name].map((value) => [value, value]), onchange: (value) => choose({ [name]: value }) })]);
+  const order = h("input", { type: "checkbox", onchange: () => choose({ sort: order.checked }) });
+  const live = liveRegion(), body = h("tbody"), caption = h("caption");
+  const heading = h("th", { scope: "col" });
+  const table = h("table", { class: "ssl-league" }, caption,
+    h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "method"), h("td", { class: "ssl-track" }),
+      h("th", { scope: "col" }, "accuracy, %"), heading)), body);
+  box.root.append(
+    h("div", { class: "ssl-row" }, ...controls.map(([, control]) => control.element)),
+    h("label", { class: "ssl-order" }, order, " best first"),
+    table,
+    h("p", { class: "ssl-quiet" }, "Click a method to compare the others with it. Whiskers: 95 % interval of the mean over seeds. The dashed line is guessing."),
+    live.element);
+  let said = "", focused = "";
+
+  function redraw() {
+    const [data, labels, measure, reference] = ["data", "labels", "measure", "reference"].map((name) => model.get(name));
+    for (const [name, control] of controls) control.set(model.get(name));
+    order.checked = model.get("sort");
+    const methods = model.get("values")[data], chance = model.get("chance")[data];
+    const of = (method) => methods[method]?.[labels]?.[measure];
+    const names = Object.keys(methods);
+    if (model.get("sort")) names.sort((a, b) => (of(b)?.[0] ?? -1) - (of(a)?.[0] ?? -1));
+    const base = of(reference);
+    heading.textContent = `against ${reference}`;
+    caption.textContent = `${data}, ${labels} of the labels, ${measure}`;
+    focused = document.activeElement?.closest?.(".ssl-league button")?.textContent ?? "";
+    body.replaceChildren(...names.map((name) => rowOf(name, of(name), base, chance, name === reference)));
+    if (focused) [...body.querySelectorAll("button")].find((each) => each.textContent === focused)?.focus();
+    const best = names.find((name) => of(name));
+    const words = `${caption.textContent}: best is ${[...names].sort((a, b) => (of(b)?.[0] ?? -1) - (of(a)?.[0] ?? -1))[0]}` +
+      (best ? `; ${reference} has ${base ? percent(base[0]) : "no number"}.` : ".");
+    if (said && words !== said) live.say(words);
+    said = words;
+  }
+
+  function rowOf(name, value, base, chance, isReference) {
+    const pick = h("button", { type: "button", "aria-pressed": isReference, onclick: () => choose({ reference: name }) }, name);
+    const track = h("td", { class: "ssl-track", "aria-hidden": "true" });
+    if (value) {
+      const [mean, half] = value, at = (x) => `${Math.min(100, Math.max(0, 100 * x))}%`;
+      const bar = h("div", { class: "ssl-bar" }), whisker = h("div", { class: "ssl-whisker" });
+      bar.style.width = at(mean);
+      const low = Math.max(0, mean - half), high = Math.min(1, mean + half);
+      Object.assign(whisker.style, { left: at(low), width: at(high - low) });
+      track.append(bar);
+      if (half > 0) track.append(whisker);
+      if (chance != null) {
+        const line = h("div", { class: "ssl-chance" });
+        line.style.left = at(chance);
+        track.append(line);
+      }
+    }
+    const number = !value ? "n/a" : percent(value[0]) + (value[1] > 0 ? ` ± ${percent(value[1])}` : "");
+    const difference = isReference || !value || !base ? "–" : signed(value[0] - base[0]);
+    return h("tr", { class: isReference ? "ssl-reference" : null },
+      h("th", { scope: "row" }, pick), track, h("td", {}, number), h("td", {}, difference));
+  }
+  return box.end;
+}
+
+export default { render };

@@ -1,0 +1,83 @@
+"""Results of many methods, a chart to sort and to compare in."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import traitlets
+
+from ssl_teach.widgets.frame import Explorable, join
+
+Values = Mapping[str, Mapping[str, Mapping[str, Mapping[str, tuple[float, float]]]]]
+"""Data set -> method -> labels -> measure -> (mean, half of its confidence interval), in [0, 1]."""
+
+
+class LeagueTable(Explorable):
+    """Accuracies of methods by data set, share of labels and measure, against one of the methods.
+
+    What the reader does can be read back: `data`, `labels`, `measure`, `reference` (a method) and
+    `sort` (best first, or in the order given).
+    """
+
+    _esm = join("frame.js", "league.js")
+    _css = join("frame.css", "league.css")
+
+    values = traitlets.Dict().tag(sync=True)  # data -> method -> labels -> measure -> [mean, half]
+    chance = traitlets.Dict().tag(sync=True)  # data -> accuracy of guessing
+    options = traitlets.Dict().tag(sync=True)  # "data", "labels", "measure" -> names in order
+
+    data = traitlets.Unicode().tag(sync=True)
+    labels = traitlets.Unicode().tag(sync=True)
+    measure = traitlets.Unicode().tag(sync=True)
+    reference = traitlets.Unicode().tag(sync=True)
+    sort = traitlets.Bool(True).tag(sync=True)
+
+    def __init__(
+        self, values: Values, *, chance: Mapping[str, float] | None = None, reference: str
+    ) -> None:
+        """Hand the numbers over to the page.
+
+        Args:
+            values: data set -> method -> labels -> measure -> (mean, half interval); accuracies in
+                [0, 1]. What is left out reads n/a. A half of NaN, of a single run, shows no bar.
+            chance: accuracy of guessing on each data set.
+            reference: the method that the others are compared with.
+
+        Raises:
+            ValueError: if there are no values, or none of the reference.
+        """
+        if not values or not all(values.values()):
+            raise ValueError("values is empty: give at least one data set with one method")
+        for data, methods in values.items():
+            if reference not in methods:
+                raise ValueError(
+                    f"{data!r} has no method {reference!r}; it has {', '.join(methods)}"
+                )
+        labels: dict[str, None] = {}
+        measures: dict[str, None] = {}
+        sent = {}
+        for data, methods in values.items():
+            for budgets in methods.values():
+                labels |= dict.fromkeys(budgets)
+                for each in budgets.values():
+                    measures |= dict.fromkeys(each)
+            sent[data] = {
+                method: {
+                    budget: {
+                        measure: [mean, half if math.isfinite(half) else 0.0]
+                        for measure, (mean, half) in each.items()
+                    }
+                    for budget, each in budgets.items()
+                }
+                for method, budgets in methods.items()
+            }
+        super().__init__(
+            values=sent,
+            chance=dict(chance or {}),
+            options={"data": list(values), "labels": list(labels), "measure": list(measures)},
+            data=next(iter(values)),
+            labels=next(iter(labels)),
+            measure=next(iter(measures)),
+            reference=reference,
+        )
