@@ -9,7 +9,8 @@ from ssl_teach.experiments import Experiment
 
 # Lessons 7 and 8: the adversary joins halfway.
 INPAINTING_GAN = {"lambda_gan": 0.01, "warmup_steps": 300}
-SUPER_RESOLUTION_GAN = {"content_steps": 300, "lambda_gan": 0.01, "warmup_steps": 300}
+SUPER_RESOLUTION_CONTENT = {"content_steps": 150, "content_stage": 1, "warmup_steps": 300}
+SUPER_RESOLUTION_GAN = {**SUPER_RESOLUTION_CONTENT, "lambda_gan": 0.001}
 
 _FREE = ("background",)  # nothing but the object has an up
 _TASKS = {
@@ -102,6 +103,20 @@ _LEAGUE_DATA = {
     ),
 }  # fmt: skip
 
+# Real photographs: only the pictures are judged, for no label of a training photograph is the label
+# of a test photograph.
+_PHOTOS = Experiment("inpainting", "photos", steps=600, batch_size=64, fractions=())
+_CENTRE = {"masks": "centre"}
+_PICTURES = {
+    "photos-inpainting": replace(_PHOTOS, options=_CENTRE),
+    "photos-inpainting-gan": replace(_PHOTOS, options=_CENTRE | INPAINTING_GAN),
+    "photos-sr": replace(_PHOTOS, task="super_resolution"),
+    "photos-sr-content": replace(
+        _PHOTOS, task="super_resolution", options=SUPER_RESOLUTION_CONTENT
+    ),
+    "photos-sr-gan": replace(_PHOTOS, task="super_resolution", options=SUPER_RESOLUTION_GAN),
+}
+
 BOOK: dict[str, Experiment] = (
     {
         f"{data}-{task}": replace(experiment, **changes)
@@ -115,6 +130,7 @@ BOOK: dict[str, Experiment] = (
     }
     | {f"patches-{name}": experiment for name, experiment in _LESSON_5.items()}
     | _LESSON_6
+    | _PICTURES
     | {
         f"league-{data}-{row}": replace(experiment, **changes)
         for data, experiment in _LEAGUE_DATA.items()

@@ -119,8 +119,21 @@ def test_the_books_experiments_share_budget_and_encoder():
         if name.startswith("patches-"):
             continue  # patches are small, so their budget counts pixels: the next test
         trained = settings.task not in {"random", "pixels"}
-        assert settings.steps == (1000 if trained else 0), name
+        steps = 600 if name.startswith(("league-", "photos-")) else 1000
+        assert settings.steps == (steps if trained else 0), name
         assert settings.encoder == "convnet" and settings.lr == BOOK["scenes-simclr"].lr
+
+
+def test_the_league_is_played_on_equal_terms():
+    rows = {name: e for name, e in BOOK.items() if name.startswith("league-")}
+    by_data = {}
+    for settings in rows.values():
+        seen = (settings.batch_size, settings.data_seed, settings.size, settings.classes)
+        by_data.setdefault(settings.data, set()).add(
+            (*seen, settings.fractions, settings.shortcuts)
+        )
+    assert all(len(kinds) == 1 for kinds in by_data.values())
+    assert len(by_data) == 3 and len(rows) == 33
 
 
 def test_lesson_5_reads_about_as_many_pixels_with_labels_as_without():

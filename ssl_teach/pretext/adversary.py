@@ -51,27 +51,33 @@ def generator_loss(made: Tensor) -> Tensor:
 class Discriminator(nn.Module):
     """D: strided 4×4 convolutions, averaged over positions, to one logit per picture.
 
-    Each layer is divided by its largest singular value (spectral norm; Miyato et al., 2018), so
-    the logits cannot become arbitrarily steep. D is small, starts late and shares the learner's
-    learning rate: without that bound it soon wins outright, and who has lost learns no more.
+    Bounded, each layer is divided by its largest singular value (spectral norm; Miyato et al.,
+    2018), so the logits cannot become arbitrarily steep. D is small, starts late and shares the
+    learner's learning rate: where it has much to see, as in a whole picture, it would soon win
+    outright without that bound, and who has lost learns no more. Where it has little to see, as
+    in a hole that is well filled, the bound keeps it at guessing.
     There is no batch norm: it would let D compare the pictures of a batch instead of judging each.
     """
 
-    def __init__(self, channels: int = 3, widths: Sequence[int] = (32, 64, 128)) -> None:
+    def __init__(
+        self, channels: int = 3, widths: Sequence[int] = (32, 64, 128), *, bounded: bool = True
+    ) -> None:
         """Build it.
 
         Args:
             channels: of the pictures.
             widths: channels of each layer; each halves height and width, so pictures of 8×8 and
                 more fit the default.
+            bounded: by spectral norm.
         """
         super().__init__()
+        bound = spectral_norm if bounded else nn.Identity()
         layers: list[nn.Module] = []
         for c_in, c_out in pairwise([channels, *widths]):
             conv = nn.Conv2d(c_in, c_out, kernel_size=4, stride=2, padding=1)
-            layers += [spectral_norm(conv), nn.LeakyReLU(0.2)]
+            layers += [bound(conv), nn.LeakyReLU(0.2)]
         self.layers = nn.Sequential(*layers)
-        self.head = spectral_norm(nn.Linear(widths[-1], 1))
+        self.head = bound(nn.Linear(widths[-1], 1))
 
     def forward(self, images: Tensor) -> Tensor:
         """Logit of the picture being real: (B, C, H, W) in [0, 1] -> (B,)."""
@@ -109,13 +115,16 @@ class PictureTask(Task):
 
     decoder: nn.Module
 
-    def __init__(self, channels: int, lambda_gan: float, warmup_steps: int) -> None:
+    def __init__(
+        self, channels: int, lambda_gan: float, warmup_steps: int, *, bounded: bool = True
+    ) -> None:
         """Set up the game.
 
         Args:
             channels: of the pictures.
             lambda_gan: weight of the adversarial loss; 0 for no adversary.
             warmup_steps: steps before the discriminator joins.
+            bounded: the discriminator; see there.
 
         Raises:
             ValueError: if either number is negative.
@@ -126,7 +135,7 @@ class PictureTask(Task):
                 f"lambda_gan and warmup_steps must be 0 or more, got {lambda_gan}, {warmup_steps}"
             )
         self.lambda_gan, self.warmup_steps = lambda_gan, warmup_steps
-        self.discriminator = Discriminator(channels) if lambda_gan > 0 else None
+        self.discriminator = Discriminator(channels, bounded=bounded) if lambda_gan > 0 else None
         self._painted: tuple[Batch, Tensor] | None = None
 
     def paint(self, encoder: Encoder, batch: Batch) -> Tensor:

@@ -128,7 +128,7 @@ class Inpainting(PictureTask):
             lambda_gan: λ_gan, weight of the adversarial loss (paper: 0.001); 0 for no adversary.
             warmup_steps: steps before the adversary joins.
         """
-        super().__init__(channels, lambda_gan, warmup_steps)
+        super().__init__(channels, lambda_gan, warmup_steps, bounded=False)
         self.augment, self.masks, self.lambda_rec = augment, masks, lambda_rec
         self.decoder = MapDecoder(widths, channels)
 

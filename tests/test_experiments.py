@@ -1,0 +1,79 @@
+"""Every task runs from its name alone, and its record tells what it cost and gave."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from ssl_teach import evaluate
+from ssl_teach.experiments import TASKS, Experiment, record, run
+from ssl_teach.pretext import Inpainting, SuperResolution
+
+SMALL = Experiment(
+    "rotation", "scenes", steps=2, batch_size=8, count=250, shortcuts=("background",)
+)
+OPTIONS = {
+    "patch_position": {"patch": 8},
+    "jigsaw": {"num_permutations": 5},
+    "inpainting": {"masks": "centre", "lambda_gan": 0.1, "warmup_steps": 1},
+    "super_resolution": {"content_steps": 1, "lambda_gan": 0.1, "warmup_steps": 1},
+}
+PASSES = {"rotation": 4, "patch_position": 2, "jigsaw": 9, "simclr": 2}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_task_runs_by_name_and_tells_its_passes(task):
+    settings = replace(SMALL, task=task, options=OPTIONS.get(task, {}))
+    metrics = run(settings, 0, progress=False)["metrics"]
+    assert metrics["images_seen"] == 16
+    assert metrics["passes"] == 16 * PASSES.get(task, 1)
+    assert 0 <= metrics["linear"] <= 1
+    assert ("told_apart" in metrics) == (task in {"inpainting", "super_resolution"})
+
+
+def test_pixels_of_the_low_resolution_are_counted_as_they_are():
+    settings = replace(SMALL, task="super_resolution")
+    assert run(settings, 0, progress=False)["metrics"]["megapixels"] == pytest.approx(16 * 64 / 1e6)
+
+
+def test_fewer_labels_stand_beside_all_of_them():
+    settings = replace(SMALL, task="random", fractions=(1.0, 0.5))
+    metrics = run(settings, 0, progress=False)["metrics"]
+    assert {"linear", "linear@50%", "knn@50%"} <= set(metrics)
+    pixels = replace(settings, task="pixels")
+    assert len(record("x", pixels, (0, 1), progress=False).runs) == 2  # labels are drawn
+    assert len(record("x", replace(pixels, fractions=(1.0,)), (0, 1), progress=False).runs) == 1
+
+
+def test_no_probe_where_none_is_asked_for():
+    settings = replace(SMALL, task="random", fractions=())
+    assert run(settings, 0, progress=False)["metrics"] == {}
+
+
+def test_factors_are_read_from_features_that_hold_them():
+    data = SMALL.load()
+
+    def told(images):  # the truth itself, as features
+        rows = [int((data.images == x).flatten(1).all(dim=1).nonzero()[0]) for x in images]
+        f = {name: values[rows].double() for name, values in data.factors.items()}
+        angles = [2 * torch.pi * f[name] for name in ("hue", "sky", "ground")]
+        columns = [g(a) for a in angles for g in (torch.cos, torch.sin)]
+        return torch.stack([*columns, f["x"], f["y"], f["scale"]], dim=1).numpy()
+
+    assert all(r2 > 0.99 for r2 in evaluate.factor_probe(data, told).values())
+    noise = evaluate.factor_probe(data, lambda images: torch.randn(len(images), 3).numpy())
+    assert all(r2 < 0.2 for r2 in noise.values())
+
+
+def test_options_that_are_none_are_named():
+    with pytest.raises(ValueError, match="takes no option 'colour'"):
+        run(replace(SMALL, options={"colour": 1}), 0, progress=False)
+    with pytest.raises(ValueError, match="blocks or centre, not 'round'"):
+        run(replace(SMALL, task="inpainting", options={"masks": "round"}), 0, progress=False)
+
+
+def test_the_adversary_of_holes_is_unbounded_and_that_of_whole_pictures_bounded():
+    holes, whole = Inpainting((4, 8), lambda_gan=1.0), SuperResolution((4, 8), lambda_gan=1.0)
+    names = [[n for n, _ in task.discriminator.named_parameters()] for task in (holes, whole)]
+    assert not any("parametrizations" in name for name in names[0])
+    assert any("parametrizations" in name for name in names[1])
