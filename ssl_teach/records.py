@@ -193,6 +193,21 @@ def book_record(name: str) -> Record:
     return load_record(path)
 
 
+def table(rows: Mapping[str, Mapping[str, str]]) -> Markdown:
+    """A table of words and numbers, the first column to the left, the others to the right.
+
+    Args:
+        rows: cells by the name of their column, by the name of their row; all rows have the
+            columns of the first.
+    """
+    columns = list(next(iter(rows.values())))
+    lines = ["| " + " | ".join(["", *columns]) + " |", "|:--" + "|--:" * len(columns) + "|"]
+    for name, cells in rows.items():
+        texts = [cells[column].replace(" ± ", "\u00a0±\u00a0") for column in columns]
+        lines.append("| " + " | ".join([name, *texts]) + " |")
+    return Markdown("\n".join(lines))
+
+
 def results_table(rows: Mapping[str, Record], columns: Mapping[str, str]) -> Markdown:
     """A table of accuracies over seeds, in per cent, that names the record behind each row.
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ssl_teach.progress import Curve
-from ssl_teach.records import Record, load_record, results_table, spread, write_atomically
+from ssl_teach.records import Record, load_record, results_table, spread, table, write_atomically
 
 
 def record(values=(0.5, 0.6, 0.7)):
@@ -73,3 +73,11 @@ def test_a_curve_keeps_quantities_aligned():
     assert len(curve) == 2
     assert np.isnan(curve.values["late"][0]) and curve.values["late"][1] == 2.0
     assert "0.750" in repr(curve)
+
+
+def test_a_table_keeps_a_number_and_its_spread_together():
+    text = table(
+        {"rotation": {"last": "86.7 ± 4.5", "k-NN": "n/a"}, "SimCLR": {"last": "1", "k-NN": "2"}}
+    ).data
+    assert text.splitlines()[0] == "|  | last | k-NN |"
+    assert "86.7\u00a0±\u00a04.5 | n/a |" in text and len(text.splitlines()) == 4
