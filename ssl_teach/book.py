@@ -9,7 +9,7 @@ from ssl_teach.experiments import Experiment
 
 # Lessons 7 and 8: the adversary joins halfway.
 INPAINTING_GAN = {"lambda_gan": 0.01, "warmup_steps": 300}
-SUPER_RESOLUTION_CONTENT = {"content_steps": 150, "content_stage": 1, "warmup_steps": 300}
+SUPER_RESOLUTION_CONTENT = {"content_steps": 150, "content_stage": 0, "warmup_steps": 300}
 SUPER_RESOLUTION_GAN = {**SUPER_RESOLUTION_CONTENT, "lambda_gan": 0.001}
 
 _FREE = ("background",)  # nothing but the object has an up
