@@ -40,6 +40,7 @@ lab: $(READY)
 bench: $(READY)
 	$(BIN)/python benchmarks/lesson.py
 	$(BIN)/python benchmarks/augment.py
+	$(BIN)/python benchmarks/tasks.py
 
 records: $(READY)
 	$(BIN)/python -m ssl_teach experiment --all

@@ -1,0 +1,63 @@
+"""Where a training step's time goes: making the batch, or the network.
+
+A task is fast enough if at least 70 % of a step are spent in the network. Medians of whole steps:
+batch, then loss and gradient of each player.
+
+Run: python benchmarks/tasks.py [--batch 64] [--threads 2] [--steps 15]
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from dataclasses import replace
+
+import torch
+
+from ssl_teach.book import BOOK
+from ssl_teach.experiments import TASKS, start
+
+
+def shares(name: str, batch_size: int, steps: int) -> tuple[float, float]:
+    """Median seconds of the batch and of the network, for one task on scenes of 32 pixels."""
+    row = f"league-scenes-{name.replace('_', '-')}"
+    settings = replace(BOOK[row], count=batch_size * 4)
+    data = settings.load()
+    encoder = start(settings, data, 0).train()
+    device = next(encoder.parameters()).device
+    task = TASKS[settings.task](settings, encoder, data, 0).to(device)
+    images = data.images[:batch_size].to(device).float() / 255
+    labels = None if data.labels is None else data.labels[:batch_size].to(device)
+    generator = torch.Generator(device).manual_seed(0)
+    made, learnt = [], []
+    for step in range(steps + 3):
+        begin = time.perf_counter()
+        batch = task.make_batch(images, labels, generator)
+        middle = time.perf_counter()
+        for player in task.players(step):
+            loss, _ = task.loss_of(player, encoder, batch, step)
+            loss.backward()
+        end = time.perf_counter()
+        made.append(middle - begin)
+        learnt.append(end - middle)
+    return statistics.median(made[3:]), statistics.median(learnt[3:])
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--batch", type=int, default=64, help="images in a step")
+    parser.add_argument("--threads", type=int, default=2, help="of torch")
+    parser.add_argument("--steps", type=int, default=15, help="the median of so many is shown")
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    print(f"{'task':18s}{'batch, ms':>11s}{'network, ms':>13s}{'in the network':>16s}")
+    for name in TASKS:
+        made, learnt = shares(name, args.batch, args.steps)
+        share = learnt / (made + learnt)
+        print(f"{name:18s}{1000 * made:11.1f}{1000 * learnt:13.1f}{share:16.0%}")
+
+
+if __name__ == "__main__":
+    main()
