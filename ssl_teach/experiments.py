@@ -323,7 +323,7 @@ def run(
     Returns:
         One entry of `Record.runs`. Its metrics are those of `measure` (with fewer labels under
         "linear@10%" and so on), of `judge` for a task that makes pictures, of `encoder_work`, and
-        "factor_…" where asked for.
+        of `factor_probe` where asked for.
     """
     data = settings.load()
     metrics: dict[str, float] = {}
