@@ -11,14 +11,18 @@ function render({ model, el }) {
   const order = h("input", { type: "checkbox", onchange: () => choose({ sort: order.checked }) });
   const live = liveRegion(), body = h("tbody"), caption = h("caption");
   const heading = h("th", { scope: "col" });
-  const table = h("table", { class: "ssl-league" }, caption,
+  const step = (by) => {
+    const all = options.measure, at = all.indexOf(model.get("measure")) + by;
+    choose({ measure: all[(at + all.length) % all.length] });
+  };
+  const table = h("table", { class: "ssl-league", tabindex: 0, onkeydown: keys({ ArrowLeft: () => step(-1), ArrowRight: () => step(1) }) }, caption,
     h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "method"), h("td", { class: "ssl-track" }),
       h("th", { scope: "col" }, "accuracy, %"), heading)), body);
   box.root.append(
     h("div", { class: "ssl-row" }, ...controls.map(([, control]) => control.element)),
     h("label", { class: "ssl-order" }, order, " best first"),
     table,
-    h("p", { class: "ssl-quiet" }, "Click a method to compare the others with it. Whiskers: 95 % interval of the mean over seeds. The dashed line is guessing."),
+    h("p", { class: "ssl-quiet" }, "Click a method to compare the others with it; ← → on the table change the probe. Whiskers: 95 % interval of the mean over seeds. The dashed line is guessing."),
     live.element);
   let said = "", focused = "";
 

@@ -66,7 +66,7 @@ function render({ model, el }) {
     table.update(state);
     const told = [state.left, state.right].map((name) => `${name}: ` +
       (data.values(name, picture).map((v, q) => v == null ? "" : `${data.quantities[q]} ${inDigits(v)}`).filter(Boolean).join(", ") || "no numbers"));
-    const words = `${data.nameOf(picture)}. ${told.join("; ")}.`;
+    const words = `${data.nameOf(picture)}. ${told.join("; ")}. Divider at ${state.wipe} percent.`;
     if (said && words !== said) live.say(words);
     said = words;
   }
