@@ -9,9 +9,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -299,14 +301,14 @@ def encoder_work(
 
     rows = torch.arange(settings.batch_size)
     images = (data.train.images if task.uses_labels else data.unlabelled)[rows]
-    labels = data.train.labels[rows] if task.uses_labels and data.train.labels is not None else None
+    labels = data.train.labels if task.uses_labels else None
     device = next(encoder.parameters()).device
     generator = torch.Generator(device).manual_seed(0)
     hook = encoder.blocks[0].register_forward_pre_hook(count)
     with evaluate.frozen(encoder):
         pixels = images.to(device).float() / 255
-        labels = labels if labels is None else labels.to(device)
-        task(encoder, task.make_batch(pixels, labels, generator))
+        named = None if labels is None else labels[rows].to(device)
+        task(encoder, task.make_batch(pixels, named, generator))
     hook.remove()
     return {
         "images_seen": settings.steps * settings.batch_size,
@@ -328,7 +330,7 @@ def run(
     data = settings.load()
     metrics: dict[str, float] = {}
     if settings.task == "pixels":
-        seconds = 0.0
+        seconds, probe, take = 0.0, partial(measure_pixels, data), evaluate.raw_pixels
     else:
         encoder, task, curve = train(settings, data, seed, checkpoint=checkpoint, progress=progress)
         seconds = round(curve.seconds, 1)
@@ -341,20 +343,17 @@ def run(
             metrics |= judge(encoder, task, data.test.images)
         if task is not None:
             metrics |= encoder_work(settings, encoder, task, data)
+        probe = partial(measure, encoder, data)
+
+        def take(images: Tensor) -> np.ndarray:
+            return evaluate.features(encoder, images)[-1]
+
     for fraction in settings.fractions:
-        if settings.task == "pixels":
-            found = measure_pixels(data, fraction=fraction, seed=seed)
-        else:
-            found = measure(encoder, data, fraction=fraction, seed=seed)
         end = "" if fraction == 1 else f"@{fraction:.0%}"
+        found = probe(fraction=fraction, seed=seed)
         metrics |= {name + end: value for name, value in found.items()}
     if settings.factors:
-        if settings.task == "pixels":
-            metrics |= evaluate.factor_probe(data, evaluate.raw_pixels)
-        else:
-            metrics |= evaluate.factor_probe(
-                data, lambda images: evaluate.features(encoder, images)[-1]
-            )
+        metrics |= evaluate.factor_probe(data, take)
     return {"seed": seed, "seconds": seconds, "metrics": metrics}
 
 

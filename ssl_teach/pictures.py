@@ -89,6 +89,8 @@ def judge(
     Raises:
         TypeError: for a task that makes no such pictures.
     """
+    if not isinstance(task, Inpainting | SuperResolution):
+        raise TypeError(f"{type(task).__name__} makes no pictures that are judged here")
     device = next(encoder.parameters()).device
     generator = torch.Generator(device).manual_seed(seed)
     batches, made = [], []
@@ -99,13 +101,11 @@ def judge(
             made.append(task.paint(encoder, batch).clamp(0, 1))
         pictures = torch.cat(made)
         true = torch.cat([batch.targets for batch in batches])
-        metrics = {}
+        metrics, mask = {}, None
         if isinstance(task, Inpainting):
-            holes = [batch.mask for batch in batches if isinstance(batch, HoleBatch)]
-            mask = torch.cat(holes)
+            mask = torch.cat([batch.mask for batch in batches if isinstance(batch, HoleBatch)])
             metrics["l2"] = float(reconstruction_loss(pictures, true, mask))
-        elif isinstance(task, SuperResolution):
-            mask = None
+        else:
             low = torch.cat([batch.images for batch in batches])
             metrics |= {"psnr": psnr(pictures, true), "ssim": ssim(pictures, true)}
             for name, enlarge in {"bicubic": bicubic, "nearest": nearest}.items():
@@ -113,8 +113,6 @@ def judge(
                 metrics[f"psnr_{name}"] = psnr(baseline, true)
                 metrics[f"ssim_{name}"] = ssim(baseline, true)
                 metrics[f"sharpness_{name}"] = sharpness(baseline) / sharpness(true)
-        else:
-            raise TypeError(f"{type(task).__name__} makes no pictures that are judged here")
         metrics["sharpness"] = sharpness(pictures, mask) / sharpness(true, mask)
         if task.discriminator is not None:
             real, fake = task.discriminator(true), task.discriminator(pictures)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -64,10 +65,29 @@ class Spread:
     n: int
 
     def __str__(self) -> str:
-        """In per cent, as the book prints accuracies: mean ± half the confidence interval."""
-        if self.n < 2:
-            return f"{100 * self.mean:.1f}"
-        return f"{100 * self.mean:.1f} ± {100 * (self.high - self.mean):.1f}"
+        """In per cent, as the book prints accuracies."""
+        return self.text()
+
+    def text(self, scale: float = 100, digits: int = 1) -> str:
+        """Mean ± half the confidence interval; for one value the value alone.
+
+        Args:
+            scale: to multiply by; 100 for per cent.
+            digits: after the point.
+        """
+        mean = f"{scale * self.mean:.{digits}f}"
+        return mean if self.n < 2 else f"{mean} ± {scale * (self.high - self.mean):.{digits}f}"
+
+    def verdict(self, more: str = "better", less: str = "worse") -> str:
+        """What the interval of a difference allows one to say.
+
+        Args:
+            more: the word if all of it lies above zero.
+            less: the word if all of it lies below.
+        """
+        if self.low > 0:
+            return more
+        return less if self.high < 0 else "not told apart by these seeds"
 
 
 def spread(values: Iterable[float]) -> Spread:
@@ -153,6 +173,12 @@ class Record:
         """Mean and confidence interval of one metric over the seeds."""
         return spread(self.values(metric))
 
+    def stages(self) -> list[Spread]:
+        """The linear probe at every stage of the encoder, first to last."""
+        names = {name for run in self.runs for name in run["metrics"]}
+        count = sum(re.fullmatch(r"linear_stage_\d+", name) is not None for name in names)
+        return [self.spread(f"linear_stage_{stage}") for stage in range(1, count + 1)]
+
     def save(self, path: str | Path) -> Path:
         """Write as JSON, atomically."""
         text = json.dumps(asdict(self), indent=1, sort_keys=True) + "\n"
@@ -193,6 +219,37 @@ def book_record(name: str) -> Record:
     return load_record(path)
 
 
+def difference(
+    ours: Record | str, theirs: Record | str, metric: str = "linear", against: str | None = None
+) -> Spread:
+    """How far two records lie apart, seed by seed, since their runs are paired.
+
+    Args:
+        ours: a record, or the name of one of the book's.
+        theirs: is subtracted.
+        metric: of both.
+        against: the second one's metric, if it is another.
+
+    Raises:
+        ValueError: if they have different seeds.
+    """
+    a, b = (book_record(each) if isinstance(each, str) else each for each in (ours, theirs))
+    seeds = [[run["seed"] for run in record.runs] for record in (a, b)]
+    if seeds[0] != seeds[1]:
+        raise ValueError(
+            f"{a.name} and {b.name} are not paired: their seeds are {seeds[0]} and {seeds[1]}"
+        )
+    return spread(x - y for x, y in zip(a.values(metric), b.values(against or metric), strict=True))
+
+
+def _markdown(columns: Sequence[str], aligned: str, rows: Iterable[Sequence[str]]) -> Markdown:
+    """A table; `aligned` has an l or an r for each column. Numbers keep to one line."""
+    marks = {"l": ":--", "r": "--:"}
+    head = [columns, [marks[side] for side in aligned]]
+    bound = [[cell.replace(" ± ", "\u00a0±\u00a0") for cell in row] for row in rows]
+    return Markdown("\n".join("| " + " | ".join(line) + " |" for line in (*head, *bound)))
+
+
 def table(rows: Mapping[str, Mapping[str, str]]) -> Markdown:
     """A table of words and numbers, the first column to the left, the others to the right.
 
@@ -201,11 +258,8 @@ def table(rows: Mapping[str, Mapping[str, str]]) -> Markdown:
             columns of the first.
     """
     columns = list(next(iter(rows.values())))
-    lines = ["| " + " | ".join(["", *columns]) + " |", "|:--" + "|--:" * len(columns) + "|"]
-    for name, cells in rows.items():
-        texts = [cells[column].replace(" ± ", "\u00a0±\u00a0") for column in columns]
-        lines.append("| " + " | ".join([name, *texts]) + " |")
-    return Markdown("\n".join(lines))
+    lines = [[name, *(cells[column] for column in columns)] for name, cells in rows.items()]
+    return _markdown(["", *columns], "l" + "r" * len(columns), lines)
 
 
 def results_table(rows: Mapping[str, Record], columns: Mapping[str, str]) -> Markdown:
@@ -215,15 +269,10 @@ def results_table(rows: Mapping[str, Record], columns: Mapping[str, str]) -> Mar
         rows: records by the name of their row.
         columns: headings by the name of their metric; a metric that a record lacks reads n/a.
     """
-    head = ["", *columns.values(), "seeds", "record"]
-    lines = ["| " + " | ".join(head) + " |", "|:--" + "|--:" * (len(columns) + 1) + "|:--|"]
+    lines = []
     for title, record in rows.items():
         have = record.runs[0]["metrics"]
-        cells = [
-            str(record.spread(m)).replace(" ", "\u00a0") if m in have else "n/a"  # no line break
-            for m in columns
-        ]
-        lines.append(
-            "| " + " | ".join([title, *cells, str(len(record.runs)), f"`{record.name}`"]) + " |"
-        )
-    return Markdown("\n".join(lines))
+        cells = [str(record.spread(m)) if m in have else "n/a" for m in columns]
+        lines.append([title, *cells, str(len(record.runs)), f"`{record.name}`"])
+    head = ["", *columns.values(), "seeds", "record"]
+    return _markdown(head, "l" + "r" * (len(columns) + 1) + "l", lines)

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from ssl_teach.progress import Curve
-from ssl_teach.records import Record, load_record, results_table, spread, table, write_atomically
+from ssl_teach.records import (
+    Record,
+    difference,
+    load_record,
+    results_table,
+    spread,
+    table,
+    write_atomically,
+)
 
 
 def record(values=(0.5, 0.6, 0.7)):
@@ -81,3 +89,25 @@ def test_a_table_keeps_a_number_and_its_spread_together():
     ).data
     assert text.splitlines()[0] == "|  | last | k-NN |"
     assert "86.7\u00a0±\u00a04.5 | n/a |" in text and len(text.splitlines()) == 4
+
+
+def test_a_difference_is_taken_seed_by_seed():
+    ours, theirs = record((0.5, 0.7, 0.9)), record((0.4, 0.6, 0.8))
+    d = difference(ours, theirs)
+    assert (d.mean, d.n) == (pytest.approx(0.1), 3) and d.sd == pytest.approx(0)
+    assert difference(ours, theirs).verdict("above", "below") == "above"
+    assert difference(theirs, ours).verdict() == "worse"
+    assert difference(ours, record((0.1, 0.7, 1.2))).verdict() == "not told apart by these seeds"
+    with pytest.raises(ValueError, match="not paired"):
+        difference(ours, record((0.5, 0.6)))
+
+
+def test_stages_are_told_in_order():
+    runs = [{"seed": 0, "seconds": 1.0, "metrics": {f"linear_stage_{i}": i / 10 for i in (2, 1)}}]
+    runs[0]["metrics"]["linear_stage_1@10%"] = 0.0
+    assert [s.mean for s in Record("trial", {}, runs).stages()] == [0.1, 0.2]
+
+
+def test_a_spread_in_other_units():
+    s = spread([1.0, 2.0, 3.0])
+    assert s.text(1, 2) == "2.00 ± 2.48" and str(s) == s.text() == "200.0 ± 248.4"

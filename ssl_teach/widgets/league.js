@@ -24,7 +24,7 @@ function render({ model, el }) {
     table,
     h("p", { class: "ssl-quiet" }, "Click a method to compare the others with it; ← → on the table change the probe. Whiskers: 95 % interval of the mean over seeds. The dashed line is guessing."),
     live.element);
-  let said = "", focused = "";
+  let said = "";
 
   function redraw() {
     const [data, labels, measure, reference] = ["data", "labels", "measure", "reference"].map((name) => model.get(name));
@@ -32,17 +32,17 @@ function render({ model, el }) {
     order.checked = model.get("sort");
     const methods = model.get("values")[data], chance = model.get("chance")[data];
     const of = (method) => methods[method]?.[labels]?.[measure];
-    const names = Object.keys(methods);
-    if (model.get("sort")) names.sort((a, b) => (of(b)?.[0] ?? -1) - (of(a)?.[0] ?? -1));
+    const given = Object.keys(methods), mean = (method) => of(method)?.[0] ?? -1;
+    const ranked = [...given].sort((a, b) => mean(b) - mean(a)); // those without a number last
+    const names = model.get("sort") ? ranked : given;
     const base = of(reference);
     heading.textContent = `against ${reference}`;
     caption.textContent = `${data}, ${labels} of the labels, ${measure}`;
-    focused = document.activeElement?.closest?.(".ssl-league button")?.textContent ?? "";
+    const focused = document.activeElement?.closest?.(".ssl-league button")?.textContent ?? "";
     body.replaceChildren(...names.map((name) => rowOf(name, of(name), base, chance, name === reference)));
     if (focused) [...body.querySelectorAll("button")].find((each) => each.textContent === focused)?.focus();
-    const best = names.find((name) => of(name));
-    const words = `${caption.textContent}: best is ${[...names].sort((a, b) => (of(b)?.[0] ?? -1) - (of(a)?.[0] ?? -1))[0]}` +
-      (best ? `; ${reference} has ${base ? percent(base[0]) : "no number"}.` : ".");
+    const words = `${caption.textContent}: ` + (of(ranked[0]) ? `best is ${ranked[0]}` : "no numbers") +
+      `; ${reference} has ${base ? percent(base[0]) : "no number"}.`;
     if (said && words !== said) live.say(words);
     said = words;
   }

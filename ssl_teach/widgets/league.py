@@ -81,3 +81,7 @@ class LeagueTable(Explorable):
             measure=next(iter(measures)),
             reference=reference,
         )
+
+    def __repr__(self) -> str:
+        """What is shown, the same in every run."""
+        return f"LeagueTable({', '.join(self.options['data'])})"

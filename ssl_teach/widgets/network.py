@@ -28,6 +28,34 @@ def weight_count(layers: Sequence[Mapping[str, Any]]) -> int:
     return sum(layer["out"] * (layer["in"] * taps[layer["kind"]] + 1) for layer in layers)
 
 
+def pack_networks(
+    networks: Sequence[Mapping[str, Any]], channels: int, outputs: int, *, parts: int = 1
+) -> tuple[list[dict[str, Any]], bytes]:
+    """Check several networks, and lay their weights one after another.
+
+    Args:
+        networks: dicts of "name", "layers" and "weights".
+        channels: of the pictures.
+        outputs: how many answers there are.
+        parts: of a picture, whose representations the head reads side by side.
+
+    Returns:
+        For each a dict of "name", "layers" and "start" (where its weights begin, counted in
+        weights), and the weights of all.
+
+    Raises:
+        ValueError: see `check_network`.
+    """
+    entries: list[dict[str, Any]] = []
+    start = 0
+    for network in networks:
+        check_network(network, channels, outputs, parts=parts)
+        layers = [dict(layer) for layer in network["layers"]]
+        entries.append({"name": network["name"], "layers": layers, "start": start})
+        start += weight_count(layers)
+    return entries, b"".join(bytes(network["weights"]) for network in networks)
+
+
 def check_network(
     network: Mapping[str, Any], channels: int, outputs: int, *, parts: int = 1
 ) -> None:

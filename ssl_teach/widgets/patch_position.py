@@ -10,7 +10,7 @@ import traitlets
 from numpy.typing import ArrayLike
 
 from ssl_teach.widgets.frame import Explorable, check_sets, join, to_pictures
-from ssl_teach.widgets.network import check_network, weight_count
+from ssl_teach.widgets.network import pack_networks
 
 PLACES = 8  # around the centre of a 3×3 grid, in reading order
 
@@ -93,23 +93,19 @@ class PatchGame(Explorable):
             )
         if not networks:
             raise ValueError("networks is empty: give at least one")
-        entries, start = [], 0
-        for network in networks:
-            check_network(network, stacked.shape[-1], PLACES, parts=2)
-            if network.get("drop_color") and stacked.shape[-1] != 3:
+        entries, weights = pack_networks(networks, stacked.shape[-1], PLACES, parts=2)
+        for entry, network in zip(entries, networks, strict=True):
+            entry["drop_color"] = bool(network.get("drop_color", False))
+            if entry["drop_color"] and stacked.shape[-1] != 3:
                 raise ValueError(
-                    f"network {network['name']!r} drops colours, but the pictures have none"
+                    f"network {entry['name']!r} drops colours, but the pictures have none"
                 )
-            layers = [dict(layer) for layer in network["layers"]]
-            entry = {"name": network["name"], "layers": layers, "start": start}
-            entries.append(entry | {"drop_color": bool(network.get("drop_color", False))})
-            start += weight_count(layers)
         super().__init__(
             pictures=stacked.tobytes(),
             shape=list(stacked.shape),
             scenes=list(sets),
             labels=list(labels or []),
-            weights=b"".join(bytes(network["weights"]) for network in networks),
+            weights=weights,
             networks=entries,
             patch=patch,
             gap=gap,

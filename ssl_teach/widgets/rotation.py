@@ -10,7 +10,7 @@ import traitlets
 from numpy.typing import ArrayLike
 
 from ssl_teach.widgets.frame import Explorable, check_sets, join, to_pictures
-from ssl_teach.widgets.network import check_network, weight_count
+from ssl_teach.widgets.network import pack_networks
 
 TURNS = 4  # 0°, 90°, 180°, 270°, anticlockwise
 
@@ -63,18 +63,13 @@ class RotationGame(Explorable):
         sets = {name: to_pictures(images, f"scenes[{name!r}]") for name, images in scenes.items()}
         check_sets(sets, labels)
         stacked = np.stack(list(sets.values()))  # (sets, n, S, S, C)
-        entries, start = [], 0
-        for network in networks:
-            check_network(network, stacked.shape[-1], TURNS)
-            layers = [dict(layer) for layer in network["layers"]]
-            entries.append({"name": network["name"], "layers": layers, "start": start})
-            start += weight_count(layers)
+        entries, weights = pack_networks(networks, stacked.shape[-1], TURNS)
         super().__init__(
             pictures=stacked.tobytes(),
             shape=list(stacked.shape),
             scenes=list(sets),
             labels=list(labels or []),
-            weights=b"".join(bytes(network["weights"]) for network in networks),
+            weights=weights,
             networks=entries,
             compact=compact,
             scene=next(iter(sets)),
