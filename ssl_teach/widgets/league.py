@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import traitlets
 
@@ -54,15 +54,11 @@ class LeagueTable(Explorable):
                 raise ValueError(
                     f"{data!r} has no method {reference!r}; it has {', '.join(methods)}"
                 )
-        labels: dict[str, None] = {}
-        measures: dict[str, None] = {}
-        sent = {}
-        for data, methods in values.items():
-            for budgets in methods.values():
-                labels |= dict.fromkeys(budgets)
-                for each in budgets.values():
-                    measures |= dict.fromkeys(each)
-            sent[data] = {
+        rows = [budgets for methods in values.values() for budgets in methods.values()]
+        labels = _in_order(rows)
+        measures = _in_order([each for budgets in rows for each in budgets.values()])
+        sent = {
+            data: {
                 method: {
                     budget: {
                         measure: [mean, half if math.isfinite(half) else 0.0]
@@ -72,16 +68,24 @@ class LeagueTable(Explorable):
                 }
                 for method, budgets in methods.items()
             }
+            for data, methods in values.items()
+        }
         super().__init__(
             values=sent,
             chance=dict(chance or {}),
-            options={"data": list(values), "labels": list(labels), "measure": list(measures)},
+            options={"data": list(values), "labels": labels, "measure": measures},
             data=next(iter(values)),
-            labels=next(iter(labels)),
-            measure=next(iter(measures)),
+            labels=labels[0],
+            measure=measures[0],
             reference=reference,
         )
 
     def __repr__(self) -> str:
         """What is shown, the same in every run."""
         return f"LeagueTable({', '.join(self.options['data'])})"
+
+
+def _in_order(parts: Sequence[Mapping[str, object]]) -> list[str]:
+    """All names, in the order of the part that has the most: others leave some out."""
+    names = [name for part in sorted(parts, key=len, reverse=True) for name in part]
+    return list(dict.fromkeys(names))

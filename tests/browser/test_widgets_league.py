@@ -47,6 +47,10 @@ def test_best_first_and_against_the_reference(browser, tmp_path):
         assert page.page.evaluate("document.activeElement.textContent") == "SimCLR"
 
 
+def test_choices_stand_in_the_order_of_the_fullest_row():
+    assert build().options["measure"] == ["last stage", "k-NN"]  # raw pixels come first, with one
+
+
 def test_choices_change_the_numbers(browser, tmp_path):
     with mount(browser, tmp_path, build()) as page:
         page.page.get_by_role("radio", name="10 %", exact=True).check()
