@@ -57,6 +57,8 @@ class LeagueTable(Explorable):
         rows = [budgets for methods in values.values() for budgets in methods.values()]
         labels = _in_order(rows)
         measures = _in_order([each for budgets in rows for each in budgets.values()])
+        if not measures:
+            raise ValueError("values is empty: no method has a number")
         sent = {
             data: {
                 method: {

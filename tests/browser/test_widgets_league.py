@@ -93,3 +93,5 @@ def test_bad_values_are_named():
         LeagueTable({}, reference="x")
     with pytest.raises(ValueError, match="no method 'SimCLR'"):
         LeagueTable({"scenes": {"pixels": {}}}, reference="SimCLR")
+    with pytest.raises(ValueError, match="no method has a number"):
+        LeagueTable({"scenes": {"SimCLR": {}}}, reference="SimCLR")
