@@ -10,8 +10,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from ssl_teach import experiments
-from ssl_teach.book import BOOK
+from ssl_teach import experiments, transfer
+from ssl_teach.book import BOOK, TRANSFERS
 from ssl_teach.checkpoint import load_encoder, save_encoder
 from ssl_teach.data import SHORTCUTS, names
 from ssl_teach.encoders import ENCODERS
@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     e.add_argument("--fraction", type=float, default=1.0, help="of the labels")
 
     x = commands.add_parser("experiment", help="remake records of the book")
-    x.add_argument("names", nargs="*", help=f"of {', '.join(BOOK)}")
+    x.add_argument("names", nargs="*", help=f"of {', '.join([*BOOK, *TRANSFERS])}")
     x.add_argument("--all", action="store_true", help="all that need no data of your own")
     x.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     x.add_argument("--root", help="local copy of cifar10")
@@ -124,20 +124,34 @@ def _evaluate(args: argparse.Namespace) -> None:
 
 
 def _experiment(args: argparse.Namespace) -> None:
-    chosen = [n for n in BOOK if not n.startswith("cifar10")] if args.all else args.names
-    unknown = [name for name in chosen if name not in BOOK]
+    known = {**BOOK, **TRANSFERS}
+    chosen = [n for n in known if "cifar10" not in n] if args.all else args.names
+    unknown = [name for name in chosen if name not in known]
     if unknown or not chosen:
-        raise ValueError(f"no experiment is called {unknown}; there are {', '.join(BOOK)}")
+        raise ValueError(f"no experiment is called {unknown}; there are {', '.join(known)}")
     for name in chosen:
-        settings = BOOK[name]
-        if settings.data == "cifar10":
-            settings = replace(settings, root=args.root)
-        record = experiments.record(name, settings, tuple(args.seeds))
-        record.settings["root"] = None  # a place on one disk, not part of the result
+        record = _recorded(name, tuple(args.seeds), args.root)
         path = record.save(args.out / f"{name}.json")
-        shares = [m for m in record.runs[0]["metrics"] if m != "best_stage"]  # that is a number
-        told = ", ".join(f"{m} {record.spread(m)}" for m in shares)
-        print(f"{path}: {told}")
+        told = [
+            f"{metric} {record.spread(metric).mean:.4g}" for metric in record.runs[0]["metrics"]
+        ]
+        print(f"{path}: {', '.join(told)}")
+
+
+def _recorded(name: str, seeds: tuple[int, ...], root: str | None) -> Record:
+    """Run an experiment of the book; where CIFAR-10 lies is no part of the result."""
+    if name in TRANSFERS:
+        cell = TRANSFERS[name]
+        root = root if cell.target.data == "cifar10" else None
+        cell = replace(cell, target=replace(cell.target, root=root))
+        record = transfer.record(name, cell, seeds)
+        record.settings["target"]["root"] = None
+        return record
+    settings = BOOK[name]
+    root = root if settings.data == "cifar10" else None
+    record = experiments.record(name, replace(settings, root=root), seeds)
+    record.settings["root"] = None
+    return record
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from ssl_teach.data.sketches import choose_classes, sketch_names
 from ssl_teach.experiments import Experiment
+from ssl_teach.transfer import IMAGENET, Transfer
 
 # Lessons 7 and 8: the adversary joins halfway.
 INPAINTING_GAN = {"lambda_gan": 0.01, "warmup_steps": 300}
@@ -138,3 +140,29 @@ BOOK: dict[str, Experiment] = (
     }
 )
 """Remade by `python -m ssl_teach experiment`."""
+
+# Lesson 2: an encoder taught to tell 325 kinds of sketches apart serves the other 20 kinds, which
+# it never saw, and scenes, which are coloured and no drawings.
+_NEW_KINDS = choose_classes(20)
+_OLD_KINDS = tuple(name for name in sketch_names() if name not in _NEW_KINDS)
+_SOURCE = Experiment(
+    "supervised", "sketches", steps=1500, batch_size=64, size=32, classes=_OLD_KINDS
+)
+_TARGETS = {
+    "similar": Experiment("random", "sketches", size=32, classes=_NEW_KINDS),
+    "different": Experiment("random", "scenes", shortcuts=_FREE, data_seed=2),
+}
+_BORROWED = {"sketches": _TARGETS["similar"], "cifar10": Experiment("random", "cifar10")}
+TRANSFERS: dict[str, Transfer] = {
+    f"transfer-{kind}-{amount}": Transfer(_SOURCE, target, labels=labels, steps=300)
+    for kind, target in _TARGETS.items()
+    for amount, labels in (("little", 5), ("much", 70))
+} | {
+    f"transfer-imagenet-{data}-{amount}": Transfer(
+        IMAGENET, target, labels=labels, steps=100, batch_size=32, rates=(3e-4, 1e-3),
+        blocks=(1, 5), test=2000,
+    )
+    for data, target in _BORROWED.items()
+    for amount, labels in (("little", 5), ("much", 70))
+}  # fmt: skip
+"""Remade by `python -m ssl_teach experiment` as well."""

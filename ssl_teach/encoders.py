@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Self
 
 import numpy as np
 import torch
@@ -19,10 +20,38 @@ class Encoder(nn.Module):
     Attributes:
         widths: channels of each stage, first to last.
         blocks: one module per stage, applied in turn.
+        held: how many of the first blocks stay as they are; see `hold`.
     """
 
     widths: tuple[int, ...]
     blocks: nn.ModuleList
+    held: int = 0
+
+    def hold(self, count: int) -> None:
+        """Hold the first blocks still, and let the others move: what fine-tuning in part needs.
+
+        Held blocks get no gradients, and they stay in evaluation mode whatever `train` says, so
+        that their batch norm keeps its running statistics as well as its weights.
+
+        Args:
+            count: of blocks, from the image upwards; 0 lets all of them move.
+
+        Raises:
+            ValueError: if there are not so many blocks.
+        """
+        if not 0 <= count <= len(self.blocks):
+            raise ValueError(f"cannot hold {count} blocks: the encoder has {len(self.blocks)}")
+        self.held = count
+        for number, block in enumerate(self.blocks):
+            block.requires_grad_(number >= count)
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> Self:
+        """Training mode for all but the held blocks; see `torch.nn.Module.train`."""
+        super().train(mode)
+        for block in self.blocks[: self.held]:
+            block.eval()
+        return self
 
     def stages(self, images: Tensor) -> list[Tensor]:
         """Feature maps of every stage.

@@ -300,19 +300,21 @@ def fine_tune(
     *,
     steps: int,
     fraction: float = 1.0,
+    blocks: int | None = None,
     augment: Augment | None = None,
     batch_size: int = 64,
     rates: Sequence[float] = LEARNING_RATES,
     seed: int = 0,
     progress: bool = False,
 ) -> Probe:
-    """Train a copy of the encoder and a new linear head on the labels; all weights may move.
+    """Train a copy of the encoder and a new linear head on the labels.
 
     Args:
         encoder: where to start from; not changed.
         dataset: with labels.
         steps: the budget for each learning rate.
         fraction: of the labels, validation included; see `draw_labels`.
+        blocks: how many of the last blocks may move; None for all of them.
         augment: random transform of the training pictures, or None.
         batch_size: pictures per step, or all of them if there are fewer.
         rates: learning rates to choose from on validation data.
@@ -327,6 +329,7 @@ def fine_tune(
             torch.manual_seed(seed)
             task = Supervised(encoder.widths, len(dataset.classes), augment)
         copied = copy.deepcopy(encoder)
+        copied.hold(0 if blocks is None else len(encoder.blocks) - blocks)
         pretrain(
             copied, task, train.images, train.labels, steps=steps, lr=rate, seed=seed,
             batch_size=min(batch_size, len(train)), progress=progress,

@@ -9,11 +9,11 @@ PACKAGE = Path(__file__).resolve().parents[1] / "ssl_teach"
 
 # Each layer may import from its own and from those below it.
 LAYERS = [
-    {"data", "augment", "encoders", "progress"},
+    {"data", "augment", "encoders", "imagenet", "progress"},
     {"task"},
     {"pretext", "contrastive"},
     {"train", "evaluate", "pictures", "records", "checkpoint"},
-    {"experiments", "book", "transfer", "exercises", "plots"},
+    {"experiments", "book", "transfer", "exercises", "plots", "look", "stack"},
     {"__main__"},
 ]
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}

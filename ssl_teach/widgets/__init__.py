@@ -6,6 +6,7 @@ from ssl_teach.widgets.league import LeagueTable
 from ssl_teach.widgets.mixer import PictureWipe
 from ssl_teach.widgets.patch_position import PatchGame
 from ssl_teach.widgets.rotation import RotationGame
+from ssl_teach.widgets.transfer import TransferTable
 
 __all__ = [
     "AffinityMatrix",
@@ -14,4 +15,5 @@ __all__ = [
     "PatchGame",
     "PictureWipe",
     "RotationGame",
+    "TransferTable",
 ]

