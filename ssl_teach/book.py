@@ -105,6 +105,10 @@ _LEAGUE_DATA = {
     ),
 }  # fmt: skip
 
+# Lesson 1: supervised training on the league's pictures with a share of their labels, in per cent.
+# With all labels it is the league's own row. Nothing is probed: the trained head is judged.
+_LABELS = {"scenes": (0.3, 1, 3, 10, 30), "sketches": (4, 10, 30)}
+
 # Real photographs: only the pictures are judged, for no label of a training photograph is the label
 # of a test photograph.
 _PHOTOS = Experiment("inpainting", "photos", steps=600, batch_size=64, fractions=())
@@ -138,7 +142,15 @@ BOOK: dict[str, Experiment] = (
         for data, experiment in _LEAGUE_DATA.items()
         for row, changes in _LEAGUE.items()
     }
-)
+    | {
+        f"labels-{data}-{share}": replace(
+            _LEAGUE_DATA[data], task="supervised", label_share=share / 100, fractions=(),
+            factors=False,
+        )
+        for data, shares in _LABELS.items()
+        for share in shares
+    }
+)  # fmt: skip
 """Remade by `python -m ssl_teach experiment`."""
 
 # Lesson 2: an encoder taught to tell 325 kinds of sketches apart serves the other 20 kinds, which

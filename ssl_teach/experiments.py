@@ -66,8 +66,15 @@ class Experiment:
         root: folder or file with a local copy of the data.
         data_seed: of the pictures, places or splits drawn; the same for all seeds of a record.
         fractions: of the labels that the probes are given, one after the other.
+        label_share: of supervised training, the share of the labels it is given, drawn anew for
+            each seed and its validation labels inside the count, as for a probe with that fraction.
+            The steps stay the same; a step draws all labelled pictures where these are fewer than
+            `batch_size`.
         factors: whether to probe for the factors that the pictures were drawn from.
         options: what else the task's constructor takes, by name; see the task.
+
+    Raises:
+        ValueError: if a share of the labels is asked for where none is used.
     """
 
     task: str
@@ -89,8 +96,17 @@ class Experiment:
     root: str | None = None
     data_seed: int = 0
     fractions: tuple[float, ...] = (1.0,)
+    label_share: float = 1.0
     factors: bool = False
     options: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse a choice that would have no effect."""
+        if self.label_share != 1 and self.task != "supervised":
+            raise ValueError(
+                f"{self.task} is trained without labels, so label_share cannot limit them; "
+                "leave it at 1, and give the probes fewer labels by fractions"
+            )
 
     def load(self) -> Dataset:
         """The data; `data_seed` draws scenes, crops and splits where these are drawn."""
@@ -184,6 +200,22 @@ def start(settings: Experiment, data: Dataset, seed: int) -> Encoder:
     return encoder.to("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def material(
+    settings: Experiment, data: Dataset, task: Task, seed: int
+) -> tuple[Tensor, Tensor | None, int]:
+    """What a task is trained on.
+
+    Returns:
+        Images (N, C, H, W) and how many of them a step draws; between the two the labels (N,), or
+        None for a task that has no use for them: then the images are all that are not for
+        validation or the test, labelled or not.
+    """
+    if not task.uses_labels:
+        return data.unlabelled, None, settings.batch_size
+    labelled, _ = evaluate.draw_labels(data, settings.label_share, seed)
+    return labelled.images, labelled.labels, min(settings.batch_size, len(labelled))
+
+
 def train(
     settings: Experiment,
     data: Dataset,
@@ -217,10 +249,9 @@ def train(
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         task = TASKS[settings.task](settings, encoder, data, seed)
-    images = data.train.images if task.uses_labels else data.unlabelled
+    images, labels, batch_size = material(settings, data, task, seed)
     curve = pretrain(
-        encoder, task, images, data.train.labels if task.uses_labels else None,
-        steps=settings.steps, batch_size=settings.batch_size, lr=settings.lr,
+        encoder, task, images, labels, steps=settings.steps, batch_size=batch_size, lr=settings.lr,
         weight_decay=settings.weight_decay, seed=seed, checkpoint=checkpoint, progress=progress,
     )  # fmt: skip
     return encoder, task, curve
@@ -285,7 +316,7 @@ def measure_pixels(data: Dataset, *, fraction: float = 1.0, seed: int = 0) -> di
 
 
 def encoder_work(
-    settings: Experiment, encoder: Encoder, task: Task, data: Dataset
+    settings: Experiment, encoder: Encoder, task: Task, data: Dataset, seed: int = 0
 ) -> dict[str, float]:
     """What a training asked of the encoder: pictures passed through it, and millions of pixels.
 
@@ -299,19 +330,17 @@ def encoder_work(
         counted[0] += len(x)
         counted[1] += len(x) * x.shape[-2] * x.shape[-1]
 
-    rows = torch.arange(settings.batch_size)
-    images = (data.train.images if task.uses_labels else data.unlabelled)[rows]
-    labels = data.train.labels if task.uses_labels else None
+    images, labels, batch_size = material(settings, data, task, seed)
     device = next(encoder.parameters()).device
     generator = torch.Generator(device).manual_seed(0)
     hook = encoder.blocks[0].register_forward_pre_hook(count)
     with evaluate.frozen(encoder):
-        pixels = images.to(device).float() / 255
-        named = None if labels is None else labels[rows].to(device)
+        pixels = images[:batch_size].to(device).float() / 255
+        named = None if labels is None else labels[:batch_size].to(device)
         task(encoder, task.make_batch(pixels, named, generator))
     hook.remove()
     return {
-        "images_seen": settings.steps * settings.batch_size,
+        "images_seen": settings.steps * batch_size,
         "passes": settings.steps * counted[0],
         "megapixels": settings.steps * counted[1] / 1e6,
     }
@@ -342,7 +371,7 @@ def run(
         if isinstance(task, PictureTask):
             metrics |= judge(encoder, task, data.test.images)
         if task is not None:
-            metrics |= encoder_work(settings, encoder, task, data)
+            metrics |= encoder_work(settings, encoder, task, data, seed)
         probe = partial(measure, encoder, data)
 
         def take(images: Tensor) -> np.ndarray:

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from ssl_teach import evaluate
-from ssl_teach.experiments import TASKS, Experiment, record, run
-from ssl_teach.pretext import Inpainting, SuperResolution
+from ssl_teach.experiments import TASKS, Experiment, material, record, run, train
+from ssl_teach.pretext import Inpainting, Rotation, SuperResolution
+from ssl_teach.task import Supervised
 
 SMALL = Experiment(
     "rotation", "scenes", steps=2, batch_size=8, count=250, shortcuts=("background",)
@@ -77,3 +78,45 @@ def test_the_adversary_of_holes_is_unbounded_and_that_of_whole_pictures_bounded(
     names = [[n for n, _ in task.discriminator.named_parameters()] for task in (holes, whole)]
     assert not any("parametrizations" in name for name in names[0])
     assert any("parametrizations" in name for name in names[1])
+
+
+def images_in(part):
+    return {image.numpy().tobytes() for image in part}
+
+
+def test_supervised_training_sees_its_share_of_the_labels_and_no_more():
+    settings = replace(SMALL, task="supervised", label_share=0.3, batch_size=64)
+    data, task = settings.load(), Supervised((4, 8), 10)
+    budget = [evaluate.draw_labels(data, 0.3, seed) for seed in (0, 1)]
+    images, labels, batch_size = material(settings, data, task, 0)
+    assert images_in(images) == images_in(budget[0][0].images)  # as a probe's training labels
+    assert images_in(images) != images_in(budget[1][0].images)  # another seed draws others
+    assert not images_in(images) & images_in(budget[0][1].images)  # validation is held back
+    assert not images_in(images) & images_in(data.test.images)
+    pool = len(data.train) + len(data.val)
+    assert len(images) + len(budget[0][1]) == pytest.approx(0.3 * pool, abs=10)  # rounded by class
+    truth = {
+        image.numpy().tobytes(): int(k) for image, k in zip(data.images, data.labels, strict=True)
+    }
+    assert [truth[image.numpy().tobytes()] for image in images] == labels.tolist()
+    assert batch_size == len(images) < 64
+
+
+def test_a_step_draws_all_labelled_pictures_where_these_are_few():
+    settings = replace(SMALL, task="supervised", label_share=0.3, batch_size=64, fractions=())
+    few = run(settings, 0, progress=False)["metrics"]
+    drawn = len(material(settings, settings.load(), Supervised((4, 8), 10), 0)[0])
+    assert few["images_seen"] == few["passes"] == settings.steps * drawn
+    full = run(replace(settings, label_share=1.0), 0, progress=False)["metrics"]
+    assert full["images_seen"] == settings.steps * 64
+
+
+def test_tasks_without_labels_see_all_pictures_and_refuse_a_share_of_labels():
+    data = SMALL.load()
+    images, labels, batch_size = material(SMALL, data, Rotation((4, 8)), 0)
+    assert len(images) == len(data.unlabelled) and labels is None and batch_size == 8
+    for task in ("rotation", "random", "pixels"):
+        with pytest.raises(ValueError, match=f"{task} is trained without labels"):
+            replace(SMALL, task=task, label_share=0.5)
+    with pytest.raises(ValueError, match="two per class"):
+        train(replace(SMALL, task="supervised", label_share=0.01), data, 0, progress=False)

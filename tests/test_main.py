@@ -119,7 +119,7 @@ def test_the_books_experiments_share_budget_and_encoder():
         if name.startswith("patches-"):
             continue  # patches are small, so their budget counts pixels: the next test
         trained = settings.task not in {"random", "pixels"}
-        steps = 600 if name.startswith(("league-", "photos-")) else 1000
+        steps = 600 if name.startswith(("league-", "photos-", "labels-")) else 1000
         assert settings.steps == (steps if trained else 0), name
         assert settings.encoder == "convnet" and settings.lr == BOOK["scenes-simclr"].lr
 
