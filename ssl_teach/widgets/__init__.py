@@ -1,6 +1,7 @@
 """Explorables: figures that compute in the page, without a kernel."""
 
 from ssl_teach.widgets.affinity import AffinityMatrix
+from ssl_teach.widgets.book_map import BookMap
 from ssl_teach.widgets.jigsaw import JigsawGame
 from ssl_teach.widgets.league import LeagueTable
 from ssl_teach.widgets.mixer import PictureWipe
@@ -10,6 +11,7 @@ from ssl_teach.widgets.transfer import TransferTable
 
 __all__ = [
     "AffinityMatrix",
+    "BookMap",
     "JigsawGame",
     "LeagueTable",
     "PatchGame",
