@@ -35,12 +35,6 @@ export function lineBetween(a, b) {
 /** Whether we are in a page of the book, where a lesson is a page beside this one. */
 const inBook = () => document.querySelector(".bd-article") !== null;
 
-function svg(tag, attributes = {}) {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  return element;
-}
-
 function render({ model, el }) {
   const nodes = model.get("nodes"), parts = model.get("parts"), order = parts.flatMap((part) => part.nodes);
   const bytes = bytesOf(model, "pictures"), live = liveRegion();
@@ -63,7 +57,7 @@ function render({ model, el }) {
 
   const buttons = Object.fromEntries(order.map((name) => [name, h("button",
     { type: "button", class: "ssl-node", onclick: () => choose(name) }, picture(nodes[name].given[0]), h("span", {}, nodes[name].title))]));
-  const lines = svg("svg", { "aria-hidden": "true", class: "ssl-lines" });
+  const lines = rich('<svg aria-hidden="true" class="ssl-lines"></svg>').firstChild;
   const bands = parts.map(({ title, nodes: inside }) => h("div", { class: "ssl-band", role: "group", "aria-label": title },
     h("p", { class: "ssl-quiet" }, title), h("div", { class: "ssl-nodes" }, ...inside.map((name) => buttons[name]))));
   const map = h("div", { class: "ssl-map", onkeydown: moves }, lines, ...bands);
@@ -94,8 +88,8 @@ function render({ model, el }) {
       const { left, right, top, bottom } = buttons[name].getBoundingClientRect();
       return { left: left - origin.left, right: right - origin.left, top: top - origin.top, bottom: bottom - origin.top };
     };
-    lines.replaceChildren(...order.flatMap((name) => nodes[name].after.map((before) =>
-      svg("path", { d: lineBetween(place(before), place(name)), class: [before, name].includes(chosen) ? "ssl-near" : "" }))));
+    lines.innerHTML = order.flatMap((name) => nodes[name].after.map((before) =>
+      `<path d="${lineBetween(place(before), place(name))}" class="${[before, name].includes(chosen) ? "ssl-near" : ""}"/>`)).join("");
   }
 
   function describe(node, link) {

@@ -124,7 +124,8 @@ def test_rows_and_steps_are_pure(browser, tmp_path):
         found = page.page.evaluate(
             """() => {
               const { rowTo, stepTo } = window.module;
-              const places = [["a", 0, 0], ["b", 100, 2], ["c", 10, 50], ["d", 90, 50], ["e", 60, 99]];
+              const places = [
+                ["a", 0, 0], ["b", 100, 2], ["c", 10, 50], ["d", 90, 50], ["e", 60, 99]];
               const boxes = places.map(([name, x, y]) => ({ name, x, y }));
               return [rowTo(boxes, "b", 1), rowTo(boxes, "a", 1), rowTo(boxes, "a", -1),
                 rowTo(boxes, "e", -1), rowTo(boxes, "e", 1), stepTo(["a", "b", "c"], "a", -1),
