@@ -64,8 +64,7 @@ function render({ model, el }) {
   const detail = h("div", { class: "ssl-detail" });
   box.root.append(map, detail,
     h("p", { class: "ssl-quiet" }, "Choose a lesson with the mouse, a finger or the arrow keys."),
-    h("p", { class: "ssl-notice" }, rich(`<b>What to notice.</b> In parts II and III nobody gives a label: compare
-      where the answer comes from. And compare what is thrown away: what stays is always the encoder.`)), live.element);
+    ...(model.get("notice") ? [h("p", { class: "ssl-notice" }, h("b", {}, "What to notice."), " ", model.get("notice"))] : []), live.element);
 
   function redraw() {
     const chosen = nodes[model.get("chosen")] ? model.get("chosen") : order[0], node = nodes[chosen];
@@ -99,7 +98,9 @@ function render({ model, el }) {
       canvas.style.width = `${Math.round((side * width) / Math.max(height, width))}px`;
       return canvas;
     });
-    const example = h("div", { class: "ssl-example", role: "img", "aria-label": `An example: ${node.title}` },
+    const answer = typeof node.wanted === "string" ? `; the answer: ${node.wanted}` : "; the answer is a picture";
+    const words = `An example: ${node.facts[0]?.[1] ?? node.title}${answer}`;
+    const example = h("div", { class: "ssl-example", role: "img", "aria-label": words },
       h("div", {}, ...row(node.given)), h("span", { class: "ssl-arrow" }, "→"),
       typeof node.wanted === "string" ? h("span", { class: "ssl-wanted" }, node.wanted) : h("div", {}, ...row(node.wanted)));
     const facts = h("dl", {}, ...node.facts.flatMap(([heading, text]) => [h("dt", {}, heading), h("dd", {}, text)]));

@@ -27,11 +27,16 @@ class BookMap(Explorable):
     parts = traitlets.List(traitlets.Dict()).tag(sync=True)  # {"title", "nodes": [names]}
     nodes = traitlets.Dict().tag(sync=True)  # name -> what `_node` makes
     pictures = traitlets.Bytes().tag(sync=True)  # all pictures, one behind the other, uint8
+    notice = traitlets.Unicode().tag(sync=True)
 
     chosen = traitlets.Unicode().tag(sync=True)
 
     def __init__(
-        self, parts: Mapping[str, Sequence[Mapping[str, Any]]], *, chosen: str | None = None
+        self,
+        parts: Mapping[str, Sequence[Mapping[str, Any]]],
+        *,
+        notice: str = "",
+        chosen: str | None = None,
     ) -> None:
         """Hand the nodes over to the page.
 
@@ -41,6 +46,7 @@ class BookMap(Explorable):
                 "given" (pictures, (H, W), (H, W, 1) or (H, W, 3) uint8 each), "wanted" (pictures,
                 or words), and, if it has them, "page" (the notebook's name without its ending) and
                 "after" (names of nodes that lead to it).
+            notice: "What to notice", one or two sentences, or nothing.
             chosen: the node to begin with; None for the first.
 
         Raises:
@@ -67,6 +73,7 @@ class BookMap(Explorable):
             ],
             nodes=nodes,
             pictures=bytes(packed),
+            notice=notice,
             chosen=chosen or next(iter(nodes)),
         )
 

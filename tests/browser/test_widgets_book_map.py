@@ -53,6 +53,14 @@ def test_it_starts_with_a_question_and_an_example(browser, tmp_path):
         assert page.page.locator(".ssl-detail dt").all_inner_texts() == ["goes in", "from"]
         assert colours(page, ".ssl-example canvas") == [RED, GREEN]
         assert len(colours(page, ".ssl-node canvas")) == 7
+        words = page.page.locator(".ssl-example").get_attribute("aria-label")
+        assert words == "An example: a picture; the answer is a picture"
+        assert page.page.locator(".ssl-notice").count() == 0
+
+
+def test_what_to_notice_is_said_where_it_was_given(browser, tmp_path):
+    with mount(browser, tmp_path, build(notice="Nobody gives a <label>.")) as page:
+        assert page.text(".ssl-notice") == "What to notice. Nobody gives a <label>."
 
 
 def test_a_click_chooses_and_tells(browser, tmp_path):
