@@ -101,8 +101,8 @@ function render({ model, el }) {
     const answer = typeof node.wanted === "string" ? `; the answer: ${node.wanted}` : "; the answer is a picture";
     const words = `An example: ${node.facts[0]?.[1] ?? node.title}${answer}`;
     const example = h("div", { class: "ssl-example", role: "img", "aria-label": words },
-      h("div", {}, ...row(node.given)), h("span", { class: "ssl-arrow" }, "→"),
-      typeof node.wanted === "string" ? h("span", { class: "ssl-wanted" }, node.wanted) : h("div", {}, ...row(node.wanted)));
+      h("div", {}, ...row(node.given)), h("div", { class: "ssl-answer" }, h("span", { class: "ssl-arrow" }, "→"),
+        ...(typeof node.wanted === "string" ? [h("span", { class: "ssl-wanted" }, node.wanted)] : row(node.wanted))));
     const facts = h("dl", {}, ...node.facts.flatMap(([heading, text]) => [h("dt", {}, heading), h("dd", {}, text)]));
     const where = !node.page ? [] : [h("p", { class: "ssl-where" }, link
       ? h("a", { href: `${node.page}.html` }, `Go to the lesson: ${node.title}`)
