@@ -1,6 +1,7 @@
 """The command line, on small data, from pretraining to a table and a record."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -134,6 +135,21 @@ def test_the_league_is_played_on_equal_terms():
         )
     assert all(len(kinds) == 1 for kinds in by_data.values())
     assert len(by_data) == 3 and len(rows) == 33
+
+
+def test_lesson_1_varies_nothing_but_the_labels():
+    curve = {name: e for name, e in BOOK.items() if name.startswith("labels-")}
+    assert len(curve) == 8
+    for name, settings in curve.items():
+        _, data, percent = name.split("-")
+        assert settings.label_share == pytest.approx(float(percent) / 100)
+        all_labels = BOOK[f"league-{data}-supervised"]
+        same = {
+            "label_share": 1.0,
+            "fractions": all_labels.fractions,
+            "factors": all_labels.factors,
+        }
+        assert replace(settings, **same) == all_labels, name
 
 
 def test_lesson_5_reads_about_as_many_pixels_with_labels_as_without():
