@@ -30,6 +30,19 @@ _DATA: dict[str, dict[str, Any]] = {
     "cifar10": {"data": "cifar10"},
 }
 
+# Lesson 3: the whole protocol, fine-tuning included, on the scenes of lesson 9. "longer" has as many
+# steps with labels as the others have with and without.
+_PROTOCOL = Experiment(
+    "", "scenes", steps=300, batch_size=64, crop=0.3, hue=0.5, shortcuts=_FREE, data_seed=9,
+    fractions=(1.0, 0.1, 0.01), fine_tune_steps=150,
+)  # fmt: skip
+_LESSON_3 = {
+    "random": replace(_PROTOCOL, task="random", steps=0),
+    "random-longer": replace(_PROTOCOL, task="random", steps=0, fine_tune_steps=450),
+    "rotation": replace(_PROTOCOL, task="rotation"),
+    "simclr": replace(_PROTOCOL, task="simclr"),
+}
+
 # Lesson 5: patches of 16 pixels from scenes of 64. Both budgets read about as many pixels: 1,500
 # steps of 64 pairs of patches, 150 steps of 64 pictures.
 _PATCHES = Experiment(
@@ -134,6 +147,7 @@ BOOK: dict[str, Experiment] = (
         for shortcut in ("horizon", "light")
         for task in ("rotation", "random")
     }
+    | {f"protocol-scenes-{name}": experiment for name, experiment in _LESSON_3.items()}
     | {f"patches-{name}": experiment for name, experiment in _LESSON_5.items()}
     | _LESSON_6
     | _PICTURES

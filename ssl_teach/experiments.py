@@ -71,6 +71,8 @@ class Experiment:
             The steps stay the same; a step draws all labelled pictures where these are fewer than
             `batch_size`.
         factors: whether to probe for the factors that the pictures were drawn from.
+        fine_tune_steps: of fine-tuning with each of `fractions`, for each learning rate that is
+            tried; 0 for no fine-tuning. From "random", it is training from scratch.
         options: what else the task's constructor takes, by name; see the task.
 
     Raises:
@@ -98,6 +100,7 @@ class Experiment:
     fractions: tuple[float, ...] = (1.0,)
     label_share: float = 1.0
     factors: bool = False
+    fine_tune_steps: int = 0
     options: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -315,6 +318,28 @@ def measure_pixels(data: Dataset, *, fraction: float = 1.0, seed: int = 0) -> di
     }
 
 
+def _end(fraction: float) -> str:
+    """What a metric's name ends in, by the share of the labels."""
+    return "" if fraction == 1 else f"@{fraction:.0%}"
+
+
+def fine_tuned(
+    settings: Experiment, encoder: Encoder, data: Dataset, seed: int
+) -> dict[str, float]:
+    """Fine-tune a copy of the encoder with each share of the labels, cropped as in "supervised".
+
+    Returns:
+        Test accuracies: "fine_tune", with fewer labels "fine_tune@10%" and so on.
+    """
+    found = {}
+    for fraction in settings.fractions:
+        found[f"fine_tune{_end(fraction)}"] = evaluate.fine_tune(
+            encoder, data, steps=settings.fine_tune_steps, fraction=fraction,
+            augment=crop_augmentation(), seed=seed,
+        ).test  # fmt: skip
+    return found
+
+
 def encoder_work(
     settings: Experiment, encoder: Encoder, task: Task, data: Dataset, seed: int = 0
 ) -> dict[str, float]:
@@ -354,8 +379,13 @@ def run(
     Returns:
         One entry of `Record.runs`. Its metrics are those of `measure` (with fewer labels under
         "linear@10%" and so on), of `judge` for a task that makes pictures, of `encoder_work`, and
-        of `factor_probe` where asked for.
+        of `fine_tuned` and `factor_probe` where asked for.
+
+    Raises:
+        ValueError: if pixels, which have no weights, are to be fine-tuned.
     """
+    if settings.task == "pixels" and settings.fine_tune_steps:
+        raise ValueError("pixels have no weights to fine-tune: leave fine_tune_steps at 0")
     data = settings.load()
     metrics: dict[str, float] = {}
     if settings.task == "pixels":
@@ -372,15 +402,17 @@ def run(
             metrics |= judge(encoder, task, data.test.images)
         if task is not None:
             metrics |= encoder_work(settings, encoder, task, data, seed)
+            metrics |= encoder_work(settings, encoder, task, data)
+        if settings.fine_tune_steps:
+            metrics |= fine_tuned(settings, encoder, data, seed)
         probe = partial(measure, encoder, data)
 
         def take(images: Tensor) -> np.ndarray:
             return evaluate.features(encoder, images)[-1]
 
     for fraction in settings.fractions:
-        end = "" if fraction == 1 else f"@{fraction:.0%}"
         found = probe(fraction=fraction, seed=seed)
-        metrics |= {name + end: value for name, value in found.items()}
+        metrics |= {name + _end(fraction): value for name, value in found.items()}
     if settings.factors:
         metrics |= evaluate.factor_probe(data, take)
     return {"seed": seed, "seconds": seconds, "metrics": metrics}

@@ -9,6 +9,9 @@ from ssl_teach import evaluate
 from ssl_teach.experiments import TASKS, Experiment, material, record, run, train
 from ssl_teach.pretext import Inpainting, Rotation, SuperResolution
 from ssl_teach.task import Supervised
+from ssl_teach.augment import crop_augmentation
+from ssl_teach.experiments import TASKS, Experiment, record, run, start
+from ssl_teach.pretext import Inpainting, SuperResolution
 
 SMALL = Experiment(
     "rotation", "scenes", steps=2, batch_size=8, count=250, shortcuts=("background",)
@@ -44,6 +47,26 @@ def test_fewer_labels_stand_beside_all_of_them():
     pixels = replace(settings, task="pixels")
     assert len(record("x", pixels, (0, 1), progress=False).runs) == 2  # labels are drawn
     assert len(record("x", replace(pixels, fractions=(1.0,)), (0, 1), progress=False).runs) == 1
+
+
+def test_fine_tuning_is_recorded_for_each_share_and_starts_from_the_encoder():
+    settings = replace(SMALL, task="random", fractions=(1.0, 0.5), fine_tune_steps=3)
+    data = settings.load()
+    metrics = run(settings, 0, progress=False)["metrics"]
+    encoder = start(settings, data, 0)
+    for fraction, end in ((1.0, ""), (0.5, "@50%")):
+        again = evaluate.fine_tune(
+            encoder, data, steps=3, fraction=fraction, augment=crop_augmentation(), seed=0
+        )
+        assert metrics[f"fine_tune{end}"] == again.test
+    probed = run(replace(settings, fine_tune_steps=0), 0, progress=False)["metrics"]
+    assert not any(name.startswith("fine_tune") for name in probed)
+    assert {name: metrics[name] for name in probed} == probed  # the probes saw the frozen encoder
+
+
+def test_pixels_have_nothing_to_fine_tune():
+    with pytest.raises(ValueError, match="no weights to fine-tune"):
+        run(replace(SMALL, task="pixels", fine_tune_steps=1), 0, progress=False)
 
 
 def test_no_probe_where_none_is_asked_for():
