@@ -117,8 +117,8 @@ def test_minutes_become_steps(folder, tmp_path):
 
 def test_the_books_experiments_share_budget_and_encoder():
     for name, settings in BOOK.items():
-        if name.startswith("patches-"):
-            continue  # patches are small, so their budget counts pixels: the next test
+        if name.startswith(("patches-", "protocol-")):
+            continue  # patches are small, so their budget counts pixels; the protocol's is short
         trained = settings.task not in {"random", "pixels"}
         steps = 600 if name.startswith(("league-", "photos-", "labels-")) else 1000
         assert settings.steps == (steps if trained else 0), name
@@ -150,6 +150,16 @@ def test_lesson_1_varies_nothing_but_the_labels():
             "factors": all_labels.factors,
         }
         assert replace(settings, **same) == all_labels, name
+def test_lesson_3_differs_from_the_league_in_budget_and_fine_tuning_alone():
+    rows = {n.removeprefix("protocol-"): e for n, e in BOOK.items() if n.startswith("protocol-")}
+    longer = rows.pop("scenes-random-longer")
+    for name, settings in rows.items():
+        told = BOOK[f"league-{name}"]
+        assert settings == replace(told, steps=settings.steps, factors=False, fine_tune_steps=150)
+    pretrained = rows["scenes-rotation"]
+    assert longer == replace(
+        rows["scenes-random"], fine_tune_steps=pretrained.steps + pretrained.fine_tune_steps
+    )
 
 
 def test_lesson_5_reads_about_as_many_pixels_with_labels_as_without():
