@@ -42,7 +42,6 @@ _LESSON_3 = {
         _PROTOCOL, task="random", steps=0, fine_tune_steps=450, fractions=(0.1,)
     ),
     "rotation": replace(_PROTOCOL, task="rotation"),
-    "simclr": replace(_PROTOCOL, task="simclr"),
 }
 
 # Lesson 5: patches of 16 pixels from scenes of 64. Both budgets read about as many pixels: 1,500
