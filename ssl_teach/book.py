@@ -30,17 +30,13 @@ _DATA: dict[str, dict[str, Any]] = {
     "cifar10": {"data": "cifar10"},
 }
 
-# Lesson 3: the whole protocol, fine-tuning included, on the scenes of lesson 9. "longer" has as
-# many steps with labels as the others have with and without, at the share where it matters most.
+# Lesson 3: the whole protocol, fine-tuning included, on the scenes of lesson 9.
 _PROTOCOL = Experiment(
     "", "scenes", steps=300, batch_size=64, crop=0.3, hue=0.5, shortcuts=_FREE, data_seed=9,
     fractions=(1.0, 0.1, 0.01), fine_tune_steps=150,
 )  # fmt: skip
 _LESSON_3 = {
     "random": replace(_PROTOCOL, task="random", steps=0),
-    "random-longer": replace(
-        _PROTOCOL, task="random", steps=0, fine_tune_steps=450, fractions=(0.1,)
-    ),
     "rotation": replace(_PROTOCOL, task="rotation"),
 }
 

@@ -152,13 +152,10 @@ def test_lesson_1_varies_nothing_but_the_labels():
         assert replace(settings, **same) == all_labels, name
 def test_lesson_3_differs_from_the_league_in_budget_and_fine_tuning_alone():
     rows = {n.removeprefix("protocol-"): e for n, e in BOOK.items() if n.startswith("protocol-")}
-    longer = rows.pop("scenes-random-longer")
     for name, settings in rows.items():
         told = BOOK[f"league-{name}"]
         assert settings == replace(told, steps=settings.steps, factors=False, fine_tune_steps=150)
-    pretrained = rows["scenes-rotation"]
-    steps = pretrained.steps + pretrained.fine_tune_steps
-    assert longer == replace(rows["scenes-random"], fine_tune_steps=steps, fractions=(0.1,))
+    assert len(rows) == 2
 
 
 def test_lesson_5_reads_about_as_many_pixels_with_labels_as_without():
