@@ -2,6 +2,7 @@
 
 from ssl_teach.widgets.affinity import AffinityMatrix
 from ssl_teach.widgets.book_map import BookMap
+from ssl_teach.widgets.circle import Circle
 from ssl_teach.widgets.jigsaw import JigsawGame
 from ssl_teach.widgets.league import LeagueTable
 from ssl_teach.widgets.mixer import PictureWipe
@@ -12,10 +13,16 @@ from ssl_teach.widgets.transfer import TransferTable
 __all__ = [
     "AffinityMatrix",
     "BookMap",
+from ssl_teach.widgets.scores import ScoresToLoss
+
+__all__ = [
+    "AffinityMatrix",
+    "Circle",
     "JigsawGame",
     "LeagueTable",
     "PatchGame",
     "PictureWipe",
     "RotationGame",
     "TransferTable",
+    "ScoresToLoss",
 ]

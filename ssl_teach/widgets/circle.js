@@ -1,0 +1,223 @@
+// The circle: the view. The loss and the small encoder are in circle_math.js, the softmax in nt_xent.js.
+
+const TAU_RANGE = { least: 0.05, most: 1, positions: 100 };
+const tauOf = (position) => +(TAU_RANGE.least * (TAU_RANGE.most / TAU_RANGE.least) ** (position / TAU_RANGE.positions)).toPrecision(2);
+const placeOf = (tau) => Math.round((TAU_RANGE.positions * Math.log(tau / TAU_RANGE.least)) / Math.log(TAU_RANGE.most / TAU_RANGE.least));
+const PER_STEP = 70, AT_ONCE = 50, KEPT = 2000; // milliseconds; steps without motion; length of the record
+
+const CIRCLE_NOTICE = `<b>What to notice.</b> With negatives, partners come near to each other and the pairs spread over the whole circle: both numbers fall.
+  Without them nothing holds the pairs apart. Alignment goes to 0, its best value, and so does uniformity, its worst: all views say the same.`;
+
+const said3 = (value) => value.toFixed(3).replace("-", "−").replace("−0.000", "0.000");
+
+function render({ model, el }) {
+  const box = frame(model, el, "Points on the circle", redraw), live = liveRegion();
+  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const dimension = () => (model.get("space") === "sphere" ? 3 : 2);
+  let world, history, made = "", timer = 0, turn = { yaw: 0.5, pitch: 0.35 }, said = "";
+
+  const measure = () => contrast(world.z, world.dimension, model.get("tau"), model.get("negatives"));
+  const note = () => {
+    const { alignment, uniformity } = measure();
+    history.push([alignment, uniformity]);
+    if (history.length > KEPT) history.shift();
+  };
+  const begin = () => {
+    world = newWorld(model.get("pairs"), dimension(), model.get("seed"));
+    history = [];
+    note();
+    made = settings();
+  };
+  const settings = () => [model.get("pairs"), model.get("space"), model.get("seed")].join();
+  const one = () => { stepOf(world, model.get("tau"), model.get("negatives")); note(); };
+  const tell = () => {
+    const { loss, alignment, uniformity } = measure();
+    save(model, { found: { steps: world.steps, loss, alignment, uniformity } });
+  };
+  const pause = () => { clearInterval(timer); timer = 0; tell(); box.queue(); };
+  const play = () => {
+    if (timer) return pause();
+    if (still) { for (let k = 0; k < AT_ONCE; k++) one(); return pause(); } // no motion for who wants none
+    timer = setInterval(() => { one(); box.queue(); }, PER_STEP);
+    box.queue();
+  };
+  const step = () => { one(); if (timer) pause(); else { tell(); box.queue(); } };
+  const reset = () => { begin(); pause(); };
+  const turnBy = (yaw, pitch) => {
+    turn = { yaw: turn.yaw + yaw, pitch: Math.max(-1.4, Math.min(1.4, turn.pitch + pitch)) };
+    box.queue();
+  };
+
+  const controls = buildControls(model, { play, step, reset }, still);
+  const scene = buildScene(turnBy, () => model.get("space") === "sphere", { " ": play, s: step, r: reset });
+  const numbers = buildRecord();
+  box.root.append(controls.element, h("div", { class: "ssl-circle" }, scene.element, numbers.element),
+    h("p", { class: "ssl-notice" }, rich(CIRCLE_NOTICE)), live.element);
+  begin();
+
+  function redraw() {
+    if (made !== settings()) begin();
+    if (!scene.element.clientWidth) return; // not in the page yet; the resize observer will call again
+    const state = { ...measure(), world, history, turn, tau: model.get("tau"), negatives: model.get("negatives"), playing: timer !== 0, pairs: model.get("pairs"), space: model.get("space") };
+    const theme = Object.fromEntries(["ink", "quiet", "paper", "line", "edge", "cold", "warm"].map((name) => [name, css(colour(box.root, `--ssl-${name}`))]));
+    controls.update(state);
+    scene.update(state, theme, box.root.dataset.theme === "dark");
+    numbers.update(state, theme);
+    const degrees = ((Math.round((turn.yaw * 180) / Math.PI) % 360) + 360) % 360;
+    const words = `Step ${world.steps}: loss ${said3(state.loss)}, alignment ${said3(state.alignment)}, uniformity ${said3(state.uniformity)}. Seen from ${degrees} degrees.`;
+    if (!timer && said && words !== said) live.say(words);
+    said = words;
+  }
+  return () => { clearInterval(timer); box.end(); };
+}
+
+function buildControls(model, { play, step, reset }, still) {
+  const pairs = slider({ label: "images (pairs) <i>N</i> =", min: 2, max: 16, oninput: (value) => save(model, { pairs: value }) });
+  const tau = slider({ label: "temperature τ =", min: 0, max: TAU_RANGE.positions, format: () => `${+model.get("tau").toPrecision(2)}`,
+    oninput: (position) => save(model, { tau: tauOf(position) }) });
+  const space = choice({ label: "points on the", options: [["circle", "circle"], ["sphere", "sphere"]], onchange: (value) => save(model, { space: value }) });
+  const negatives = choice({ label: "negatives", options: [["on", "on"], ["off", "off"]], onchange: (value) => save(model, { negatives: value === "on" }) });
+  const start = button("Play", play, { class: "ssl-button ssl-main" });
+  const element = h("div", { class: "ssl-row" }, space.element, negatives.element, pairs.element, tau.element,
+    h("div", { class: "ssl-row ssl-acts" }, start, button("Step", step), button("Reset", reset)));
+  const update = (state) => {
+    pairs.set(state.pairs);
+    tau.set(placeOf(state.tau));
+    tau.input.disabled = !state.negatives;
+    space.set(state.space);
+    negatives.set(state.negatives ? "on" : "off");
+    start.textContent = still ? `${AT_ONCE} steps` : state.playing ? "Pause" : "Play";
+  };
+  return { element, update };
+}
+
+/** The points with the way each is pushed; the picture takes focus, and arrow keys or a drag turn it. */
+function buildScene(turnBy, isSphere, others) {
+  const canvas = h("canvas", { tabindex: 0, role: "img", class: "ssl-scene",
+    onkeydown: keys({ ArrowLeft: () => turnBy(-0.15, 0), ArrowRight: () => turnBy(0.15, 0), ArrowUp: () => turnBy(0, 0.15), ArrowDown: () => turnBy(0, -0.15), ...others }) });
+  let from = null;
+  canvas.addEventListener("pointerdown", (event) => { from = [event.clientX, event.clientY]; canvas.setPointerCapture(event.pointerId); });
+  canvas.addEventListener("pointermove", (event) => {
+    if (!from) return;
+    turnBy((event.clientX - from[0]) / 120, isSphere() ? (event.clientY - from[1]) / 120 : 0);
+    from = [event.clientX, event.clientY];
+  });
+  for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, () => { from = null; });
+  const legend = h("p", { class: "ssl-quiet" }, rich("Joined dots: the two views of an image. Strokes: where the gradient pushes each. Drag or ← → turn the picture, which changes no cosine. <kbd>s</kbd> steps, <kbd>r</kbd> resets."));
+  const element = h("div", { class: "ssl-stage" }, canvas, legend);
+  const update = (state, theme, dark) => {
+    const side = Math.min(element.clientWidth, 360);
+    drawScene(context2d(canvas, side, side), side, state, theme, dark);
+    canvas.setAttribute("aria-label", `${2 * state.pairs} points, the views of ${state.pairs} images, on the ${state.space}; alignment ${said3(state.alignment)}, uniformity ${said3(state.uniformity)}. Arrow keys turn it, s steps, r resets.`);
+  };
+  return { element, update };
+}
+
+/** Where a vector is drawn: x to the right, y up, depth towards the reader. */
+export function project(vector, { yaw, pitch }) {
+  if (vector.length === 2) {
+    const [x, y] = vector;
+    return [x * Math.cos(yaw) - y * Math.sin(yaw), x * Math.sin(yaw) + y * Math.cos(yaw), 1];
+  }
+  const [x, y, z] = vector, across = x * Math.cos(yaw) - z * Math.sin(yaw), away = x * Math.sin(yaw) + z * Math.cos(yaw);
+  return [across, y * Math.cos(pitch) - away * Math.sin(pitch), y * Math.sin(pitch) + away * Math.cos(pitch)];
+}
+
+function drawScene(context, side, { world, grad, turn, pairs }, theme, dark) {
+  const { z, dimension } = world, radius = side / 2 - 34, centre = side / 2;
+  const at = (vector) => {
+    const [x, y, depth] = project(vector, turn);
+    return { x: centre + radius * x, y: centre - radius * y, depth };
+  };
+  const line = (points, style, width) => {
+    context.strokeStyle = style;
+    context.lineWidth = width;
+    context.beginPath();
+    points.forEach(({ x, y }, k) => (k ? context.lineTo(x, y) : context.moveTo(x, y)));
+    context.stroke();
+  };
+  context.strokeStyle = theme.edge;
+  context.lineWidth = 1.5;
+  context.beginPath();
+  context.arc(centre, centre, radius, 0, 2 * Math.PI);
+  context.stroke();
+  if (dimension === 3) drawGrid(at, line, theme);
+  const zero = new Float64Array(z.length / dimension).fill(1), tangent = throughLength(grad, z, zero, dimension);
+  const vector = (flat, i) => Array.from(flat.subarray(i * dimension, (i + 1) * dimension));
+  const size = (v) => Math.hypot(...v), longest = Math.max(1e-12, ...Array.from({ length: 2 * pairs }, (_, i) => size(vector(tangent, i))));
+  for (let image = 0; image < pairs; image++) {
+    const hue = `hsl(${(360 * image) / pairs} 65% ${dark ? 65 : 40}%)`;
+    const ends = [0, 1].map((view) => at(vector(z, 2 * image + view)));
+    context.globalAlpha = dimension === 3 && ends[0].depth + ends[1].depth < 0 ? 0.35 : 1;
+    line(ends, hue, 2);
+    ends.forEach((end, view) => {
+      const i = 2 * image + view, push = vector(tangent, i), unit = vector(z, i);
+      const tip = at(unit.map((value, d) => value - (0.28 * push[d]) / longest));
+      line([end, tip], theme.ink, 1.5);
+      context.fillStyle = hue;
+      context.beginPath();
+      context.arc(end.x, end.y, 5.5, 0, 2 * Math.PI);
+      context.fill();
+    });
+    context.globalAlpha = 1;
+  }
+}
+
+/** Meridians and circles of latitude, so that the sphere looks like one. */
+function drawGrid(at, line, theme) {
+  const round = Array.from({ length: 49 }, (_, k) => (k * Math.PI) / 24);
+  for (let k = 0; k < 6; k++) {
+    const longitude = (k * Math.PI) / 6;
+    line(round.map((a) => at([Math.cos(a) * Math.cos(longitude), Math.sin(a), Math.cos(a) * Math.sin(longitude)])), theme.line, 0.6);
+  }
+  for (const latitude of [-1, -0.5, 0, 0.5, 1])
+    line(round.map((a) => at([Math.cos(latitude) * Math.cos(a), Math.sin(latitude), Math.cos(latitude) * Math.sin(a)])), theme.line, 0.6);
+}
+
+/** Loss, alignment and uniformity as numbers; the last two also against the steps. */
+function buildRecord() {
+  const words = { steps: "steps", loss: "loss ℒ", alignment: "alignment, ‖<i>z</i> − <i>z</i>′‖² of pairs", uniformity: "uniformity", even: "uniformity of an even spread" };
+  const values = Object.fromEntries(Object.keys(words).map((name) => [name, h("dd", { "data-value": name })]));
+  const charts = ["alignment", "uniformity"].map((name) => ({ name, canvas: h("canvas", { "aria-hidden": "true" }) }));
+  const element = h("div", { class: "ssl-record" },
+    h("dl", {}, ...Object.entries(words).flatMap(([name, text]) => [h("dt", {}, rich(text)), values[name]])),
+    ...charts.map(({ canvas }) => canvas),
+    h("p", { class: "ssl-quiet" }, "Both against the steps; lower is better. Dashed: endlessly many points, spread evenly."));
+  const update = ({ world, loss, alignment, uniformity, history }, theme) => {
+    const even = evenlySpread(world.dimension), numbers = { loss, alignment, uniformity, even };
+    values.steps.textContent = world.steps;
+    for (const [name, value] of Object.entries(numbers)) values[name].textContent = said3(value);
+    const lowest = Math.min(even - 0.4, ...history.map((point) => point[1]));
+    charts.forEach(({ name, canvas }, k) => drawChart(canvas, Math.min(element.clientWidth, 340), {
+      name, points: history.map((point) => point[k]), range: k ? [lowest, 0] : [0, Math.max(0.5, ...history.map((point) => point[0]))],
+      dashed: k ? even : null, color: k ? theme.cold : theme.warm }, theme));
+  };
+  return { element, update };
+}
+
+function drawChart(canvas, width, { name, points, range: [low, high], dashed, color }, theme) {
+  const tall = 96, left = 40, context = context2d(canvas, width, tall);
+  const x = (k) => left + ((width - left - 6) * k) / Math.max(60, points.length - 1), y = (value) => 18 + ((tall - 26) * (high - value)) / (high - low);
+  context.font = "12px system-ui, sans-serif";
+  context.fillStyle = theme.quiet;
+  context.textAlign = "left";
+  context.fillText(name, left, 11);
+  context.textAlign = "right";
+  context.fillText(said3(high).slice(0, -1), left - 5, y(high) + 4);
+  context.fillText(said3(low).slice(0, -1), left - 5, y(low) + 4);
+  const stroke = (style, dash, width_, draw) => {
+    context.strokeStyle = style;
+    context.setLineDash(dash);
+    context.lineWidth = width_;
+    context.beginPath();
+    draw();
+    context.stroke();
+  };
+  stroke(theme.line, [], 1, () => { context.moveTo(left, y(high)); context.lineTo(left, y(low)); context.lineTo(width - 6, y(low)); });
+  if (dashed !== null) stroke(theme.quiet, [5, 4], 1.5, () => { context.moveTo(left, y(dashed)); context.lineTo(width - 6, y(dashed)); });
+  stroke(color, [], 2, () => points.forEach((value, k) => (k ? context.lineTo(x(k), y(value)) : context.moveTo(x(k), y(value)))));
+  if (points.length === 1) { context.fillStyle = color; context.fillRect(x(0) - 2, y(points[0]) - 2, 4, 4); }
+  context.setLineDash([]);
+}
+
+export default { render };

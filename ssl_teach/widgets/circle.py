@@ -1,0 +1,63 @@
+"""Points on the circle or the sphere, moved in the page by the gradient of the contrastive loss."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import traitlets
+
+from ssl_teach.widgets.frame import Explorable, join
+
+
+class Circle(Explorable):
+    """Pairs of views as points on the circle or the sphere, trained live with or without negatives.
+
+    What the reader does can be read back: `pairs`, `tau`, `space`, `negatives`, `seed`, and in
+    `found` the steps taken with loss, alignment and uniformity (written when it pauses).
+    """
+
+    _esm = join("frame.js", "nt_xent.js", "circle_math.js", "circle.js")
+    _css = join("frame.css", "circle.css")
+
+    pairs = traitlets.Int(8, min=2, max=16).tag(sync=True)
+    tau = traitlets.Float(0.2).tag(sync=True)
+    space = traitlets.Enum(["circle", "sphere"], default_value="circle").tag(sync=True)
+    negatives = traitlets.Bool(True).tag(sync=True)
+    seed = traitlets.Int(0).tag(sync=True)
+    found = traitlets.Dict().tag(sync=True)
+
+    def __init__(
+        self,
+        *,
+        pairs: int = 8,
+        tau: float = 0.2,
+        space: str = "circle",
+        negatives: bool = True,
+        seed: int = 0,
+    ) -> None:
+        """Choose where the reader starts.
+
+        Args:
+            pairs: number of images N, 2 to 16, with two views each.
+            tau: temperature τ, 0.05 to 1.
+            space: "circle" (two numbers per view) or "sphere" (three).
+            negatives: whether the views of other images repel.
+            seed: of the places at the start and of the views.
+
+        Raises:
+            ValueError: if one of them is out of range.
+        """
+        if not 2 <= pairs <= 16:
+            raise ValueError(f"pairs must lie between 2 and 16, got {pairs}")
+        if not (math.isfinite(tau) and 0.05 <= tau <= 1):
+            raise ValueError(f"tau must lie in [0.05, 1], got {tau}")
+        if space not in ("circle", "sphere"):
+            raise ValueError(f"space must be 'circle' or 'sphere', got {space!r}")
+        chosen: dict[str, Any] = {"pairs": pairs, "tau": tau, "space": space}
+        super().__init__(**chosen, negatives=negatives, seed=seed)
+
+    def __repr__(self) -> str:
+        """What is shown, the same in every run."""
+        repel = "with" if self.negatives else "without"
+        return f"Circle({self.pairs} pairs on the {self.space}, {repel} negatives, tau={self.tau:g})"

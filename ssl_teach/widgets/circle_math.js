@@ -1,0 +1,117 @@
+// The mathematics of the circle: InfoNCE of unit vectors with its gradient, and a small encoder.
+// Vectors lie flat, one after the other; views 2k and 2k + 1 belong to image k.
+
+/** Vectors scaled to length one, and the lengths they had: u (M·D) -> { z (M·D), lengths (M) }. */
+export function toSphere(u, dimension) {
+  const z = Float64Array.from(u), lengths = new Float64Array(u.length / dimension);
+  for (let i = 0; i < lengths.length; i++) {
+    for (let d = 0; d < dimension; d++) lengths[i] += u[i * dimension + d] ** 2;
+    lengths[i] = Math.sqrt(lengths[i]);
+    for (let d = 0; d < dimension; d++) z[i * dimension + d] /= lengths[i];
+  }
+  return { z, lengths };
+}
+
+/** zᵢᵀzⱼ of every pair: (M·M). */
+export function products(z, dimension) {
+  const m = z.length / dimension, s = new Float64Array(m * m);
+  for (let i = 0; i < m; i++)
+    for (let j = 0; j < m; j++)
+      for (let d = 0; d < dimension; d++) s[i * m + j] += z[i * dimension + d] * z[j * dimension + d];
+  return s;
+}
+
+/** Mean of ‖u − v‖² over the pairs (Wang and Isola, 2020): 0 if partners coincide. */
+export function alignmentOf(s, m) {
+  let sum = 0;
+  for (let i = 0; i < m; i += 2) sum += 2 - 2 * s[i * m + i + 1];
+  return sum / (m / 2);
+}
+
+/** log of the mean of exp(−t‖zᵢ − zⱼ‖²) over all i < j (Wang and Isola, 2020): 0 if all coincide. */
+export function uniformityOf(s, m, t = 2) {
+  let sum = 0;
+  for (let i = 0; i < m; i++) for (let j = i + 1; j < m; j++) sum += Math.exp(-t * (2 - 2 * s[i * m + j]));
+  return Math.log(sum / ((m * (m - 1)) / 2));
+}
+
+/** Uniformity of endlessly many points, spread evenly over the circle (2) or the sphere (3); t = 2. */
+export function evenlySpread(dimension) {
+  if (dimension === 3) return Math.log((1 - Math.exp(-8)) / 8);
+  let sum = 0;
+  for (let k = 0; k < 360; k++) sum += Math.exp(4 * Math.cos((k * Math.PI) / 180) - 4);
+  return Math.log(sum / 360);
+}
+
+/**
+ * The loss of unit vectors, and ∂ℒ/∂z with every z as a free vector: through each row's softmax with
+ * negatives (each view excludes itself), without them the mean of ‖z − z′‖² over the pairs.
+ */
+export function contrast(z, dimension, tau, negatives) {
+  const m = z.length / dimension, s = products(z, dimension);
+  const loss = negatives ? ntXent(s, m, tau, "pairs").mean : alignmentOf(s, m);
+  const shares = negatives ? rowSoftmax(s, m, tau) : null;
+  const slope = (i, j) => {
+    const positive = (i ^ 1) === j;
+    return i === j ? 0 : negatives ? gradient(shares[i * m + j], positive, m, tau) : positive ? -2 / m : 0;
+  };
+  const grad = new Float64Array(z.length);
+  for (let i = 0; i < m; i++)
+    for (let j = 0; j < m; j++) {
+      const both = slope(i, j) + slope(j, i); // z_i stands in its own row and in all others
+      for (let d = 0; d < dimension; d++) grad[i * dimension + d] += both * z[j * dimension + d];
+    }
+  return { loss, grad, alignment: alignmentOf(s, m), uniformity: uniformityOf(s, m) };
+}
+
+/** ∂ℒ/∂u where z = u/‖u‖: what points along z is lost, the rest is divided by the length. */
+export function throughLength(grad, z, lengths, dimension) {
+  const out = new Float64Array(grad.length);
+  for (let i = 0; i < lengths.length; i++) {
+    let along = 0;
+    for (let d = 0; d < dimension; d++) along += grad[i * dimension + d] * z[i * dimension + d];
+    for (let d = 0; d < dimension; d++)
+      out[i * dimension + d] = (grad[i * dimension + d] - along * z[i * dimension + d]) / lengths[i];
+  }
+  return out;
+}
+
+const SHIFT = 0.2; // how far a view lies from its image, in each coordinate
+
+/** A bell-shaped random number out of two even ones. */
+const bell = (draw) => Math.sqrt(-2 * Math.log(1 - draw())) * Math.cos(2 * Math.PI * draw());
+
+/**
+ * The start: a place of length one for each image, and the shared vector b at zero. The places lean to
+ * one side, as an untrained network says much the same of everything.
+ */
+export function newWorld(pairs, dimension, seed) {
+  const draw = drawsOf(seed), lean = (at) => (at % dimension ? 0 : 1);
+  const places = toSphere(Float64Array.from({ length: pairs * dimension }, (_, at) => lean(at) + bell(draw)), dimension).z;
+  return look({ draw, dimension, places, shared: new Float64Array(dimension), steps: 0 });
+}
+
+/** Two fresh views of each image: u = b + v_k + noise, z = u/‖u‖. */
+function look(world) {
+  const { draw, dimension, places, shared } = world, u = new Float64Array(2 * places.length);
+  for (let at = 0; at < u.length; at++) {
+    const image = Math.floor(at / dimension) >> 1, d = at % dimension;
+    u[at] = shared[d] + places[image * dimension + d] + SHIFT * bell(draw);
+  }
+  return Object.assign(world, toSphere(u, dimension));
+}
+
+/** One step down the gradient of the views in sight; then fresh views. Changes the world. */
+export function stepOf(world, tau, negatives) {
+  const { dimension, places, shared, z, lengths } = world, { grad } = contrast(z, dimension, tau, negatives);
+  const down = throughLength(grad, z, lengths, dimension), pairs = places.length / dimension;
+  const scale = negatives ? tau : 1; // the gradient grows as 1/τ
+  for (let at = 0; at < down.length; at++) {
+    const image = Math.floor(at / dimension) >> 1, d = at % dimension;
+    places[image * dimension + d] -= 0.1 * scale * pairs * down[at];
+    shared[d] -= 0.5 * scale * down[at];
+  }
+  world.places.set(toSphere(places, dimension).z); // an image's place keeps length one
+  world.steps++;
+  return look(world);
+}
