@@ -8,12 +8,19 @@ of x (van den Oord et al., 2018; Poole et al., 2019).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ssl_teach.contrastive.losses import _check_temperature
+
+Score = Callable[[Tensor, Tensor], Tensor]
+"""Every x with every y: (…, N, d) and (…, N, d) in, (…, N, N) out."""
+
+ScoreModule = TypeVar("ScoreModule", bound=nn.Module)
 
 
 def correlation(information: float, dimension: int) -> float:
@@ -98,9 +105,7 @@ class Cosine(nn.Module):
         super().__init__()
         _check_temperature(temperature)
         self.temperature = temperature
-        self.f = nn.Sequential(
-            nn.Linear(dimension, width), nn.ReLU(), nn.Linear(width, width // 4)
-        )
+        self.f = nn.Sequential(nn.Linear(dimension, width), nn.ReLU(), nn.Linear(width, width // 4))
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """(…, N, d), (…, N, d) -> (…, N, N): every x with every y."""
@@ -108,7 +113,7 @@ class Cosine(nn.Module):
         return u @ v.mT / self.temperature
 
 
-def batch_losses(score: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+def batch_losses(score: Score, x: Tensor, y: Tensor) -> Tensor:
     """InfoNCE of each of B batches: y_i is the positive of x_i, the other y of its batch negatives.
 
     Args:
@@ -126,7 +131,7 @@ def batch_losses(score: nn.Module, x: Tensor, y: Tensor) -> Tensor:
 
 
 def fit_score(
-    score: nn.Module,
+    score: ScoreModule,
     information: float,
     dimension: int,
     ways: int,
@@ -135,7 +140,7 @@ def fit_score(
     pairs: int = 512,
     lr: float = 0.02,
     seed: int = 0,
-) -> nn.Module:
+) -> ScoreModule:
     """Lower the loss of finding y among `ways` candidates, on pairs drawn anew at every step.
 
     Args:
@@ -161,7 +166,7 @@ def fit_score(
 
 @torch.no_grad()
 def certified(
-    score: nn.Module,
+    score: Score,
     information: float,
     dimension: int,
     ways: int,
@@ -169,7 +174,7 @@ def certified(
     batches: int = 50,
     seed: int = 1_000_000,
 ) -> Tensor:
-    """log N - ℒ on fresh pairs, one number per batch; its mean is at most I, whatever the score.
+    """What fresh pairs certify: log N - ℒ of each batch; its mean is at most I for any score.
 
     Args:
         score: trained on other pairs: on those it was fitted to, the bound need not hold.

@@ -5,8 +5,8 @@ const tauOf = (position) => +(TAU_RANGE.least * (TAU_RANGE.most / TAU_RANGE.leas
 const placeOf = (tau) => Math.round((TAU_RANGE.positions * Math.log(tau / TAU_RANGE.least)) / Math.log(TAU_RANGE.most / TAU_RANGE.least));
 const PER_STEP = 70, AT_ONCE = 50, KEPT = 2000; // milliseconds; steps without motion; length of the record
 
-const CIRCLE_NOTICE = `<b>What to notice.</b> With negatives, partners come near to each other and the pairs spread over the whole circle: both numbers fall.
-  Without them nothing holds the pairs apart. Alignment goes to 0, its best value, and so does uniformity, its worst: all views say the same.`;
+const CIRCLE_NOTICE = `<b>What to notice.</b> With negatives, partners meet and the pairs spread out: alignment falls as far as the noise lets it, and uniformity falls too.
+  Without them nothing holds the pairs apart. Alignment goes towards 0, its best value, and uniformity rises towards 0, its worst: all views say the same.`;
 
 const said3 = (value) => value.toFixed(3).replace("-", "−").replace("−0.000", "0.000");
 
@@ -103,7 +103,7 @@ function buildScene(turnBy, isSphere, others) {
     from = [event.clientX, event.clientY];
   });
   for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, () => { from = null; });
-  const legend = h("p", { class: "ssl-quiet" }, rich("Joined dots: the two views of an image. Strokes: where the gradient pushes each. Drag or ← → turn the picture, which changes no cosine. <kbd>s</kbd> steps, <kbd>r</kbd> resets."));
+  const legend = h("p", { class: "ssl-quiet" }, rich("Joined dots: the two views of an image. Strokes: where the gradient pushes each. The encoder adds a place of its own for each view, one vector <i>b</i> for all, and noise drawn anew at each step; then it scales the sum to length one. Drag or ← → turn the picture, which changes no cosine. <kbd>s</kbd> steps, <kbd>r</kbd> resets."));
   const element = h("div", { class: "ssl-stage" }, canvas, legend);
   const update = (state, theme, dark) => {
     const side = Math.min(element.clientWidth, 360);
@@ -182,7 +182,7 @@ function buildRecord() {
   const element = h("div", { class: "ssl-record" },
     h("dl", {}, ...Object.entries(words).flatMap(([name, text]) => [h("dt", {}, rich(text)), values[name]])),
     ...charts.map(({ canvas }) => canvas),
-    h("p", { class: "ssl-quiet" }, "Both against the steps; lower is better. Dashed: endlessly many points, spread evenly."));
+    h("p", { class: "ssl-quiet" }, "Both against the steps; lower is better. Dashed: endlessly many points, spread evenly; a few can lie below, since none is compared with itself."));
   const update = ({ world, loss, alignment, uniformity, history }, theme) => {
     const even = evenlySpread(world.dimension), numbers = { loss, alignment, uniformity, even };
     values.steps.textContent = world.steps;

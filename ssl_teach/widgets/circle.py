@@ -60,4 +60,6 @@ class Circle(Explorable):
     def __repr__(self) -> str:
         """What is shown, the same in every run."""
         repel = "with" if self.negatives else "without"
-        return f"Circle({self.pairs} pairs on the {self.space}, {repel} negatives, tau={self.tau:g})"
+        return (
+            f"Circle({self.pairs} pairs on the {self.space}, {repel} negatives, tau={self.tau:g})"
+        )

@@ -76,42 +76,40 @@ export function throughLength(grad, z, lengths, dimension) {
   return out;
 }
 
-const SHIFT = 0.2; // how far a view lies from its image, in each coordinate
+const APART = 0.5, NOISE = 0.2; // in each coordinate: of a view's place from its image's, and at each step
 
 /** A bell-shaped random number out of two even ones. */
 const bell = (draw) => Math.sqrt(-2 * Math.log(1 - draw())) * Math.cos(2 * Math.PI * draw());
 
 /**
- * The start: a place of length one for each image, and the shared vector b at zero. The places lean to
+ * The start: a place of length one for each view, and the shared vector b at zero. The places lean to
  * one side, as an untrained network says much the same of everything.
  */
 export function newWorld(pairs, dimension, seed) {
-  const draw = drawsOf(seed), lean = (at) => (at % dimension ? 0 : 1);
-  const places = toSphere(Float64Array.from({ length: pairs * dimension }, (_, at) => lean(at) + bell(draw)), dimension).z;
+  const draw = drawsOf(seed), size = 2 * pairs * dimension;
+  const image = Float64Array.from({ length: pairs * dimension }, (_, at) => (at % dimension ? 0 : 1.5) + bell(draw));
+  const ofImage = (at) => image[Math.floor(at / (2 * dimension)) * dimension + (at % dimension)];
+  const places = toSphere(Float64Array.from({ length: size }, (_, at) => ofImage(at) + APART * bell(draw)), dimension).z;
   return look({ draw, dimension, places, shared: new Float64Array(dimension), steps: 0 });
 }
 
-/** Two fresh views of each image: u = b + v_k + noise, z = u/‖u‖. */
+/** What the encoder says of each view: u = b + its place + noise drawn anew, z = u/‖u‖. */
 function look(world) {
-  const { draw, dimension, places, shared } = world, u = new Float64Array(2 * places.length);
-  for (let at = 0; at < u.length; at++) {
-    const image = Math.floor(at / dimension) >> 1, d = at % dimension;
-    u[at] = shared[d] + places[image * dimension + d] + SHIFT * bell(draw);
-  }
+  const { draw, dimension, places, shared } = world;
+  const u = places.map((place, at) => shared[at % dimension] + place + NOISE * bell(draw));
   return Object.assign(world, toSphere(u, dimension));
 }
 
-/** One step down the gradient of the views in sight; then fresh views. Changes the world. */
+/** One step down the gradient of what is in sight; then the noise is drawn anew. Changes the world. */
 export function stepOf(world, tau, negatives) {
   const { dimension, places, shared, z, lengths } = world, { grad } = contrast(z, dimension, tau, negatives);
-  const down = throughLength(grad, z, lengths, dimension), pairs = places.length / dimension;
+  const down = throughLength(grad, z, lengths, dimension), views = places.length / dimension;
   const scale = negatives ? tau : 1; // the gradient grows as 1/τ
   for (let at = 0; at < down.length; at++) {
-    const image = Math.floor(at / dimension) >> 1, d = at % dimension;
-    places[image * dimension + d] -= 0.1 * scale * pairs * down[at];
-    shared[d] -= 0.5 * scale * down[at];
+    places[at] -= 0.05 * scale * views * down[at];
+    shared[at % dimension] -= 0.5 * scale * down[at];
   }
-  world.places.set(toSphere(places, dimension).z); // an image's place keeps length one
+  places.set(toSphere(places, dimension).z); // each keeps length one
   world.steps++;
   return look(world);
 }

@@ -25,13 +25,13 @@ export function resized(scores, ways) {
 
 const PRESETS = {
   chance: { title: "Chance", scores: () => 0, tau: 0.2 },
-  hard: { title: "One hard negative", scores: (k) => (k === 0 ? 0.8 : k === 1 ? 0.7 : -0.3), tau: 0.1 },
+  hard: { title: "One hard negative", scores: (k) => (k === 0 ? 0.8 : k === 1 ? 0.7 : -0.3), tau: 0.5 },
   apart: { title: "Well separated", scores: (k) => (k === 0 ? 0.9 : -0.2), tau: 0.1 },
   bare: { title: "Bare cosine at its best", scores: (k) => (k === 0 ? 1 : -1), tau: 1 },
 };
 
-const SCORES_NOTICE = `<b>What to notice.</b> The positive is pulled up by (1 − p)/τ, and the negatives are pushed down by p/τ each: the two sums are equal.
-  So who has a large share is pushed hard. Lower τ, and the one hardest negative takes nearly all of the push. With τ = 1 even the best scores leave a loss well above 0.`;
+const SCORES_NOTICE = `<b>What to notice.</b> The positive is pulled up by (1 − p)/τ, and each negative is pushed down by its p/τ. All the pushes down together equal the pull up.
+  Whoever has a large share is pushed hard. Lower τ, and the one hardest negative takes nearly all of the push. With τ = 1 even the best scores leave a loss well above 0.`;
 
 const shown = (value, digits = 3) => value.toFixed(digits).replace("-", "−");
 const nameOf = (k) => (k ? `negative ${k}` : "positive");
@@ -75,7 +75,7 @@ function buildChart(model) {
     scores[k] = Math.round(20 * Math.min(1, Math.max(-1, value))) / 20;
     save(model, { scores, selected: k });
   };
-  const build = (k) => {
+  const build = (k, many) => {
     const move = (by) => () => set(k, model.get("scores")[k] + by);
     const at = (event) => {
       const { top, height } = track.getBoundingClientRect();
@@ -94,14 +94,14 @@ function buildChart(model) {
       onpointerup: () => { held = false; }, onpointercancel: () => { held = false; } }, fill, arrow, knob);
     const share = h("div", { class: "ssl-share-fill" }), number = h("div", { class: "ssl-share-number" });
     const element = h("div", { class: `ssl-column${k ? "" : " ssl-positive"}` }, track,
-      h("div", { class: "ssl-share", "aria-hidden": "true" }, share), number, h("div", { class: "ssl-name", "aria-hidden": "true" }, rich(k ? `<i>x</i><sub>${k}</sub>⁻` : "<i>x</i>⁺")));
+      h("div", { class: "ssl-share", "aria-hidden": "true" }, share), number, h("div", { class: "ssl-name", "aria-hidden": "true" }, rich(!k ? "<i>x</i>⁺" : many ? `${k}` : `<i>x</i><sub>${k}</sub>⁻`)));
     return { element, track, fill, arrow, knob, share, number };
   };
   const legend = h("p", { class: "ssl-quiet" }, "Above: scores from −1 to 1; drag a bar, or focus it and press ↑ ↓. The arrow is where descent pushes the score. Below: the softmax share p.");
   const element = h("div", { class: "ssl-chart" }, columns, legend);
   const update = ({ scores, shares, gradient, selected }) => {
     if (parts.length !== scores.length) {
-      parts.splice(0, parts.length, ...scores.map((_, k) => build(k)));
+      parts.splice(0, parts.length, ...scores.map((_, k) => build(k, scores.length > 8)));
       columns.replaceChildren(...parts.map((part) => part.element));
       columns.classList.toggle("ssl-many", scores.length > 8);
     }
