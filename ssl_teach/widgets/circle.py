@@ -24,7 +24,7 @@ class Circle(Explorable):
     tau = traitlets.Float(0.2).tag(sync=True)
     space = traitlets.Enum(["circle", "sphere"], default_value="circle").tag(sync=True)
     negatives = traitlets.Bool(True).tag(sync=True)
-    seed = traitlets.Int(0).tag(sync=True)
+    seed = traitlets.Int(1).tag(sync=True)
     found = traitlets.Dict().tag(sync=True)
 
     def __init__(
@@ -34,7 +34,7 @@ class Circle(Explorable):
         tau: float = 0.2,
         space: str = "circle",
         negatives: bool = True,
-        seed: int = 0,
+        seed: int = 1,
     ) -> None:
         """Choose where the reader starts.
 

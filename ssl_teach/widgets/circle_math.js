@@ -107,7 +107,7 @@ export function stepOf(world, tau, negatives) {
   const scale = negatives ? tau : 1; // the gradient grows as 1/τ
   for (let at = 0; at < down.length; at++) {
     places[at] -= 0.05 * scale * views * down[at];
-    shared[at % dimension] -= 0.5 * scale * down[at];
+    shared[at % dimension] -= scale * down[at];
   }
   places.set(toSphere(places, dimension).z); // each keeps length one
   world.steps++;
