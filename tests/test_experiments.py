@@ -6,12 +6,10 @@ import pytest
 import torch
 
 from ssl_teach import evaluate
-from ssl_teach.experiments import TASKS, Experiment, material, record, run, train
+from ssl_teach.augment import crop_augmentation
+from ssl_teach.experiments import TASKS, Experiment, material, record, run, start, train
 from ssl_teach.pretext import Inpainting, Rotation, SuperResolution
 from ssl_teach.task import Supervised
-from ssl_teach.augment import crop_augmentation
-from ssl_teach.experiments import TASKS, Experiment, record, run, start
-from ssl_teach.pretext import Inpainting, SuperResolution
 
 SMALL = Experiment(
     "rotation", "scenes", steps=2, batch_size=8, count=250, shortcuts=("background",)

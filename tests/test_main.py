@@ -150,6 +150,8 @@ def test_lesson_1_varies_nothing_but_the_labels():
             "factors": all_labels.factors,
         }
         assert replace(settings, **same) == all_labels, name
+
+
 def test_lesson_3_differs_from_the_league_in_budget_and_fine_tuning_alone():
     rows = {n.removeprefix("protocol-"): e for n, e in BOOK.items() if n.startswith("protocol-")}
     for name, settings in rows.items():

@@ -8,8 +8,15 @@ import numpy as np
 import pytest
 
 from ssl_teach import widgets
-from ssl_teach.widgets import AffinityMatrix, BookMap, PatchGame, RotationGame
-from ssl_teach.widgets import AffinityMatrix, Circle, PatchGame, RotationGame, ScoresToLoss
+from ssl_teach.widgets import (
+    AffinityMatrix,
+    BookMap,
+    Circle,
+    PatchGame,
+    RotationGame,
+    ScoresToLoss,
+    TransferTable,
+)
 from ssl_teach.widgets.frame import join, to_pictures
 from ssl_teach.widgets.network import weight_count
 
@@ -162,8 +169,10 @@ def test_state_can_be_set_from_python():
     assert (widget.tau, widget.selected, widget.order) == (0.2, (2, 3), "halves")
 
 
-@pytest.mark.parametrize("kind", [AffinityMatrix, BookMap, PatchGame, RotationGame])
-@pytest.mark.parametrize("kind", [AffinityMatrix, Circle, PatchGame, RotationGame, ScoresToLoss])
+@pytest.mark.parametrize(
+    "kind",
+    [AffinityMatrix, BookMap, Circle, PatchGame, RotationGame, ScoresToLoss, TransferTable],
+)
 def test_what_is_sent_is_self_contained(kind):
     assert not re.search(r"^\s*import\b|\bimport\(|https?://|\bfetch\(", kind._esm, re.M)
     assert not re.search(r"@import|url\(", kind._css)

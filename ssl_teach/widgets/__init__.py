@@ -8,21 +8,18 @@ from ssl_teach.widgets.league import LeagueTable
 from ssl_teach.widgets.mixer import PictureWipe
 from ssl_teach.widgets.patch_position import PatchGame
 from ssl_teach.widgets.rotation import RotationGame
+from ssl_teach.widgets.scores import ScoresToLoss
 from ssl_teach.widgets.transfer import TransferTable
 
 __all__ = [
     "AffinityMatrix",
     "BookMap",
-from ssl_teach.widgets.scores import ScoresToLoss
-
-__all__ = [
-    "AffinityMatrix",
     "Circle",
     "JigsawGame",
     "LeagueTable",
     "PatchGame",
     "PictureWipe",
     "RotationGame",
-    "TransferTable",
     "ScoresToLoss",
+    "TransferTable",
 ]
