@@ -15,7 +15,7 @@ LAYERS = (
 MEANING = {
     "frozen": "frozen",
     "trained": "trained on",
-    "new": "new, trained",
+    "new": "new",
     "unused": "not used",
 }
 """What may become of a layer."""

@@ -20,7 +20,7 @@ def test_every_layer_is_drawn_as_it_is_said():
     kinds = [group.get("class") for group in svg.iter(f"{SVG}g")]
     assert kinds == [*["frozen"] * 7, "new", "frozen", *["unused"] * 7, "new"]
     words = svg.find(f"{SVG}desc").text
-    assert "top: 2 × Conv-64 frozen" in words and "FC-1000 new, trained" in words
+    assert "top: 2 × Conv-64 frozen" in words and "FC-1000 new" in words
     assert "new linear on 2 × Conv-64" in words
 
 
