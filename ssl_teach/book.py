@@ -30,16 +30,6 @@ _DATA: dict[str, dict[str, Any]] = {
     "cifar10": {"data": "cifar10"},
 }
 
-# Lesson 3: the whole protocol, fine-tuning included, on the scenes of lesson 9.
-_PROTOCOL = Experiment(
-    "", "scenes", steps=300, batch_size=64, crop=0.3, hue=0.5, shortcuts=_FREE, data_seed=9,
-    fractions=(1.0, 0.1, 0.01), fine_tune_steps=150,
-)  # fmt: skip
-_LESSON_3 = {
-    "random": replace(_PROTOCOL, task="random", steps=0),
-    "rotation": replace(_PROTOCOL, task="rotation"),
-}
-
 # Lesson 5: patches of 16 pixels from scenes of 64. Both budgets read about as many pixels: 1,500
 # steps of 64 pairs of patches, 150 steps of 64 pictures.
 _PATCHES = Experiment(
@@ -114,6 +104,13 @@ _LEAGUE_DATA = {
         "", "cifar10", steps=600, batch_size=64, fractions=(1.0, 0.1, 0.01),
     ),
 }  # fmt: skip
+
+# Lesson 3: the whole protocol, fine-tuning included, on the same scenes.
+_PROTOCOL = replace(_LEAGUE_DATA["scenes"], steps=300, factors=False, fine_tune_steps=150)
+_LESSON_3 = {
+    "random": replace(_PROTOCOL, task="random", steps=0),
+    "rotation": replace(_PROTOCOL, task="rotation"),
+}
 
 # Lesson 1: supervised training on the league's pictures with a share of their labels, in per cent.
 # With all labels it is the league's own row. Nothing is probed: the trained head is judged.

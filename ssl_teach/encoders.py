@@ -53,6 +53,10 @@ class Encoder(nn.Module):
             block.eval()
         return self
 
+    def prepare(self, images: Tensor) -> Tensor:
+        """Pictures in [0, 1] as the first block takes them: centred, so that it sees both signs."""
+        return (images - 0.5) / 0.25
+
     def stages(self, images: Tensor) -> list[Tensor]:
         """Feature maps of every stage.
 
@@ -67,7 +71,7 @@ class Encoder(nn.Module):
                 f"an encoder takes float images (B, C, H, W) in [0, 1], "
                 f"got {tuple(images.shape)} of {images.dtype}; divide uint8 images by 255"
             )
-        x = (images - 0.5) / 0.25  # centre, so that the first weights see both signs
+        x = self.prepare(images)
         maps = []
         for block in self.blocks:
             x = block(x)

@@ -155,6 +155,27 @@ class Labelled:
     test: tuple[np.ndarray, np.ndarray]
 
 
+def stage_features(
+    encoder: Encoder, parts: Sequence[Dataset], *, size: int | None = None
+) -> list[Labelled]:
+    """What the probes of every stage take: features with labels, from one pass over the pictures.
+
+    Args:
+        encoder: f; frozen meanwhile.
+        parts: training, validation and test.
+        size: features per stage; see `features`.
+
+    Returns:
+        One for each stage, first to last.
+
+    Raises:
+        ValueError: if a part has no labels.
+    """
+    labels = label_arrays(*parts)
+    taken = [features(encoder, part.images, size=size) for part in parts]
+    return [Labelled(*zip(stage, labels, strict=True)) for stage in zip(*taken, strict=True)]
+
+
 def linear_probe(data: Labelled, penalties: Sequence[float] = PENALTIES) -> Probe:
     """Multinomial logistic regression on standardised features; the penalty chosen on validation.
 

@@ -287,13 +287,7 @@ def measure(
         stage with the best validation accuracy.
     """
     train, val = evaluate.draw_labels(data, fraction, seed)
-    parts = (train, val, data.test)
-    labels = evaluate.label_arrays(*parts)
-    taken = [evaluate.features(encoder, part.images) for part in parts]
-    stages = [
-        evaluate.Labelled(*((x[stage], y) for x, y in zip(taken, labels, strict=True)))
-        for stage in range(len(encoder.widths))
-    ]
+    stages = evaluate.stage_features(encoder, (train, val, data.test))
     linear = [evaluate.linear_probe(stage) for stage in stages]
     best = max(range(len(linear)), key=lambda stage: linear[stage].val)
     metrics = {f"linear_stage_{i}": probe.test for i, probe in enumerate(linear, start=1)}

@@ -102,8 +102,8 @@ class ImageNetEncoder(Encoder):
         super().__init__()
         self.size = size
 
-    def stages(self, images: Tensor) -> list[Tensor]:
-        """Feature maps of every stage; grey pictures are taken as colours that agree."""
+    def prepare(self, images: Tensor) -> Tensor:
+        """Grey pictures as colours that agree, brought to size, and scaled as in training."""
         x = images.expand(-1, 3, -1, -1)
         if self.size is not None:
             x = F.interpolate(
@@ -113,12 +113,7 @@ class ImageNetEncoder(Encoder):
             torch.tensor(values, device=x.device)[:, None, None]
             for values in (self.mean, self.deviation)
         )
-        x = (x - mean) / deviation
-        maps = []
-        for block in self.blocks:
-            x = block(x)
-            maps.append(x)
-        return maps
+        return (x - mean) / deviation
 
 
 class EfficientNetLite0(ImageNetEncoder):

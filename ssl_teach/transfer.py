@@ -7,14 +7,14 @@ and how like the old one it is. Here each of its four cells is an experiment.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ssl_teach import evaluate, experiments
 from ssl_teach.data import Dataset
 from ssl_teach.encoders import Encoder
-from ssl_teach.evaluate import LEARNING_RATES, Labelled, Probe
+from ssl_teach.evaluate import LEARNING_RATES, Probe
 from ssl_teach.experiments import Experiment
 from ssl_teach.imagenet import imagenet_encoder
 from ssl_teach.records import Record
@@ -97,18 +97,15 @@ def trained_parameters(encoder: Encoder, strategy: str, num_classes: int) -> int
     return head + sum(p.numel() for block in moved for p in block.parameters())
 
 
-def _probes(encoder: Encoder, parts: Sequence[Dataset]) -> Callable[[str], Probe]:
-    """The linear probe on one stage, by the strategy's name; features are taken once."""
-    labels = evaluate.label_arrays(*parts)
-    taken = [evaluate.features(encoder, part.images) for part in parts]
+def share_of(data: Dataset, labels: int) -> float:
+    """So many labels a class, as a fraction of all labels outside the test: see `draw_labels`.
 
-    def probe(strategy: str) -> Probe:
-        stage = int(strategy.removeprefix("probe_")) - 1
-        return evaluate.linear_probe(
-            Labelled(*((x[stage], y) for x, y in zip(taken, labels, strict=True)))
-        )
-
-    return probe
+    Args:
+        data: with labels.
+        labels: per class, those for validation included; 1 is returned if there are no more.
+    """
+    pool = len(data.splits["train"]) + len(data.splits["val"])
+    return min(1.0, labels * len(data.classes) / pool)
 
 
 def try_all(settings: Transfer, taught: Encoder, seed: int) -> dict[str, Any]:
@@ -127,17 +124,16 @@ def try_all(settings: Transfer, taught: Encoder, seed: int) -> dict[str, Any]:
         its name.
     """
     data = settings.load()
-    pool = len(data.splits["train"]) + len(data.splits["val"])
-    fraction = min(1.0, settings.labels * len(data.classes) / pool)
+    fraction = share_of(data, settings.labels)
     parts = (*evaluate.draw_labels(data, fraction, seed), data.test)
     started = time.monotonic()
-    probe = _probes(taught, parts)
+    stages = evaluate.stage_features(taught, parts)
     taking = time.monotonic() - started
 
     def try_out(strategy: str) -> Probe:
         kind, _, number = strategy.partition("_")
         if kind == "probe":
-            return probe(strategy)
+            return evaluate.linear_probe(stages[int(number) - 1])
         scratch = kind == "scratch"
         return evaluate.fine_tune(
             evaluate.random_weights(taught, seed) if scratch else taught, data, fraction=fraction,

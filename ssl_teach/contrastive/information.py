@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ssl_teach.contrastive.losses import _check_temperature
+from ssl_teach.contrastive.losses import check_temperature
 
 Score = Callable[[Tensor, Tensor], Tensor]
 """Every x with every y: (…, N, d) and (…, N, d) in, (…, N, N) out."""
@@ -103,7 +103,7 @@ class Cosine(nn.Module):
     def __init__(self, dimension: int, temperature: float = 1.0, width: int = 128) -> None:
         """Build f: `dimension` numbers in, `width` hidden ones, a quarter of that out."""
         super().__init__()
-        _check_temperature(temperature)
+        check_temperature(temperature)
         self.temperature = temperature
         self.f = nn.Sequential(nn.Linear(dimension, width), nn.ReLU(), nn.Linear(width, width // 4))
 

@@ -20,7 +20,8 @@ WHOLE = 2**22  # scores up to which the whole matrix is held, 16 MB
 CACHED = 2**20  # scores in a block beyond that, 4 MB
 
 
-def _check_vectors(z: Tensor, name: str) -> None:
+def check_vectors(z: Tensor, name: str) -> None:
+    """Raise a ValueError that calls z by its name unless it is (M, D), real and finite."""
     if z.ndim != 2 or not z.is_floating_point():
         raise ValueError(
             f"{name} must be floating-point vectors (M, D), got {tuple(z.shape)} of {z.dtype}"
@@ -29,7 +30,8 @@ def _check_vectors(z: Tensor, name: str) -> None:
         raise ValueError(f"{name} holds NaN or infinite values: look at the step that made it")
 
 
-def _check_temperature(temperature: float) -> None:
+def check_temperature(temperature: float) -> None:
+    """Raise a ValueError unless τ is a positive number."""
     if not (math.isfinite(temperature) and temperature > 0):
         raise ValueError(f"the temperature τ must be a positive number, got {temperature}")
 
@@ -48,7 +50,7 @@ def affinity_matrix(z: Tensor) -> Tensor:
 
     Source: Chen et al., 2020, Algorithm 1.
     """
-    _check_vectors(z, "z")
+    check_vectors(z, "z")
     z = F.normalize(z if z.dtype == torch.float64 else z.float(), dim=1)
     return z @ z.T
 
@@ -115,9 +117,9 @@ def info_nce(
 
     Source: van den Oord et al., 2018, equation 4.
     """
-    _check_vectors(queries, "queries")
-    _check_vectors(keys, "keys")
-    _check_temperature(temperature)
+    check_vectors(queries, "queries")
+    check_vectors(keys, "keys")
+    check_temperature(temperature)
     if queries.shape[1] != keys.shape[1]:
         raise ValueError(f"queries are {queries.shape[1]} wide but keys are {keys.shape[1]} wide")
     if block is not None and block < 1:
@@ -161,7 +163,7 @@ def nt_xent(z: Tensor, *, temperature: float = 0.5, order: str = "pairs") -> Ten
         >>> round(nt_xent(torch.ones(8, 3)).item(), 3), round(math.log(7), 3)
         (1.946, 1.946)
     """
-    _check_vectors(z, "z")
+    check_vectors(z, "z")
     positive = partners(len(z), order, z.device)
     itself = torch.arange(len(z), device=z.device)
     z = F.normalize(z if z.dtype == torch.float64 else z.float(), dim=1)
@@ -180,8 +182,8 @@ def nt_xent_two_loops(z: Tensor, *, temperature: float = 0.5) -> Tensor:
 
     Source: Chen et al., 2020, Algorithm 1.
     """
-    _check_vectors(z, "z")
-    _check_temperature(temperature)
+    check_vectors(z, "z")
+    check_temperature(temperature)
     M = len(z)
     partners(M)  # refuses an odd number of views
 

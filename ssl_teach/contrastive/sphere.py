@@ -9,11 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ssl_teach.contrastive.losses import _check_vectors
+from ssl_teach.contrastive.losses import check_vectors
 
 
 def _on_sphere(z: Tensor, name: str) -> Tensor:
-    _check_vectors(z, name)
+    check_vectors(z, name)
     if (z == 0).all(dim=1).any():
         raise ValueError(f"{name} has a row of zeros, which has no direction")
     return F.normalize(z if z.dtype == torch.float64 else z.float(), dim=1)

@@ -1,10 +1,6 @@
 // The affinity matrix: the view. The mathematics is in nt_xent.js, the controls are in frame.js.
 
-const TAU = { least: 0.05, most: 2, positions: 200 };
-const tauAt = (position) =>
-  +(TAU.least * (TAU.most / TAU.least) ** (position / TAU.positions)).toPrecision(3);
-const positionOf = (tau) =>
-  Math.round((TAU.positions * Math.log(tau / TAU.least)) / Math.log(TAU.most / TAU.least));
+const TAU = logScale(0.05, 2, 200, 3);
 
 /** Algorithm 1 in eight steps: [title, words, what the square shows]. */
 const STEPS = [
@@ -21,7 +17,6 @@ const STEPS = [
 const NOTICE = `<b>What to notice.</b> Training has to make each row's brightest cell its other view: compare in how many rows it is, before and after.
   Lower τ, and the negatives' share gathers on the few most like the row. Switch the order: the positives move, ℒ does not.`;
 
-const fixed = (value, digits = 3) => value.toFixed(digits).replace("-", "−");
 const significant = (value) =>
   (Math.abs(value) < 1e-3 && value !== 0 ? value.toExponential(1) : value.toFixed(4)).replaceAll("-", "−");
 
@@ -135,8 +130,8 @@ function buildControls(model, data) {
   const n = slider({ label: "images <i>N</i> =", min: 2, max: data.views / 2, oninput: (value) => save(model, { n: value }) });
   const tau = slider({
     label: "temperature τ =", min: 0, max: TAU.positions,
-    format: () => `${+model.get("tau").toPrecision(3)}`,
-    oninput: (position) => save(model, { tau: tauAt(position) }),
+    format: () => TAU.text(model.get("tau")),
+    oninput: (position) => save(model, { tau: TAU.at(position) }),
   });
   const show = choice({
     label: "cells show", options: [["cosine", "cosine s"], ["share", "softmax share"]],
@@ -153,7 +148,7 @@ function buildControls(model, data) {
   const parts = [n, tau, ...(data.before ? [trained] : []), order, show];
   const update = (state) => {
     n.set(state.n);
-    tau.set(positionOf(state.tau));
+    tau.set(TAU.of(state.tau));
     order.set(state.order);
     show.set(["share", "positives"].includes(state.mode) ? "share" : "cosine");
     trained.set(model.get("trained") ? "after" : "before");

@@ -1,14 +1,12 @@
 // The circle: the view. The loss and the small encoder are in circle_math.js, the softmax in nt_xent.js.
 
-const TAU_RANGE = { least: 0.05, most: 1, positions: 100 };
-const tauOf = (position) => +(TAU_RANGE.least * (TAU_RANGE.most / TAU_RANGE.least) ** (position / TAU_RANGE.positions)).toPrecision(2);
-const placeOf = (tau) => Math.round((TAU_RANGE.positions * Math.log(tau / TAU_RANGE.least)) / Math.log(TAU_RANGE.most / TAU_RANGE.least));
+const TAU = logScale(0.05, 1, 100, 2);
 const PER_STEP = 70, AT_ONCE = 50, KEPT = 2000; // milliseconds; steps without motion; length of the record
 
 const CIRCLE_NOTICE = `<b>What to notice.</b> With negatives, partners meet and the pairs spread out: alignment falls as far as the noise lets it, and uniformity falls too.
   Without them nothing holds the pairs apart. Alignment goes towards 0, its best value, and uniformity rises towards 0, its worst: all views say the same.`;
 
-const said3 = (value) => value.toFixed(3).replace("-", "−").replace("−0.000", "0.000");
+const said3 = (value) => fixed(value).replace("−0.000", "0.000");
 
 function render({ model, el }) {
   const box = frame(model, el, "Points on the circle", redraw), live = liveRegion();
@@ -73,8 +71,8 @@ function render({ model, el }) {
 
 function buildControls(model, { play, step, reset }, still) {
   const pairs = slider({ label: "images (pairs) <i>N</i> =", min: 2, max: 16, oninput: (value) => save(model, { pairs: value }) });
-  const tau = slider({ label: "temperature τ =", min: 0, max: TAU_RANGE.positions, format: () => `${+model.get("tau").toPrecision(2)}`,
-    oninput: (position) => save(model, { tau: tauOf(position) }) });
+  const tau = slider({ label: "temperature τ =", min: 0, max: TAU.positions, format: () => TAU.text(model.get("tau")),
+    oninput: (position) => save(model, { tau: TAU.at(position) }) });
   const space = choice({ label: "points on the", options: [["circle", "circle"], ["sphere", "sphere"]], onchange: (value) => save(model, { space: value }) });
   const negatives = choice({ label: "negatives", options: [["on", "on"], ["off", "off"]], onchange: (value) => save(model, { negatives: value === "on" }) });
   const start = button("Play", play, { class: "ssl-button ssl-main" });
@@ -82,7 +80,7 @@ function buildControls(model, { play, step, reset }, still) {
     h("div", { class: "ssl-row ssl-acts" }, start, button("Step", step), button("Reset", reset)));
   const update = (state) => {
     pairs.set(state.pairs);
-    tau.set(placeOf(state.tau));
+    tau.set(TAU.of(state.tau));
     tau.input.disabled = !state.negatives;
     space.set(state.space);
     negatives.set(state.negatives ? "on" : "off");

@@ -38,6 +38,20 @@ function slider({ label, min, max, step = 1, format = String, oninput }) {
   return { element, input, set };
 }
 
+/** Numbers from least to most on a slider whose positions 0, 1 … count factors, rounded to some digits. */
+function logScale(least, most, positions, digits) {
+  const round = (value) => +value.toPrecision(digits);
+  return {
+    positions,
+    at: (position) => round(least * (most / least) ** (position / positions)),
+    of: (value) => Math.round((positions * Math.log(value / least)) / Math.log(most / least)),
+    text: (value) => `${round(value)}`,
+  };
+}
+
+/** A number with so many digits after the point, and a minus that is as wide as a plus. */
+const fixed = (value, digits = 3) => value.toFixed(digits).replace("-", "−");
+
 /** A choice of a few: radio buttons in a row, so that the browser brings the keyboard. */
 function choice({ label, options, onchange }) {
   const name = freshId();

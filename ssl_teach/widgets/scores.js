@@ -1,8 +1,6 @@
 // Scores to loss: the positive's score first, then the negatives'. Columns are sliders.
 
-const LEAST = 0.05, MOST = 2, POSITIONS = 200;
-const tauAt = (position) => +(LEAST * (MOST / LEAST) ** (position / POSITIONS)).toPrecision(3);
-const positionOf = (tau) => Math.round((POSITIONS * Math.log(tau / LEAST)) / Math.log(MOST / LEAST));
+const TAU = logScale(0.05, 2, 200, 3);
 
 /** Softmax of s/τ, InfoNCE -log p₀ of the first score, and ∂ℒ/∂s: (p₀ - 1)/τ, then p_j/τ. */
 export function softmaxLoss(scores, tau) {
@@ -33,7 +31,6 @@ const PRESETS = {
 const SCORES_NOTICE = `<b>What to notice.</b> The positive is pulled up by (1 − p)/τ, and each negative is pushed down by its p/τ. All the pushes down together equal the pull up.
   Whoever has a large share is pushed hard. Lower τ, and the one hardest negative takes nearly all of the push. With τ = 1 even the best scores leave a loss well above 0.`;
 
-const shown = (value, digits = 3) => value.toFixed(digits).replace("-", "−");
 const nameOf = (k) => (k ? `negative ${k}` : "positive");
 
 function render({ model, el }) {
@@ -41,8 +38,8 @@ function render({ model, el }) {
   const chart = buildChart(model), panel = buildNumbers();
   const ways = choice({ label: "candidates <i>N</i> =", options: [["4", "4"], ["8", "8"], ["16", "16"]],
     onchange: (value) => save(model, { scores: resized(model.get("scores"), +value), selected: Math.min(model.get("selected"), value - 1) }) });
-  const tau = slider({ label: "temperature τ =", min: 0, max: POSITIONS, format: () => `${+model.get("tau").toPrecision(3)}`,
-    oninput: (position) => save(model, { tau: tauAt(position) }) });
+  const tau = slider({ label: "temperature τ =", min: 0, max: TAU.positions, format: () => TAU.text(model.get("tau")),
+    oninput: (position) => save(model, { tau: TAU.at(position) }) });
   const presets = Object.values(PRESETS).map(({ title, scores, tau: temperature }) => button(title, () =>
     save(model, { scores: model.get("scores").map((_, k) => scores(k)), tau: temperature, selected: 0 })));
   box.root.append(
@@ -55,12 +52,12 @@ function render({ model, el }) {
   function redraw() {
     const scores = model.get("scores"), state = { scores, tau: model.get("tau"), selected: model.get("selected"), ...softmaxLoss(scores, model.get("tau")) };
     ways.set(`${scores.length}`);
-    tau.set(positionOf(state.tau));
+    tau.set(TAU.of(state.tau));
     chart.update(state);
     panel.update(state);
     const k = state.selected;
-    const words = `${nameOf(k)}: score ${shown(scores[k], 2)}, share ${shown(state.shares[k])}, gradient ${shown(state.gradient[k])}. ` +
-      `Loss ${shown(state.loss)}, chance ${shown(Math.log(scores.length))}, τ ${+state.tau.toPrecision(3)}.`;
+    const words = `${nameOf(k)}: score ${fixed(scores[k], 2)}, share ${fixed(state.shares[k])}, gradient ${fixed(state.gradient[k])}. ` +
+      `Loss ${fixed(state.loss)}, chance ${fixed(Math.log(scores.length))}, τ ${TAU.text(state.tau)}.`;
     if (said && words !== said) live.say(words);
     said = words;
   }
@@ -116,7 +113,7 @@ function buildChart(model) {
       part.share.style.height = `${100 * shares[k]}%`;
       part.number.textContent = scores.length > 8 ? shares[k].toFixed(2).replace("0.", ".") : shares[k].toFixed(3);
       part.track.setAttribute("aria-valuenow", scores[k]);
-      part.track.setAttribute("aria-valuetext", `${shown(scores[k], 2)}, share ${shown(shares[k])}`);
+      part.track.setAttribute("aria-valuetext", `${fixed(scores[k], 2)}, share ${fixed(shares[k])}`);
       part.element.classList.toggle("ssl-chosen", k === selected);
     });
   };
@@ -138,7 +135,7 @@ function buildNumbers() {
     title.textContent = `The ${nameOf(selected)}`;
     const numbers = { score: scores[selected], share: shares[selected], gradient: gradient[selected], loss, chance,
       certified: chance - loss, least: leastLoss(ways, tau), hardest: pushed > 1e-12 ? Math.max(...shares.slice(1)) / shares.slice(1).reduce((sum, p) => sum + p, 0) : 0 };
-    for (const [name, value] of Object.entries(numbers)) values[name].textContent = shown(value, name === "score" ? 2 : 3);
+    for (const [name, value] of Object.entries(numbers)) values[name].textContent = fixed(value, name === "score" ? 2 : 3);
     bar.style.width = `${Math.min(100, (100 * loss) / whole)}%`;
     line.style.left = `${(100 * chance) / whole}%`;
   };

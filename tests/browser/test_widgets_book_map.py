@@ -164,9 +164,7 @@ def test_a_tap_chooses(browser, tmp_path):
 
 def test_takes_itself_back(browser, tmp_path):
     with mount(browser, tmp_path, build()) as page:
-        page.page.evaluate("() => window.cleanUp()")
-        assert page.page.locator(".ssl-explorable").count() == 0
-        assert page.page.evaluate("() => window.listening()") == 0
+        page.take_back()
 
 
 def test_the_name_is_the_same_in_every_run():

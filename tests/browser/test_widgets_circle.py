@@ -195,10 +195,7 @@ def test_a_step_with_its_drawing_fits_a_frame(browser, tmp_path):
 
 def test_takes_itself_back(browser, tmp_path):
     with mount(browser, tmp_path, Circle()) as page:
-        assert page.page.evaluate("() => window.listening()") > 0
-        page.page.evaluate("() => window.cleanUp()")
-        assert page.page.locator(".ssl-explorable").count() == 0
-        assert page.page.evaluate("() => window.listening()") == 0
+        page.take_back()
 
 
 @pytest.mark.parametrize(

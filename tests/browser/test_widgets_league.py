@@ -83,9 +83,7 @@ def test_fits_a_phone(browser, tmp_path, theme):
 
 def test_takes_itself_back(browser, tmp_path):
     with mount(browser, tmp_path, build()) as page:
-        page.page.evaluate("() => window.cleanUp()")
-        assert page.page.locator(".ssl-explorable").count() == 0
-        assert page.page.evaluate("() => window.listening()") == 0
+        page.take_back()
 
 
 def test_bad_values_are_named():

@@ -137,10 +137,7 @@ def test_both_themes_and_a_phone(browser, tmp_path, width, theme):
 
 def test_takes_itself_back(browser, tmp_path):
     with mount(browser, tmp_path, ScoresToLoss()) as page:
-        assert page.page.evaluate("() => window.listening()") > 0
-        page.page.evaluate("() => window.cleanUp()")
-        assert page.page.locator(".ssl-explorable").count() == 0
-        assert page.page.evaluate("() => window.listening()") == 0
+        page.take_back()
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,13 @@ class Mounted:
         """The words in the first element that fits."""
         return self.page.locator(selector).first.inner_text()
 
+    def take_back(self) -> None:
+        """Call the clean-up that `render` returned; nothing may be left, and nobody listening."""
+        assert self.page.evaluate("() => window.listening()") > 0
+        self.page.evaluate("() => window.cleanUp()")
+        assert self.page.locator(".ssl-explorable").count() == 0
+        assert self.page.evaluate("() => window.listening()") == 0
+
     def overflow(self) -> int:
         """By how many pixels the page is wider than its window."""
         return self.page.evaluate(
