@@ -21,8 +21,8 @@ MEANING = {
 """What may become of a layer."""
 
 STYLE = """
-.ssl-vgg { max-width: 100%; height: auto; font: 12px system-ui, sans-serif; color: #1f2933; }
-html[data-theme="dark"] .ssl-vgg { color: #e6eaef; }
+.ssl-vgg-frame { overflow-x: auto; }
+.ssl-vgg { max-width: 100%; min-width: 600px; height: auto; font: 12px system-ui, sans-serif; }
 .ssl-vgg text { fill: currentColor; text-anchor: middle; }
 .ssl-vgg rect { stroke: currentColor; stroke-width: 1.2; fill: none; }
 .ssl-vgg .frozen rect { fill: #2166ac; fill-opacity: 0.22; }
@@ -61,9 +61,10 @@ def vgg_stacks(strategies: Mapping[str, tuple[Sequence[str], int | None]]) -> HT
         for number, (title, (states, head)) in enumerate(strategies.items())
     )
     return HTML(
-        f'<style>{STYLE}</style><svg class="ssl-vgg" role="img" viewBox="0 0 {width} {height}" '
-        f'width="{width}" xmlns="http://www.w3.org/2000/svg"><title>What each strategy trains'
-        f"</title><desc>{words}.</desc>{columns}</svg>"
+        f'<style>{STYLE}</style><div class="ssl-vgg-frame" tabindex="0" role="group" '
+        f'aria-label="Stacks side by side"><svg class="ssl-vgg" role="img" '
+        f'viewBox="0 0 {width} {height}" width="{width}" xmlns="http://www.w3.org/2000/svg">'
+        f"<title>What each strategy trains</title><desc>{words}.</desc>{columns}</svg></div>"
     )
 
 

@@ -12,7 +12,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 def drawn(strategies):
     markup = vgg_stacks(strategies).data
-    return ET.fromstring(markup[markup.index("<svg") :])
+    return ET.fromstring(markup[markup.index("<svg") : markup.index("</svg>") + 6])
 
 
 def test_every_layer_is_drawn_as_it_is_said():
@@ -38,3 +38,10 @@ def test_what_is_not_said_is_named():
         vgg_stacks({"x": (ALL[:3], None)})
     with pytest.raises(ValueError, match="no layer 8"):
         vgg_stacks({"x": (ALL, 8)})
+
+
+def test_words_take_the_colour_of_the_page_and_a_narrow_page_scrolls():
+    markup = vgg_stacks({"x": (ALL, None)}).data
+    style = markup[: markup.index("</style>")]
+    assert "fill: currentColor" in style and "color: #" not in style
+    assert "overflow-x: auto" in style and 'tabindex="0"' in markup
