@@ -180,7 +180,7 @@ TRANSFERS: dict[str, Transfer] = {
 } | {
     f"transfer-imagenet-{data}-{amount}": Transfer(
         IMAGENET, target, labels=labels, steps=100, batch_size=32, rates=(3e-4, 1e-3),
-        blocks=(1, 5), test=2000,
+        blocks=(1, 5), test=2000, features=256,
     )
     for data, target in _BORROWED.items()
     for amount, labels in (("little", 5), ("much", 70))

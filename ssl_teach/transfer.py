@@ -36,6 +36,8 @@ class Transfer:
         rates: learning rates of fine-tuning, chosen from on validation data.
         blocks: how many of the last blocks to fine-tune, each a strategy; None for every number.
         test: how many test pictures to read at most.
+        features: about how many a probe takes of each stage; a stage of more channels keeps one
+            for each. None for the width of the last.
     """
 
     source: Experiment | str
@@ -46,6 +48,7 @@ class Transfer:
     rates: tuple[float, ...] = LEARNING_RATES
     blocks: tuple[int, ...] | None = None
     test: int | None = None
+    features: int | None = None
 
     def load(self) -> Dataset:
         """The target's pictures, in three channels, with at most `test` of them for the test."""
@@ -82,15 +85,18 @@ def strategies(encoder: Encoder, blocks: Sequence[int] | None = None) -> list[st
     return [*probes, *(f"tune_{k}" for k in blocks or range(1, count + 1)), "scratch"]
 
 
-def trained_parameters(encoder: Encoder, strategy: str, num_classes: int) -> int:
+def trained_parameters(
+    encoder: Encoder, strategy: str, num_classes: int, width: int | None = None
+) -> int:
     """How many parameters a strategy trains: those of the linear head, and of the blocks let go.
 
     Args:
         encoder: f.
         strategy: one of `strategies`.
         num_classes: K, of the target.
+        width: features that the head takes; None for the width of the last stage.
     """
-    head = (encoder.widths[-1] + 1) * num_classes  # every stage is pooled to the last one's width
+    head = ((width or encoder.widths[-1]) + 1) * num_classes
     kind, _, number = strategy.partition("_")
     free = {"probe": 0, "tune": int(number or 0), "scratch": len(encoder.blocks)}[kind]
     moved = list(encoder.blocks)[len(encoder.blocks) - free :]
@@ -127,31 +133,32 @@ def try_all(settings: Transfer, taught: Encoder, seed: int) -> dict[str, Any]:
     fraction = share_of(data, settings.labels)
     parts = (*evaluate.draw_labels(data, fraction, seed), data.test)
     started = time.monotonic()
-    stages = evaluate.stage_features(taught, parts)
+    stages = evaluate.stage_features(taught, parts, size=settings.features)
     taking = time.monotonic() - started
-
-    def try_out(strategy: str) -> Probe:
-        kind, _, number = strategy.partition("_")
-        if kind == "probe":
-            return evaluate.linear_probe(stages[int(number) - 1])
-        scratch = kind == "scratch"
-        return evaluate.fine_tune(
-            evaluate.random_weights(taught, seed) if scratch else taught, data, fraction=fraction,
-            blocks=None if scratch else int(number), steps=settings.steps,
-            batch_size=settings.batch_size, rates=settings.rates, seed=seed,
-        )  # fmt: skip
 
     found: dict[str, Probe] = {}
     metrics: dict[str, float] = {}
     for strategy in strategies(taught, settings.blocks):
-        started = time.monotonic()
-        found[strategy] = tried = try_out(strategy)
-        seconds = time.monotonic() - started + (taking if strategy.startswith("probe") else 0)
+        kind, _, number = strategy.partition("_")
+        started, width = time.monotonic(), None
+        if kind == "probe":
+            stage = stages[int(number) - 1]
+            started, width = started - taking, stage.train[0].shape[1]
+            found[strategy] = evaluate.linear_probe(stage)
+        else:
+            start = evaluate.random_weights(taught, seed) if kind == "scratch" else taught
+            found[strategy] = evaluate.fine_tune(
+                start, data, fraction=fraction, blocks=int(number) if number else None,
+                steps=settings.steps, batch_size=settings.batch_size, rates=settings.rates,
+                seed=seed,
+            )  # fmt: skip
         metrics |= {
-            strategy: tried.test,
-            f"{strategy}_val": tried.val,
-            f"{strategy}_seconds": round(seconds, 2),
-            f"{strategy}_parameters": trained_parameters(taught, strategy, len(data.classes)),
+            strategy: found[strategy].test,
+            f"{strategy}_val": found[strategy].val,
+            f"{strategy}_seconds": round(time.monotonic() - started, 2),
+            f"{strategy}_parameters": trained_parameters(
+                taught, strategy, len(data.classes), width
+            ),
         }
     choice = max(found, key=lambda strategy: found[strategy].val)  # the first of equals
     total = sum(value for name, value in metrics.items() if name.endswith("_seconds"))
