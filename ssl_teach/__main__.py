@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import fnmatch
 import json
 import sys
 from collections.abc import Sequence
@@ -49,7 +50,10 @@ def _parser() -> argparse.ArgumentParser:
     e.add_argument("--fraction", type=float, default=1.0, help="of the labels")
 
     x = commands.add_parser("experiment", help="remake records of the book")
-    x.add_argument("names", nargs="*", help=f"of {', '.join([*BOOK, *TRANSFERS])}")
+    x.add_argument(
+        "names", nargs="*",
+        help=f"or patterns such as 'league-*', of {', '.join([*BOOK, *TRANSFERS])}",
+    )  # fmt: skip
     x.add_argument("--all", action="store_true", help="all that need no data of your own")
     x.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     x.add_argument("--root", help="local copy of cifar10")
@@ -125,8 +129,11 @@ def _evaluate(args: argparse.Namespace) -> None:
 
 def _experiment(args: argparse.Namespace) -> None:
     known = {**BOOK, **TRANSFERS}
-    chosen = [n for n in known if "cifar10" not in n] if args.all else args.names
-    unknown = [name for name in chosen if name not in known]
+    named = {name: fnmatch.filter(known, name) for name in args.names}
+    unknown = [name for name, found in named.items() if not found]
+    chosen = list(dict.fromkeys(name for found in named.values() for name in found))
+    if args.all:
+        chosen = [name for name in known if "cifar10" not in name]
     if unknown or not chosen:
         raise ValueError(f"no experiment is called {unknown}; there are {', '.join(known)}")
     for name in chosen:

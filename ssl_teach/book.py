@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
 from ssl_teach.data.sketches import choose_classes, sketch_names
@@ -110,11 +111,60 @@ _PROTOCOL = replace(_LEAGUE_DATA["scenes"], steps=300, factors=False, fine_tune_
 _LESSON_3 = {
     "random": replace(_PROTOCOL, task="random", steps=0),
     "rotation": replace(_PROTOCOL, task="rotation"),
+    "simclr": replace(_PROTOCOL, task="simclr"),
 }
 
 # Lesson 1: supervised training on the league's pictures with a share of their labels, in per cent.
 # With all labels it is the league's own row. Nothing is probed: the trained head is judged.
 _LABELS = {"scenes": (0.3, 1, 3, 10, 30), "sketches": (4, 10, 30)}
+
+# Lesson 11: one choice of SimCLR changed at a time, on the league's pictures. All see as many
+# pictures, but for the rows that ask what longer training gives.
+_ABLATED = {
+    data: replace(
+        settings, task="simclr", steps=300, every_stage=False, factors=data == "scenes",
+        fractions=(0.1,) if data == "cifar10" else (1.0,),
+    )
+    for data, settings in _LEAGUE_DATA.items()
+}  # fmt: skip
+_TRANSFORMS = {
+    "scenes": ("crop", "color", "gray", "blur"),
+    "sketches": ("crop", "color", "blur"),
+    "cifar10": ("crop", "color", "gray", "blur"),
+}
+
+
+def ablations(data: str) -> dict[str, Experiment]:
+    """Every ablation of SimCLR on "scenes", "sketches" or "cifar10", by the end of its name.
+
+    "base" is the usual choice. "views-A" and "views-A-B" make views by one or two transforms
+    alone; "head-none" and "head-linear" take another head, "temperature-T", "batch-N" and
+    "steps-N" what they say. A batch half as large takes twice the steps. On CIFAR-10 the last two
+    are left out.
+    """
+    base, known = _ABLATED[data], _TRANSFORMS[data]
+    alone = [(name,) for name in known]
+    found = (
+        {"base": base}
+        | {
+            f"views-{'-'.join(names)}": replace(base, options={"transforms": names})
+            for names in [*alone, *combinations(known, 2)]
+        }
+        | {f"head-{head}": replace(base, options={"head": head}) for head in ("none", "linear")}
+        | {f"temperature-{t:g}": replace(base, temperature=t) for t in (0.05, 0.2, 0.5, 1.0)}
+    )
+    if data == "cifar10":
+        return found
+    sizes, lengths = (16, 32, 128, 256), (75, 150, 600, 1200)
+    return (
+        found
+        | {
+            f"batch-{size}": replace(base, batch_size=size, steps=300 * 64 // size)
+            for size in sizes
+        }
+        | {f"steps-{steps}": replace(base, steps=steps) for steps in lengths}
+    )
+
 
 # Real photographs: only the pictures are judged, for no label of a training photograph is the label
 # of a test photograph.
@@ -145,6 +195,11 @@ BOOK: dict[str, Experiment] = (
     | {f"patches-{name}": experiment for name, experiment in _LESSON_5.items()}
     | _LESSON_6
     | _PICTURES
+    | {
+        f"ablation-{data}-{what}": experiment
+        for data in _ABLATED
+        for what, experiment in ablations(data).items()
+    }
     | {
         f"league-{data}-{row}": replace(experiment, **changes)
         for data, experiment in _LEAGUE_DATA.items()

@@ -70,6 +70,7 @@ class Experiment:
             each seed and its validation labels inside the count, as for a probe with that fraction.
             The steps stay the same; a step draws all labelled pictures where these are fewer than
             `batch_size`.
+        every_stage: whether the linear probe reads every stage, or the last alone.
         factors: whether to probe for the factors that the pictures were drawn from.
         fine_tune_steps: of fine-tuning with each of `fractions`, for each learning rate that is
             tried; 0 for no fine-tuning. From "random", it is training from scratch.
@@ -99,6 +100,7 @@ class Experiment:
     data_seed: int = 0
     fractions: tuple[float, ...] = (1.0,)
     label_share: float = 1.0
+    every_stage: bool = True
     factors: bool = False
     fine_tune_steps: int = 0
     options: dict[str, Any] = field(default_factory=dict)
@@ -134,15 +136,19 @@ Builder = Callable[[Experiment, Encoder, Dataset, int], Task]
 """Builds the task of an experiment for an encoder, data and a seed."""
 
 
-def _options(kind: type[Task], settings: Experiment, besides: Sequence[str] = ()) -> dict[str, Any]:
-    """The experiment's options, which the task's constructor must know."""
-    known = [*list(inspect.signature(kind).parameters)[1:], *besides]
+def _known(settings: Experiment, known: Sequence[str]) -> dict[str, Any]:
+    """The experiment's options, all of which must be known."""
     for name in settings.options:
         if name not in known:
             raise ValueError(
                 f"{settings.task} takes no option {name!r}; it takes {', '.join(known)}"
             )
     return dict(settings.options)
+
+
+def _options(kind: type[Task], settings: Experiment, besides: Sequence[str] = ()) -> dict[str, Any]:
+    """The experiment's options, which the task's constructor must know."""
+    return _known(settings, [*list(inspect.signature(kind).parameters)[1:], *besides])
 
 
 def _classifier(kind: type[Task]) -> Builder:
@@ -174,10 +180,21 @@ def _super_resolution(settings: Experiment, encoder: Encoder, data: Dataset, see
 
 
 def _simclr(settings: Experiment, encoder: Encoder, data: Dataset, seed: int) -> Task:
+    """The options: "transforms" that make a view, and "head", which is mlp, linear or none."""
+    options = _known(settings, ("transforms", "head"))
     augment = simclr_augmentation(
-        data.images.shape[1], settings.strength, crop=settings.crop, hue=settings.hue
-    )
-    return SimCLR(encoder.widths, augment, temperature=settings.temperature)
+        data.images.shape[1], settings.strength, crop=settings.crop, hue=settings.hue,
+        transforms=options.get("transforms"),
+    )  # fmt: skip
+    heads: dict[str, Callable[[], nn.Module | None]] = {
+        "mlp": lambda: None,  # the paper's
+        "linear": lambda: nn.Linear(encoder.widths[-1], 128),
+        "none": nn.Identity,
+    }
+    name = options.get("head", "mlp")
+    if name not in heads:
+        raise ValueError(f"the head of SimCLR is one of {', '.join(heads)}, not {name!r}")
+    return SimCLR(encoder.widths, augment, temperature=settings.temperature, head=heads[name]())
 
 
 def _supervised(settings: Experiment, encoder: Encoder, data: Dataset, seed: int) -> Task:
@@ -271,8 +288,18 @@ def steps_in(minutes: float, settings: Experiment, data: Dataset, seed: int = 0)
     return max(1, round(minutes * 60 / (curve.seconds / len(curve))))
 
 
+def _end(fraction: float) -> str:
+    """What a metric's name ends in, by the share of the labels."""
+    return "" if fraction == 1 else f"@{fraction:.0%}"
+
+
 def measure(
-    encoder: Encoder, data: Dataset, *, fraction: float = 1.0, seed: int = 0
+    encoder: Encoder,
+    data: Dataset,
+    *,
+    fraction: float = 1.0,
+    seed: int = 0,
+    every_stage: bool = True,
 ) -> dict[str, float]:
     """Probe a frozen encoder: linear at every stage, k-NN at the last, choices on validation.
 
@@ -281,22 +308,51 @@ def measure(
         data: with labels.
         fraction: of the labels.
         seed: of the labels drawn.
+        every_stage: whether to read every stage, or the last alone.
 
     Returns:
-        Test accuracies: "linear" (last stage), "knn", "linear_stage_1" …, and "linear_best", the
-        stage with the best validation accuracy.
+        Test accuracies: "linear" (last stage), "knn", and of every stage "linear_stage_1" … with
+        "linear_best", the one with the best validation accuracy.
     """
     train, val = evaluate.draw_labels(data, fraction, seed)
     stages = evaluate.stage_features(encoder, (train, val, data.test))
-    linear = [evaluate.linear_probe(stage) for stage in stages]
-    best = max(range(len(linear)), key=lambda stage: linear[stage].val)
-    metrics = {f"linear_stage_{i}": probe.test for i, probe in enumerate(linear, start=1)}
-    return metrics | {
-        "linear": linear[-1].test,
-        "linear_best": linear[best].test,
-        "best_stage": best + 1,
-        "knn": evaluate.knn_probe(stages[-1]).test,
-    }
+    linear = [evaluate.linear_probe(stage) for stage in stages[0 if every_stage else -1 :]]
+    metrics = {"linear": linear[-1].test, "knn": evaluate.knn_probe(stages[-1]).test}
+    if every_stage:
+        best = max(range(len(linear)), key=lambda stage: linear[stage].val)
+        metrics |= {f"linear_stage_{i}": probe.test for i, probe in enumerate(linear, start=1)}
+        metrics |= {"linear_best": linear[best].test, "best_stage": best + 1}
+    return metrics
+
+
+def measure_head(
+    settings: Experiment, encoder: Encoder, task: SimCLR, data: Dataset, seed: int
+) -> dict[str, float]:
+    """Probe what the projection head leaves of the representation: z = g(h), all frozen.
+
+    Returns:
+        "linear_z", the test accuracy of a linear probe on z, with each share of the labels; and
+        "factor_color_z" and so on, where the experiment asks for factors.
+    """
+    device = next(encoder.parameters()).device
+    head = task.head.to(device).eval()
+
+    @torch.no_grad()
+    def project(images: Tensor) -> np.ndarray:
+        h = torch.from_numpy(evaluate.features(encoder, images)[-1]).to(device)
+        return np.asarray(head(h).cpu().numpy())
+
+    found = {}
+    for fraction in settings.fractions:
+        parts = (*evaluate.draw_labels(data, fraction, seed), data.test)
+        taken = [project(part.images) for part in parts]
+        labelled = zip(taken, evaluate.label_arrays(*parts), strict=True)
+        probe = evaluate.linear_probe(evaluate.Labelled(*labelled))
+        found[f"linear_z{_end(fraction)}"] = probe.test
+    if settings.factors:
+        factors = evaluate.factor_probe(data, project)
+        found |= {f"{name}_z": value for name, value in factors.items()}
+    return found
 
 
 def measure_pixels(data: Dataset, *, fraction: float = 1.0, seed: int = 0) -> dict[str, float]:
@@ -310,11 +366,6 @@ def measure_pixels(data: Dataset, *, fraction: float = 1.0, seed: int = 0) -> di
         "linear": evaluate.linear_probe(taken).test,
         "knn": evaluate.knn_probe(taken).test,
     }
-
-
-def _end(fraction: float) -> str:
-    """What a metric's name ends in, by the share of the labels."""
-    return "" if fraction == 1 else f"@{fraction:.0%}"
 
 
 def fine_tuned(
@@ -372,8 +423,8 @@ def run(
 
     Returns:
         One entry of `Record.runs`. Its metrics are those of `measure` (with fewer labels under
-        "linear@10%" and so on), of `judge` for a task that makes pictures, of `encoder_work`, and
-        of `fine_tuned` and `factor_probe` where asked for.
+        "linear@10%" and so on), of `judge` for a task that makes pictures, of `measure_head` for
+        SimCLR, of `encoder_work`, and of `fine_tuned` and `factor_probe` where asked for.
 
     Raises:
         ValueError: if pixels, which have no weights, are to be fine-tuned.
@@ -394,12 +445,13 @@ def run(
             metrics["head"] = evaluate.accuracy(encoder, task, data.test.images, labels)
         if isinstance(task, PictureTask):
             metrics |= judge(encoder, task, data.test.images)
+        if isinstance(task, SimCLR):
+            metrics |= measure_head(settings, encoder, task, data, seed)
         if task is not None:
             metrics |= encoder_work(settings, encoder, task, data, seed)
-            metrics |= encoder_work(settings, encoder, task, data)
         if settings.fine_tune_steps:
             metrics |= fine_tuned(settings, encoder, data, seed)
-        probe = partial(measure, encoder, data)
+        probe = partial(measure, encoder, data, every_stage=settings.every_stage)
 
         def take(images: Tensor) -> np.ndarray:
             return evaluate.features(encoder, images)[-1]

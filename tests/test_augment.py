@@ -396,6 +396,8 @@ WRONG_CALLS = [
     (lambda: GaussianBlur(p=2), "probability"),
     (lambda: GaussianBlur(kernel_size=4), "odd"),
     (lambda: simclr_augmentation(4), "channels"),
+    (lambda: simclr_augmentation(1, transforms=["gray"]), "made by some of crop, color, blur"),
+    (lambda: simclr_augmentation(3, transforms=[]), "made by some of"),
     (lambda: simclr_augmentation(3, strength=3), "strength"),
 ]
 

@@ -33,6 +33,31 @@ def test_every_task_runs_by_name_and_tells_its_passes(task):
     assert ("told_apart" in metrics) == (task in {"inpainting", "super_resolution"})
 
 
+def test_simclrs_transforms_and_head_are_options_and_z_is_probed_beside_h():
+    settings = replace(SMALL, task="simclr", factors=True, every_stage=False)
+    metrics = run(settings, 0, progress=False)["metrics"]
+    assert {"linear", "linear_z", "factor_color", "factor_color_z"} <= set(metrics)
+    assert "linear_best" not in metrics and "linear_stage_1" not in metrics
+
+    none = run(replace(settings, options={"head": "none"}), 0, progress=False)["metrics"]
+    assert none["linear_z"] == none["linear"]  # without a head z is h
+    data = settings.load()
+    encoder = start(settings, data, 0)
+    chosen = replace(settings, options={"transforms": ["blur", "crop"], "head": "linear"})
+    task = TASKS["simclr"](chosen, encoder, data, 0)
+    assert [type(t).__name__ for t in task.augment.transforms] == [
+        "RandomResizedCrop", "GaussianBlur",
+    ]  # fmt: skip
+    assert isinstance(task.head, torch.nn.Linear)
+    for options, said in (
+        ({"head": "tall"}, "head of SimCLR is one of mlp, linear, none"),
+        ({"transforms": ["magic"]}, "made by some of crop"),
+        ({"temperature": 2}, "takes no option"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            TASKS["simclr"](replace(settings, options=options), encoder, data, 0)
+
+
 def test_pixels_of_the_low_resolution_are_counted_as_they_are():
     settings = replace(SMALL, task="super_resolution")
     assert run(settings, 0, progress=False)["metrics"]["megapixels"] == pytest.approx(16 * 64 / 1e6)

@@ -1,7 +1,7 @@
 """The command line, on small data, from pretraining to a table and a record."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from ssl_teach.__main__ import main
-from ssl_teach.book import BOOK
+from ssl_teach.book import BOOK, ablations
 from ssl_teach.checkpoint import load_encoder
 from ssl_teach.experiments import Experiment, start
 from ssl_teach.records import load_record
@@ -79,6 +79,7 @@ def test_a_checkpoint_of_another_temperature_is_refused(folder, tmp_path, capsys
         ),
         (["evaluate", "nowhere"], "nowhere"),
         (["experiment", "scenes-magic"], "no experiment is called"),
+        (["experiment", "magic-*"], "no experiment is called"),
         (["experiment"], "there are"),
     ],
 )
@@ -117,8 +118,8 @@ def test_minutes_become_steps(folder, tmp_path):
 
 def test_the_books_experiments_share_budget_and_encoder():
     for name, settings in BOOK.items():
-        if name.startswith(("patches-", "protocol-")):
-            continue  # patches are small, so their budget counts pixels; the protocol's is short
+        if name.startswith(("patches-", "protocol-", "ablation-")):
+            continue  # patches are small, so their budget counts pixels; the others' is short
         trained = settings.task not in {"random", "pixels"}
         steps = 600 if name.startswith(("league-", "photos-", "labels-")) else 1000
         assert settings.steps == (steps if trained else 0), name
@@ -157,7 +158,29 @@ def test_lesson_3_differs_from_the_league_in_budget_and_fine_tuning_alone():
     for name, settings in rows.items():
         told = BOOK[f"league-{name}"]
         assert settings == replace(told, steps=settings.steps, factors=False, fine_tune_steps=150)
-    assert len(rows) == 2
+    assert len(rows) == 3
+
+
+def test_an_ablation_changes_one_choice_and_shows_as_many_pictures():
+    for data, count in {"scenes": 25, "sketches": 21, "cifar10": 17}.items():
+        rows = ablations(data)
+        base = rows["base"]
+        assert len(rows) == count
+        assert base == replace(
+            BOOK[f"league-{data}-simclr"], steps=300, every_stage=False,
+            fractions=base.fractions,
+        )  # fmt: skip
+        for name, settings in rows.items():
+            told, here = asdict(base), asdict(settings)
+            changed = {key for key in here if here[key] != told[key]}
+            kind = name.split("-")[0]
+            assert changed == {
+                "base": set(), "views": {"options"}, "head": {"options"},
+                "temperature": {"temperature"}, "batch": {"batch_size", "steps"},
+                "steps": {"steps"},
+            }[kind], name  # fmt: skip
+            if kind != "steps":
+                assert settings.steps * settings.batch_size == base.steps * base.batch_size
 
 
 def test_lesson_5_reads_about_as_many_pixels_with_labels_as_without():
