@@ -83,3 +83,13 @@ def test_pictures_keep_their_size_where_none_is_given():
     encoder = EfficientNetLite0(size=None).eval()
     with torch.no_grad():
         assert encoder.stages(torch.rand(1, 3, 40, 40))[0].shape[2] == 20
+
+
+def test_running_statistics_follow_a_training_of_a_hundred_steps():
+    torch.manual_seed(0)
+    net = EfficientNetLite0(None).train()
+    norms = [m for m in net.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    assert norms
+    for norm in norms:
+        kept = (1 - norm.momentum) ** 100  # of the statistics that it started with
+        assert kept < 0.01
