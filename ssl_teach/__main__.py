@@ -11,13 +11,17 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from ssl_teach import experiments, transfer
+import torch
+
+from ssl_teach import experiments, processes, transfer
 from ssl_teach.book import BOOK, TRANSFERS
 from ssl_teach.checkpoint import load_encoder, save_encoder
 from ssl_teach.data import SHORTCUTS, names
-from ssl_teach.encoders import ENCODERS
+from ssl_teach.encoders import ENCODERS, Encoder
 from ssl_teach.experiments import TASKS, Experiment, steps_in
+from ssl_teach.progress import Curve
 from ssl_teach.records import RESULTS, Record, load_record
+from ssl_teach.task import Task
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -28,6 +32,10 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--task", required=True, choices=[*TASKS, "random"])
     p.add_argument("--data", required=True, help=f"{', '.join(names())}, or a folder of images")
     p.add_argument("--encoder", default="convnet", choices=ENCODERS)
+    p.add_argument(
+        "--norm", default="batch", choices=["batch", "group", "sync"],
+        help="sync: batch norm over all processes, which needs GPUs",
+    )  # fmt: skip
     p.add_argument("--steps", type=int, help="the budget (default: 450)")
     p.add_argument("--minutes", type=float, help="instead of --steps: as many as fit, by a trial")
     p.add_argument("--batch-size", type=int, default=128)
@@ -77,8 +85,8 @@ def _settings(args: argparse.Namespace) -> Experiment:
     shortcuts = args.shortcuts
     return Experiment(
         task=args.task, data=args.data, steps=args.steps or 450, batch_size=args.batch_size,
-        lr=args.lr, encoder=args.encoder, temperature=args.temperature, size=args.size,
-        count=args.count, root=args.root, options=dict(args.option),
+        lr=args.lr, encoder=args.encoder, norm=args.norm, temperature=args.temperature,
+        size=args.size, count=args.count, root=args.root, options=dict(args.option),
         classes=None if classes is None
         else int(classes) if classes.isdigit() else tuple(classes.split(",")),
         shortcuts=None if shortcuts is None
@@ -87,15 +95,36 @@ def _settings(args: argparse.Namespace) -> Experiment:
 
 
 def _pretrain(args: argparse.Namespace) -> None:
-    settings = _settings(args)
-    data = settings.load()
-    print(data)
-    settings = replace(settings, batch_size=min(settings.batch_size, len(data.unlabelled)))
-    if args.minutes is not None:
-        settings = replace(settings, steps=steps_in(args.minutes, settings, data))
-    out = args.out or Path("runs") / f"{args.task}-{Path(args.data).name}-seed{args.seed}"
-    encoder, task, curve = experiments.train(settings, data, args.seed, checkpoint=out / "run.pt")
-    run = {"seed": args.seed, "seconds": curve.seconds, "metrics": {}}
+    with processes.joined():
+        _check_processes(args)
+        settings = _settings(args)
+        data = settings.load()
+        first = processes.rank() == 0
+        if first:
+            print(data)
+        settings = replace(settings, batch_size=min(settings.batch_size, len(data.unlabelled)))
+        if args.minutes is not None:
+            settings = replace(settings, steps=steps_in(args.minutes, settings, data))
+        out = args.out or Path("runs") / f"{args.task}-{Path(args.data).name}-seed{args.seed}"
+        encoder, task, curve = experiments.train(
+            settings, data, args.seed, checkpoint=out / "run.pt"
+        )
+        if first:
+            _save(out, settings, args.seed, encoder, task, curve)
+
+
+def _check_processes(args: argparse.Namespace) -> None:
+    count = processes.world_size()
+    if count > 1 and args.minutes is not None:
+        raise ValueError("processes would not agree on how many steps that is: give --steps")
+    if count > 1 and args.norm == "sync" and not torch.cuda.is_available():
+        raise ValueError("synchronised batch norm needs GPUs: take --norm group, or batch")
+
+
+def _save(
+    out: Path, settings: Experiment, seed: int, encoder: Encoder, task: Task | None, curve: Curve
+) -> None:
+    run: dict[str, Any] = {"seed": seed, "seconds": curve.seconds, "metrics": {}}
     if task is not None:
         run["metrics"] = {f"pretext_{name}": curve.last(name) for name in curve.values}
     save_encoder(encoder, out / "encoder.pt")

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from ssl_teach import processes
 from ssl_teach.encoders import ENCODERS, Encoder, build_encoder
 from ssl_teach.progress import Curve
 from ssl_teach.records import write_atomically
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 def save_checkpoint(
@@ -28,6 +29,9 @@ def save_checkpoint(
     curve: Curve,
 ) -> None:
     """Save every player, optimiser and generator, and the curve so far, atomically.
+
+    Where several processes train together all of them must call this: each gives the states of its
+    generators, and process 0 writes the file.
 
     Args:
         path: the file.
@@ -42,12 +46,18 @@ def save_checkpoint(
         "settings": settings,
         "learner": learner.state_dict(),
         "optimizers": {player: o.state_dict() for player, o in optimizers.items()},
-        "generator": generator.get_state(),
-        "global_generator": torch.get_rng_state(),
+        "generators": _of_all(generator.get_state(), generator.device),
+        "global_generators": _of_all(torch.get_rng_state(), generator.device),
         "curve": curve.values,
         "seconds": curve.seconds,
     }
-    write_atomically(path, lambda file: torch.save(state, file))
+    if processes.rank() == 0:
+        write_atomically(path, lambda file: torch.save(state, file))
+
+
+def _of_all(state: Tensor, device: torch.device) -> Tensor:
+    """The state of a generator in each process, (n,) bytes -> (W, n), on the CPU."""
+    return processes.gather(state[None].to(device)).cpu()
 
 
 def load_checkpoint(
@@ -77,15 +87,17 @@ def load_checkpoint(
     learner.load_state_dict(state["learner"])
     for player, optimizer in optimizers.items():
         optimizer.load_state_dict(state["optimizers"][player])
-    generator.set_state(state["generator"])
-    torch.set_rng_state(state["global_generator"])
+    # clone: a generator reads the state from the start of its storage, which is process 0's row
+    generator.set_state(state["generators"][processes.rank()].clone())
+    torch.set_rng_state(state["global_generators"][processes.rank()].clone())
     return Curve(state["curve"], state["seconds"])
 
 
 def save_encoder(encoder: Encoder, path: Path) -> None:
     """Save an encoder that was made by `build_encoder`, with what is needed to build it again."""
     name = next(name for name, kind in ENCODERS.items() if type(encoder) is kind)
-    norm = "batch" if any(isinstance(m, nn.BatchNorm2d) for m in encoder.modules()) else "group"
+    batched = (nn.BatchNorm2d, nn.SyncBatchNorm)  # in evaluation mode they are the same
+    norm = "batch" if any(isinstance(m, batched) for m in encoder.modules()) else "group"
     first = next(m for m in encoder.modules() if isinstance(m, nn.Conv2d))
     built = {"name": name, "channels": first.in_channels, "norm": norm}
     state = {"schema": SCHEMA, "built": built, "weights": encoder.state_dict()}
@@ -122,6 +134,8 @@ def _read(path: Path) -> dict[str, Any]:
 def finish_the_step() -> Iterator[threading.Event]:
     """Let an interrupt (Ctrl-C, the notebook's stop button) wait for the end of the step.
 
+    So does the polite end that a cluster asks for before it takes a machine away (SIGTERM).
+
     A step cut in half would leave weights and optimiser out of tune, and a checkpoint taken then
     would not continue to the same result. A second interrupt stops at once.
 
@@ -138,8 +152,9 @@ def finish_the_step() -> Iterator[threading.Event]:
             raise KeyboardInterrupt
         asked.set()
 
-    previous = signal.signal(signal.SIGINT, ask)
+    previous = {kind: signal.signal(kind, ask) for kind in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield asked
     finally:
-        signal.signal(signal.SIGINT, previous)
+        for kind, handler in previous.items():
+            signal.signal(kind, handler)

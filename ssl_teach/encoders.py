@@ -95,7 +95,9 @@ def _norm(kind: str, channels: int) -> nn.Module:
         return nn.BatchNorm2d(channels)
     if kind == "group":  # mixes no images of a batch, so it is the same on any number of devices
         return nn.GroupNorm(min(8, channels), channels)
-    raise ValueError(f"norm must be 'batch' or 'group', got {kind!r}")
+    if kind == "sync":  # statistics of the whole batch, wherever its parts lie; needs GPUs
+        return nn.SyncBatchNorm(channels)
+    raise ValueError(f"norm must be 'batch', 'group' or 'sync', got {kind!r}")
 
 
 class ConvNet(Encoder):
@@ -109,7 +111,7 @@ class ConvNet(Encoder):
         Args:
             channels: of the images: 3 for colour, 1 for grey.
             widths: channels of each stage; each stage halves height and width.
-            norm: "batch" or "group".
+            norm: "batch", "group" or "sync" (batch norm over several processes; on GPUs alone).
         """
         super().__init__()
         self.widths = tuple(widths)
@@ -182,7 +184,7 @@ def build_encoder(name: str, channels: int = 3, norm: str = "batch") -> Encoder:
     Args:
         name: "convnet", "vgg" or "resnet18".
         channels: of the images.
-        norm: "batch" or "group".
+        norm: "batch", "group" or "sync".
 
     Raises:
         ValueError: if there is no encoder of that name.

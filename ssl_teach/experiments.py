@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from ssl_teach import evaluate
 from ssl_teach.augment import crop_augmentation, simclr_augmentation
-from ssl_teach.contrastive import SimCLR
+from ssl_teach.contrastive import ProjectionHead, SimCLR
 from ssl_teach.data import Dataset, load
 from ssl_teach.encoders import Encoder, build_encoder
 from ssl_teach.pictures import judge
@@ -54,7 +54,7 @@ class Experiment:
         lr: highest learning rate.
         weight_decay: of AdamW.
         encoder: "convnet", "vgg" or "resnet18".
-        norm: "batch" or "group".
+        norm: "batch", "group" or "sync"; see `ssl_teach.encoders`.
         temperature: τ of SimCLR.
         strength: of SimCLR's colour jitter.
         crop: least area of SimCLR's crop, as a share of the picture.
@@ -186,9 +186,10 @@ def _simclr(settings: Experiment, encoder: Encoder, data: Dataset, seed: int) ->
         data.images.shape[1], settings.strength, crop=settings.crop, hue=settings.hue,
         transforms=options.get("transforms"),
     )  # fmt: skip
-    heads: dict[str, Callable[[], nn.Module | None]] = {
-        "mlp": lambda: None,  # the paper's
-        "linear": lambda: nn.Linear(encoder.widths[-1], 128),
+    width = encoder.widths[-1]
+    heads: dict[str, Callable[[], nn.Module]] = {
+        "mlp": lambda: ProjectionHead(width, width, 128, norm=settings.norm),
+        "linear": lambda: nn.Linear(width, 128),
         "none": nn.Identity,
     }
     name = options.get("head", "mlp")

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
+from ssl_teach import processes
 from ssl_teach.checkpoint import finish_the_step, load_checkpoint, save_checkpoint
 from ssl_teach.encoders import Encoder
 from ssl_teach.progress import Curve, Progress
@@ -75,13 +77,16 @@ def pretrain(
 ) -> Curve:
     """Train encoder and task, in place, for a number of steps.
 
+    Processes that have joined (`ssl_teach.processes`) share each batch between them and move their
+    weights together; process 0 shows the curve and writes the checkpoint.
+
     Args:
         encoder: f; trained on the device where its parameters are.
         task: what to learn; tasks other than supervision never see the labels.
         images: (N, C, H, W) uint8; moved to the encoder's device once and kept there.
         labels: (N,) for a supervised task, else None.
         steps: the budget.
-        batch_size: images drawn per step.
+        batch_size: images drawn per step, by all processes together.
         lr: the highest learning rate of AdamW (Loshchilov and Hutter, 2019).
         weight_decay: of AdamW.
         seed: fixes the order of the images and every random draw of the task.
@@ -99,27 +104,31 @@ def pretrain(
     _check(task, images, labels, steps, batch_size)
     device = next(encoder.parameters()).device
     learner = Learner(encoder, task).to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    my_part, number = processes.share(batch_size), processes.rank()
     images = images.to(device)
     labels = labels.to(device) if labels is not None and task.uses_labels else None
     optimizers = _optimizers(encoder, task, steps, lr, weight_decay)
-    generator = torch.Generator(device).manual_seed(seed)
+    model = learner
+    if processes.world_size() > 1:  # averages gradients; an adversary's move leaves some without
+        model = DistributedDataParallel(learner, find_unused_parameters=len(optimizers) > 1)
+    generator = torch.Generator(device).manual_seed(seed + 1_000_003 * number)
     curve = Curve()
     settings = {
         "task": f"{type(task).__name__}({task.extra_repr()})",
         "encoder": type(encoder).__name__, "steps": steps, "batch_size": batch_size,
-        "lr": lr, "weight_decay": weight_decay, "seed": seed,
+        "lr": lr, "weight_decay": weight_decay, "seed": seed, "processes": processes.world_size(),
         "images": list(images.shape), "sum of pixels": int(images.sum(dtype=torch.int64)),
     }  # fmt: skip
     path = None if checkpoint is None else Path(checkpoint)
 
     with torch.random.fork_rng(), finish_the_step() as interrupted:
-        torch.manual_seed(seed)  # for layers that draw by themselves, such as dropout
+        torch.manual_seed(seed + number)  # for layers that draw by themselves, such as dropout
         if path is not None and path.exists():
             curve = load_checkpoint(path, settings, learner, optimizers, generator)
         before, started = curve.seconds, time.monotonic()
-        with Progress(curve, steps, type(task).__name__, progress) as bar:
+        with Progress(curve, steps, type(task).__name__, progress and number == 0) as bar:
             for step in range(len(curve), steps):
-                chosen = batch_indices(step, len(images), batch_size, seed).to(device)
+                chosen = batch_indices(step, len(images), batch_size, seed)[my_part].to(device)
                 pixels = images[chosen].float() / 255  # (B, C, H, W) in [0, 1]
                 batch = task.make_batch(
                     pixels, None if labels is None else labels[chosen], generator
@@ -129,12 +138,15 @@ def pretrain(
                     optimizer = optimizers[player]
                     optimizer.param_groups[0]["lr"] = learning_rate(step, steps, lr)
                     with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-                        loss, metrics = learner(player, batch, step)
+                        loss, metrics = model(player, batch, step)
                     optimizer.zero_grad()
                     loss.backward()
                     optimizer.step()
                     name = "loss" if player == "learner" else f"{player} loss"
                     numbers |= {name: loss.item()} | {k: v.item() for k, v in metrics.items()}
+                stop = float(interrupted.is_set())  # of any process, so that all stop together
+                numbers = processes.mean(numbers | {"stop": stop}, device)
+                stop = numbers.pop("stop")
                 if not math.isfinite(numbers["loss"]):
                     raise FloatingPointError(
                         f"the loss is {numbers['loss']} at step {step}: lower lr"
@@ -142,10 +154,10 @@ def pretrain(
                 curve.append(numbers)
                 curve.seconds = before + time.monotonic() - started
                 bar.update()
-                done = step + 1 == steps or interrupted.is_set()
+                done = step + 1 == steps or stop
                 if path is not None and (done or (step + 1) % checkpoint_every == 0):
                     save_checkpoint(path, settings, learner, optimizers, generator, curve)
-                if interrupted.is_set():
+                if stop:
                     raise KeyboardInterrupt
     encoder.eval()
     return curve

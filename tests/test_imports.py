@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "ssl_teach"
 
 # Each layer may import from its own and from those below it.
 LAYERS = [
-    {"data", "augment", "encoders", "imagenet", "progress"},
+    {"data", "augment", "encoders", "imagenet", "progress", "processes"},
     {"task"},
     {"pretext", "contrastive"},
     {"train", "evaluate", "pictures", "records", "checkpoint"},

@@ -96,16 +96,21 @@ def test_resume_after_a_crash_continues_to_the_same_result(tmp_path):
 
 
 class Interrupted(Rotation):
-    """Presses Ctrl-C in the middle of a step."""
+    """Presses Ctrl-C in the middle of a step, or asks for the end as a cluster does."""
+
+    kind = signal.SIGINT
 
     def make_batch(self, x, labels, generator):
         self.calls = getattr(self, "calls", 0) + 1
         if self.calls == 4:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), self.kind)
         return super().make_batch(x, labels, generator)
 
 
-def test_an_interrupt_finishes_the_step_and_saves(tmp_path):
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_finishes_the_step_and_saves(kind, tmp_path, monkeypatch):
+    before = signal.getsignal(kind)
+    monkeypatch.setattr(Interrupted, "kind", kind)
     whole, task = fresh()
     unbroken = run(whole, task)
     torch.manual_seed(0)
@@ -117,7 +122,7 @@ def test_an_interrupt_finishes_the_step_and_saves(tmp_path):
     assert len(torch.load(path, weights_only=True)["curve"]["loss"]) == 4
     resumed, task = fresh(seed=99)
     assert run(resumed, task, checkpoint=path).values == unbroken.values
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(kind) is before
 
 
 def test_a_finished_run_is_read_back_not_repeated(tmp_path):

@@ -140,7 +140,13 @@ def info_nce(
         return F.cross_entropy(scores, positive, reduction="none")
 
 
-def nt_xent(z: Tensor, *, temperature: float = 0.5, order: str = "pairs") -> Tensor:
+def nt_xent(
+    z: Tensor,
+    *,
+    temperature: float = 0.5,
+    order: str = "pairs",
+    negatives: Tensor | None = None,
+) -> Tensor:
     """SimCLR's loss: normalised, temperature-scaled cross-entropy over the affinity matrix.
 
     Row i of the 2N×2N matrix is a classifier of 2N-1 ways: itself is excluded, its partner is
@@ -150,9 +156,11 @@ def nt_xent(z: Tensor, *, temperature: float = 0.5, order: str = "pairs") -> Ten
         z: (2N, D) projections of both views of N images.
         temperature: τ > 0.
         order: "pairs", (2k-1, 2k) as in the paper, or "halves", (k, k+N) as in most code.
+        negatives: (K, D) more views, none of them of these images: those that other processes
+            hold. Each row is then a classifier of 2N-1+K ways.
 
     Returns:
-        The mean over all 2N rows, in nats; log(2N-1) when all views look alike.
+        The mean over all 2N rows, in nats; log(2N-1+K) when all views look alike.
 
     Raises:
         ValueError: on a wrong shape, an odd number of views, NaN, τ ≤ 0, or an unknown order.
@@ -166,8 +174,10 @@ def nt_xent(z: Tensor, *, temperature: float = 0.5, order: str = "pairs") -> Ten
     check_vectors(z, "z")
     positive = partners(len(z), order, z.device)
     itself = torch.arange(len(z), device=z.device)
-    z = F.normalize(z if z.dtype == torch.float64 else z.float(), dim=1)
-    return info_nce(z, z, positive, exclude=itself, temperature=temperature).mean()
+    keys = z if negatives is None else torch.cat([z, negatives])
+    keys = F.normalize(keys if keys.dtype == torch.float64 else keys.float(), dim=1)
+    losses = info_nce(keys[: len(z)], keys, positive, exclude=itself, temperature=temperature)
+    return losses.mean()
 
 
 def nt_xent_two_loops(z: Tensor, *, temperature: float = 0.5) -> Tensor:

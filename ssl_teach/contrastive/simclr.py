@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from einops import rearrange
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ssl_teach.contrastive.losses import nt_xent, partners
 from ssl_teach.encoders import Encoder
+from ssl_teach.processes import of_others
 from ssl_teach.task import Augment, Batch, LossAndMetrics, Task
 
 
@@ -28,17 +29,41 @@ def two_views(images: Tensor, augment: Augment, generator: torch.Generator) -> T
     return rearrange(torch.stack([first, second]), "view n c h w -> (n view) c h w")
 
 
+def nearness(z: Tensor, negatives: Tensor | None = None) -> Tensor:
+    """Cosines of each row of z, (M, D), with all rows and all negatives (K, D): (M, M + K)."""
+    keys = z if negatives is None else torch.cat([z, negatives])
+    keys = nn.functional.normalize(keys.float(), dim=1)
+    return keys[: len(z)] @ keys.T
+
+
 class ProjectionHead(nn.Sequential):
     """The head g: h to z, with one hidden layer; used in training and then thrown away.
 
     Source: Chen et al., 2020, section 4.2; batch norm as in the authors' code.
     """
 
-    def __init__(self, in_features: int, hidden: int, out_features: int) -> None:
-        """Build it; all three are numbers of features."""
+    def __init__(
+        self, in_features: int, hidden: int, out_features: int, norm: str = "batch"
+    ) -> None:
+        """Build it.
+
+        Args:
+            in_features: of h.
+            hidden: features of the hidden layer.
+            out_features: of z.
+            norm: "batch", "sync" (the paper's: over all processes), or "group", which mixes no
+                rows of a batch.
+        """
+        kinds: dict[str, Callable[[int], nn.Module]] = {
+            "batch": nn.BatchNorm1d,
+            "sync": nn.SyncBatchNorm,
+            "group": lambda features: nn.GroupNorm(1, features),
+        }
+        if norm not in kinds:
+            raise ValueError(f"norm must be one of {', '.join(kinds)}, got {norm!r}")
         super().__init__(
             nn.Linear(in_features, hidden, bias=False),
-            nn.BatchNorm1d(hidden),
+            kinds[norm](hidden),
             nn.ReLU(inplace=True),
             nn.Linear(hidden, out_features),
         )
@@ -77,11 +102,14 @@ class SimCLR(Task):
         return Batch(views, partners(len(views), "pairs", views.device))
 
     def forward(self, encoder: Encoder, batch: Batch) -> LossAndMetrics:
-        """NT-Xent, and how often the partner is the nearest of all other views."""
+        """NT-Xent, and how often the partner is the nearest of all other views.
+
+        Where several processes train together, the others' views are negatives as well.
+        """
         z = self.head(encoder(batch.images))  # (2N, D')
-        loss = nt_xent(z, temperature=self.temperature, order="pairs")
+        negatives = of_others(z)  # (K, D'), or None in one process
+        loss = nt_xent(z, temperature=self.temperature, negatives=negatives)
         with torch.no_grad():
-            s = nn.functional.normalize(z.float(), dim=1)
-            s = (s @ s.T).fill_diagonal_(-torch.inf)  # nobody is its own neighbour
+            s = nearness(z, negatives).fill_diagonal_(-torch.inf)  # nobody is its own neighbour
             accuracy = (s.argmax(dim=1) == batch.targets).float().mean()
         return loss, {"accuracy": accuracy}
