@@ -13,7 +13,7 @@ LAYERS = [
     {"task"},
     {"pretext", "contrastive"},
     {"train", "evaluate", "pictures", "records", "checkpoint"},
-    {"experiments", "book", "transfer", "exercises", "plots", "look", "stack"},
+    {"experiments", "book", "transfer", "exercises", "plots", "look", "stack", "communication"},
     {"__main__"},
 ]
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}

@@ -1,0 +1,106 @@
+"""What processes that train SimCLR together send each other: derived, and counted.
+
+The count needs Linux, whose kernel tells what a process has written::
+
+    python -m torch.distributed.run --standalone --nproc-per-node=2 -m ssl_teach.communication
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from ssl_teach import processes
+from ssl_teach.augment import RandomResizedCrop
+from ssl_teach.contrastive import ProjectionHead, SimCLR
+from ssl_teach.data import load
+from ssl_teach.encoders import build_encoder
+from ssl_teach.train import pretrain
+
+FLOAT = 4  # bytes of a number in single precision
+DIMENSION = 128  # of z
+
+
+def bytes_per_step(parameters: int, views: int, dimension: int, count: int) -> dict[str, float]:
+    """What one of several processes sends at a step of SimCLR, by purpose.
+
+    With messages passed round a ring, as gloo and NCCL do, everybody's data reach everybody (an
+    all-gather) if each process sends on what it holds and what it is sent, (W-1)/W of the whole;
+    a sum over all (an all-reduce) takes two such rounds, one to add up and one to tell.
+
+    Args:
+        parameters: of encoder and head.
+        views: 2N, of all processes together.
+        dimension: of z.
+        count: W, the number of processes.
+
+    Returns:
+        Bytes: "views" (z to all), "gradients of views" (their sum back to the owner) and
+        "gradients of parameters" (DistributedDataParallel).
+
+    Source: Patarasuk and Yuan, 2009, for the ring.
+    """
+    around = (count - 1) / count
+    z = FLOAT * views * dimension
+    return {
+        "views": around * z,
+        "gradients of views": 2 * around * z,
+        "gradients of parameters": 2 * around * FLOAT * parameters,
+    }
+
+
+def sent() -> int:
+    """Bytes that this process has written so far, to sockets as well as to files.
+
+    Raises:
+        OSError: where the kernel does not tell, which is everywhere but on Linux.
+    """
+    lines = Path("/proc/self/io").read_text(encoding="ascii").splitlines()
+    return int(dict(line.split(": ") for line in lines)["wchar"])
+
+
+def count_bytes(batch_size: int, steps: int = 10) -> dict[str, float]:
+    """Train for a few steps and for twice as many, and count what the steps between them sent.
+
+    Args:
+        batch_size: N, of all processes together.
+        steps: how many are counted.
+
+    Returns:
+        The arguments of `bytes_per_step`, and "counted", bytes of this process at one step.
+    """
+    images = load("scenes", count=max(250, batch_size)).images
+    spent = []
+    for length in (steps, 2 * steps):
+        encoder = build_encoder("convnet", norm="group")  # has no statistics to send
+        head = ProjectionHead(encoder.widths[-1], encoder.widths[-1], DIMENSION, norm="group")
+        task = SimCLR(encoder.widths, RandomResizedCrop(), head=head)
+        before = sent()
+        pretrain(encoder, task, images, steps=length, batch_size=batch_size, progress=False)
+        spent.append(sent() - before)
+    parameters = [p for module in (encoder, task) for p in module.parameters()]
+    return {
+        "parameters": sum(math.prod(p.shape) for p in parameters),
+        "views": 2 * batch_size,
+        "dimension": DIMENSION,
+        "count": processes.world_size(),
+        "counted": (spent[1] - spent[0]) / steps,
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Count, and let process 0 print the result as a line of JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--batch-size", type=int, default=96, help="of all processes together")
+    args = parser.parse_args(arguments)
+    with processes.joined():
+        found = count_bytes(args.batch_size)
+        if processes.rank() == 0:
+            print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
