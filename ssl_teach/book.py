@@ -151,11 +151,11 @@ def ablations(data: str) -> dict[str, Experiment]:
             for names in [*alone, *combinations(known, 2)]
         }
         | {f"head-{head}": replace(base, options={"head": head}) for head in ("none", "linear")}
-        | {f"temperature-{t:g}": replace(base, temperature=t) for t in (0.05, 0.2, 0.5, 1.0)}
+        | {f"temperature-{t:g}": replace(base, temperature=t) for t in (0.05, 0.5, 1.0)}
     )
     if data == "cifar10":
         return found
-    sizes, lengths = (16, 32, 128, 256), (75, 150, 600, 1200)
+    sizes, lengths = (16, 256), (75, 1200)
     return (
         found
         | {
