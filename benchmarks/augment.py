@@ -1,30 +1,37 @@
-"""Views per second: the batched transforms against torchvision's, image by image.
+"""Views per second: the batched transforms against those of torchvision, kornia and lightly.
 
-Both do the same to the same pictures: the boxes, factors and orders are drawn once and given to
-both. The last row is the whole chain of SimCLR, draws included: ours from one generator,
-torchvision's by its own transform classes on each image.
+First each transform beside torchvision's, image by image, doing the same to the same pictures: the
+boxes, factors and orders are drawn once and given to both. Then the whole chain of SimCLR, draws
+included, with equal parameters: ours from one generator; torchvision's by its own transform classes
+on each image; kornia's on the batch, drawn per image; lightly's on each PIL image, two views at a
+call. A library that is not installed says so in its row.
 
-Run: python benchmarks/augment.py [--batch 256] [--size 32] [--threads 2] [--repeats 15]
+Run: .venv-bench/bin/python benchmarks/augment.py [--batch 256] [--size 32] [--threads 2]
+[--repeats 15]
 """
 
 from __future__ import annotations
 
 import argparse
-import platform
 import statistics
 import time
 from collections.abc import Callable
 from functools import partial
+from importlib.util import find_spec
+from typing import Any
 
 import torch
-import torchvision
 import torchvision.transforms.v2.functional as reference
+from losses import versions
+from PIL import Image
 from torch import Tensor
 from torchvision.transforms import v2
 
 from ssl_teach import augment as ours
 
 Work = Callable[[], object]
+
+GOALS = {"torchvision": 10, "kornia": 5}  # how many times as fast ours is to be
 
 
 def each(function: Callable[..., Tensor], images: Tensor, *parameters: list[float]) -> Tensor:
@@ -101,10 +108,15 @@ def pairs(images: Tensor) -> dict[str, tuple[Work, Work]]:
     return work
 
 
-def chain(images: Tensor) -> tuple[Work, Work]:
-    """SimCLR's augmentation, ours and torchvision's, draws included."""
+def chain_ours(images: Tensor) -> Work:
+    """SimCLR's augmentation, batched."""
     generator, augment = torch.Generator().manual_seed(0), ours.simclr_augmentation(3)
-    theirs = v2.Compose(
+    return lambda: augment(images, generator)
+
+
+def chain_torchvision(images: Tensor) -> Work:
+    """The same of torchvision, image by image, for its classes draw once a call."""
+    augment = v2.Compose(
         [
             v2.RandomResizedCrop(images.shape[-2:], antialias=False),
             v2.RandomHorizontalFlip(),
@@ -112,7 +124,57 @@ def chain(images: Tensor) -> tuple[Work, Work]:
             v2.RandomGrayscale(0.2),
         ]
     )
-    return lambda: augment(images, generator), lambda: each(theirs, images)
+    return lambda: each(augment, images)
+
+
+def chain_kornia(images: Tensor) -> Work:
+    """The same of kornia, batched and drawn per image.
+
+    It differs in two things: one order of the jitter's four steps serves the whole batch, where
+    ours and torchvision's draw one per image; and after ten boxes that do not fit it takes the
+    largest at a random place, not in the middle.
+    """
+    from kornia import augmentation as K  # type: ignore[import-not-found]
+
+    augment = K.AugmentationSequential(
+        K.RandomResizedCrop(tuple(images.shape[-2:]), align_corners=False),  # torchvision's grid
+        K.RandomHorizontalFlip(p=0.5),
+        K.ColorJitter(0.4, 0.4, 0.4, 0.1, p=0.8),  # torchvision's formulas; ColorJiggle's differ
+        K.RandomGrayscale(p=0.2),
+        same_on_batch=False,
+    )
+    return lambda: augment(images)
+
+
+def lightly_transform(size: int) -> Callable[[Image.Image], list[Tensor]]:
+    """Lightly's transform of SimCLR with our parameters: a PIL image to two views (3, H, W)."""
+    from lightly.transforms import SimCLRTransform  # type: ignore[import-not-found]
+
+    # strength 0.5 of its default jitter is 0.4, 0.4, 0.4, 0.1; ours normalises in the encoder
+    transform: Any = SimCLRTransform(
+        input_size=size, cj_strength=0.5, gaussian_blur=0.0, normalize=None
+    )
+    return transform
+
+
+def pil_images(images: Tensor) -> list[Image.Image]:
+    """(B, 3, H, W) uint8 as pictures of PIL."""
+    return [Image.fromarray(image) for image in images.permute(0, 2, 3, 1).numpy()]
+
+
+def chain_lightly(images: Tensor) -> Work:
+    """The same of lightly, as its users have it: PIL images one by one, views as one tensor."""
+    pictures = pil_images((255 * images).byte())
+    augment = lightly_transform(images.shape[-1])
+    return lambda: torch.stack([view for picture in pictures for view in augment(picture)])
+
+
+CHAINS: dict[str, tuple[Callable[[Tensor], Work], int, str]] = {  # with views per image, and how
+    "ours": (chain_ours, 1, "batched"),
+    "torchvision": (chain_torchvision, 1, "image by image"),
+    "kornia": (chain_kornia, 1, "batched"),
+    "lightly": (chain_lightly, 2, "image by image, PIL"),
+}
 
 
 def seconds(work: Work, repeats: int) -> float:
@@ -125,8 +187,32 @@ def seconds(work: Work, repeats: int) -> float:
     return statistics.median(times[3:])
 
 
+def print_parts(images: Tensor, repeats: int) -> None:
+    """The first table: each transform alone."""
+    print(f"{'views/s':24s}{'ours':>12s}{'torchvision':>14s}{'ratio':>8s}")
+    for name, works in pairs(images).items():
+        fast, slow = (seconds(work, repeats) for work in works)
+        count = len(images)
+        print(f"{name:24s}{count / fast:12,.0f}{count / slow:14,.0f}{slow / fast:8.1f}")
+
+
+def print_chains(images: Tensor, repeats: int) -> None:
+    """The second table: SimCLR's whole chain in every library."""
+    print(f"{'SimCLR, with draws':32s}{'views/s':>12s}{'ours is':>10s}")
+    rates: dict[str, float] = {}
+    for library, (chain, views, how) in CHAINS.items():
+        title = f"{library}, {how}"
+        if library != "ours" and find_spec(library) is None:
+            print(f"{title:32s}{'not installed':>12s}")
+            continue
+        rates[library] = views * len(images) / seconds(chain(images), repeats)
+        ratio, goal = rates["ours"] / rates[library], GOALS.get(library)
+        verdict = f"   goal {goal} x: {'met' if ratio >= goal else 'missed'}" if goal else ""
+        print(f"{title:32s}{rates[library]:12,.0f}{ratio:8.1f} x{verdict}")
+
+
 def main() -> None:
-    """Print the table."""
+    """Print both tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--batch", type=int, default=256, help="images at a time")
     parser.add_argument("--size", type=int, default=32, help="height and width in pixels")
@@ -137,17 +223,10 @@ def main() -> None:
     images = torch.rand(
         args.batch, 3, args.size, args.size, generator=torch.Generator().manual_seed(0)
     )
-    print(
-        f"{args.batch} images of {args.size} x {args.size} x 3, {args.threads} threads, "
-        f"{platform.machine()}, torch {torch.__version__}, torchvision {torchvision.__version__}"
-    )
-    print(f"{'views/s':24s}{'ours':>12s}{'torchvision':>14s}{'ratio':>8s}")
-    for name, (batched, one_by_one) in {
-        **pairs(images),
-        "SimCLR, with draws": chain(images),
-    }.items():
-        fast, slow = (seconds(work, args.repeats) for work in (batched, one_by_one))
-        print(f"{name:24s}{args.batch / fast:12,.0f}{args.batch / slow:14,.0f}{slow / fast:8.1f}")
+    print(f"{args.batch} images of {args.size} x {args.size} x 3, {args.threads} threads")
+    print(versions("torch", "torchvision", "kornia", "lightly", "pillow"))
+    print_parts(images, args.repeats)
+    print_chains(images, args.repeats)
 
 
 if __name__ == "__main__":
