@@ -130,7 +130,7 @@ _ABLATED = {
 _TRANSFORMS = {
     "scenes": ("crop", "color", "gray", "blur"),
     "sketches": ("crop", "color", "blur"),
-    "cifar10": ("crop", "color", "gray", "blur"),
+    "cifar10": ("crop", "color", "gray"),
 }
 
 

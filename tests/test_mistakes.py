@@ -1,0 +1,31 @@
+"""The right one is right, and every mistake is one: it differs where it should, and runs."""
+
+import pytest
+import torch
+
+from ssl_teach.contrastive import nt_xent
+from ssl_teach.contrastive.mistakes import MISTAKES, right
+
+DRAW = torch.Generator().manual_seed(0)
+IMAGES = torch.randn(6, 1, 5, generator=DRAW, dtype=torch.float64)
+Z = (IMAGES + 0.5 * torch.randn(6, 2, 5, generator=DRAW, dtype=torch.float64)).flatten(0, 1)
+
+
+def test_the_right_one_is_nt_xent():
+    for tau in (0.1, 1.0):
+        torch.testing.assert_close(right(Z, tau), nt_xent(Z, temperature=tau))
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_runs_and_gives_another_loss(name):
+    loss = MISTAKES[name](Z, 1.0)
+    assert loss.shape == ()
+    assert abs(loss - nt_xent(Z, temperature=1.0)) > 0.02
+    assert not torch.isnan(loss)
+
+
+def test_subtracting_the_identity_leaves_one_term_too_many():
+    same = torch.ones(8, 3, dtype=torch.float64)
+    for tau in (0.2, 1.0):
+        left = torch.log(7 + torch.exp(torch.tensor(-1 / tau, dtype=torch.float64)))
+        torch.testing.assert_close(MISTAKES["minus_identity"](same, tau), left)
