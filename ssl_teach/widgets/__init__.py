@@ -3,6 +3,7 @@
 from ssl_teach.widgets.affinity import AffinityMatrix
 from ssl_teach.widgets.book_map import BookMap
 from ssl_teach.widgets.circle import Circle
+from ssl_teach.widgets.embedding_map import EmbeddingMap
 from ssl_teach.widgets.jigsaw import JigsawGame
 from ssl_teach.widgets.league import LeagueTable
 from ssl_teach.widgets.mixer import PictureWipe
@@ -15,6 +16,7 @@ __all__ = [
     "AffinityMatrix",
     "BookMap",
     "Circle",
+    "EmbeddingMap",
     "JigsawGame",
     "LeagueTable",
     "PatchGame",
