@@ -43,6 +43,7 @@ lab: $(READY)
 bench: $(BENCH_READY)
 	$(BENCH)/python benchmarks/lesson.py
 	$(BENCH)/python benchmarks/tasks.py
+	$(BENCH)/python benchmarks/explorables.py
 	$(BENCH)/python benchmarks/augment.py
 	$(BENCH)/python benchmarks/losses.py
 	$(BENCH)/python benchmarks/training.py

@@ -177,22 +177,6 @@ def test_both_themes_and_a_phone(browser, tmp_path, width, theme):
             assert page.overflow() <= 0
 
 
-def test_a_step_with_its_drawing_fits_a_frame(browser, tmp_path):
-    with mount(browser, tmp_path, Circle(pairs=16, space="sphere")) as page:
-        times = page.page.evaluate(
-            """() => {
-              const { newWorld, stepOf } = window.module, world = newWorld(16, 3, 0), times = [];
-              for (let k = 0; k < 15; k++) {
-                const start = performance.now();
-                stepOf(world, 0.2, true);
-                times.push(performance.now() - start);
-              }
-              return times;
-            }"""
-        )
-        assert np.median(times) < 8
-
-
 def test_takes_itself_back(browser, tmp_path):
     with mount(browser, tmp_path, Circle()) as page:
         page.take_back()

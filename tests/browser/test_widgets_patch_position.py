@@ -308,24 +308,6 @@ def test_both_themes_and_a_phone(browser, widget, tmp_path, width, theme):
             assert canvas.bounding_box()["width"] >= 60
 
 
-def test_redraws_within_a_frame(browser, widget, tmp_path):
-    with mount(browser, tmp_path, widget) as page:
-        page.page.wait_for_timeout(1500)  # let the table be counted
-        times = page.page.evaluate(
-            """async () => {
-              const times = [];
-              for (let k = 0; k < 24; k++) {
-                window.model.set("draw", 100 + k); // patches that no network has seen
-                const began = performance.now();
-                await new Promise(requestAnimationFrame);
-                times.push(performance.now() - began);
-              }
-              return times.sort((a, b) => a - b);
-            }"""
-        )
-        assert times[len(times) // 2] < 60  # 16 when idle; tests run beside others
-
-
 def test_grey_pictures_and_one_network(browser, tmp_path):
     grey = np.random.default_rng(0).integers(0, 256, (2, 64, 64), dtype=np.uint8)
     with mount(browser, tmp_path, game({"grey": grey}, [export("one", build(2, 1))])) as page:
