@@ -125,7 +125,9 @@ def mount(
     try:
         mounted = Mounted(context.new_page())
         note = mounted.problems.append
-        mounted.page.on("console", lambda m: note(m.text) if m.type in ("error", "warning") else 0)
+        mounted.page.on(
+            "console", lambda m: note(m.text) if m.type in ("error", "warning") else None
+        )
         mounted.page.on("pageerror", lambda error: note(str(error)))
         mounted.page.on(
             "request",
