@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
+from ssl_teach.contrastive.mistakes import MISTAKES
 from ssl_teach.data.sketches import choose_classes, sketch_names
 from ssl_teach.experiments import Experiment
 from ssl_teach.transfer import IMAGENET, Transfer
@@ -166,6 +167,14 @@ def ablations(data: str) -> dict[str, Experiment]:
     )
 
 
+# The mistakes in the loss, trained on views that differ in colours: with those 300 steps go far.
+# The sixth stops at its first step, with an infinite loss.
+_MISTAKES = {
+    name: replace(_ABLATED["scenes"], options={"transforms": ("color",), "mistake": name})
+    for name in MISTAKES
+    if name != "zero_labels"
+}
+
 # Real photographs: only the pictures are judged, for no label of a training photograph is the label
 # of a test photograph.
 _PHOTOS = Experiment("inpainting", "photos", steps=600, batch_size=64, fractions=())
@@ -200,6 +209,7 @@ BOOK: dict[str, Experiment] = (
         for data in _ABLATED
         for what, experiment in ablations(data).items()
     }
+    | {f"mistake-scenes-{name}": experiment for name, experiment in _MISTAKES.items()}
     | {
         f"league-{data}-{row}": replace(experiment, **changes)
         for data, experiment in _LEAGUE_DATA.items()

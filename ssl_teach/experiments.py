@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from ssl_teach import evaluate
 from ssl_teach.augment import crop_augmentation, simclr_augmentation
 from ssl_teach.contrastive import ProjectionHead, SimCLR
+from ssl_teach.contrastive.mistakes import Mistaken
 from ssl_teach.data import Dataset, load
 from ssl_teach.encoders import Encoder, build_encoder
 from ssl_teach.pictures import judge
@@ -180,8 +181,8 @@ def _super_resolution(settings: Experiment, encoder: Encoder, data: Dataset, see
 
 
 def _simclr(settings: Experiment, encoder: Encoder, data: Dataset, seed: int) -> Task:
-    """The options: "transforms" that make a view, and "head", which is mlp, linear or none."""
-    options = _known(settings, ("transforms", "head"))
+    """The options: "transforms" of a view; "head", mlp, linear or none; "mistake" in the loss."""
+    options = _known(settings, ("transforms", "head", "mistake"))
     augment = simclr_augmentation(
         data.images.shape[1], settings.strength, crop=settings.crop, hue=settings.hue,
         transforms=options.get("transforms"),
@@ -195,7 +196,8 @@ def _simclr(settings: Experiment, encoder: Encoder, data: Dataset, seed: int) ->
     name = options.get("head", "mlp")
     if name not in heads:
         raise ValueError(f"the head of SimCLR is one of {', '.join(heads)}, not {name!r}")
-    return SimCLR(encoder.widths, augment, temperature=settings.temperature, head=heads[name]())
+    kind = partial(Mistaken, mistake=options["mistake"]) if "mistake" in options else SimCLR
+    return kind(encoder.widths, augment, temperature=settings.temperature, head=heads[name]())
 
 
 def _supervised(settings: Experiment, encoder: Encoder, data: Dataset, seed: int) -> Task:

@@ -118,7 +118,7 @@ def test_minutes_become_steps(folder, tmp_path):
 
 def test_the_books_experiments_share_budget_and_encoder():
     for name, settings in BOOK.items():
-        if name.startswith(("patches-", "protocol-", "ablation-")):
+        if name.startswith(("patches-", "protocol-", "ablation-", "mistake-")):
             continue  # patches are small, so their budget counts pixels; the others' is short
         trained = settings.task not in {"random", "pixels"}
         steps = 600 if name.startswith(("league-", "photos-", "labels-")) else 1000

@@ -3,8 +3,10 @@
 import pytest
 import torch
 
-from ssl_teach.contrastive import nt_xent
-from ssl_teach.contrastive.mistakes import MISTAKES, right
+from ssl_teach.contrastive import SimCLR, nt_xent, partners
+from ssl_teach.contrastive.mistakes import MISTAKES, Mistaken, right
+from ssl_teach.encoders import ConvNet
+from ssl_teach.task import Batch
 
 DRAW = torch.Generator().manual_seed(0)
 IMAGES = torch.randn(6, 1, 5, generator=DRAW, dtype=torch.float64)
@@ -29,3 +31,16 @@ def test_subtracting_the_identity_leaves_one_term_too_many():
     for tau in (0.2, 1.0):
         left = torch.log(7 + torch.exp(torch.tensor(-1 / tau, dtype=torch.float64)))
         torch.testing.assert_close(MISTAKES["minus_identity"](same, tau), left)
+
+
+def test_the_mistaken_task_descends_the_mistake_and_tells_the_true_accuracy():
+    encoder = ConvNet(widths=(4, 8))
+    task = Mistaken(encoder.widths, lambda images, generator: images, "wrong_axis")
+    views = torch.rand(8, 3, 16, 16, generator=DRAW.manual_seed(1))
+    batch = Batch(views, partners(8))
+    loss, metrics = task(encoder, batch)
+    z = task.head(encoder(views))
+    torch.testing.assert_close(loss, MISTAKES["wrong_axis"](z, task.temperature))
+    assert metrics == SimCLR.forward(task, encoder, batch)[1]
+    with pytest.raises(ValueError, match="no mistake is called 'none'"):
+        Mistaken(encoder.widths, task.augment, "none")

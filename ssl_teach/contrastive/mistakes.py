@@ -6,13 +6,16 @@ temperature τ. Lesson 11 shows which test catches which, and what each does to 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from ssl_teach.contrastive.losses import affinity_matrix, partners
+from ssl_teach.contrastive.simclr import SimCLR
+from ssl_teach.encoders import Encoder
+from ssl_teach.task import Augment, Batch, LossAndMetrics
 
 Loss = Callable[[Tensor, float], Tensor]
 
@@ -67,3 +70,31 @@ MISTAKES: dict[str, Loss] = {
     for loss in (not_masked, minus_identity, wrong_axis, zero_labels, other_order, fewer_negatives)
 }
 """By name."""
+
+
+class Mistaken(SimCLR):
+    """SimCLR that descends a loss with a mistake, and reports the true pretext accuracy."""
+
+    def __init__(
+        self,
+        widths: Sequence[int],
+        augment: Augment,
+        mistake: str,
+        *,
+        temperature: float = 0.5,
+        head: nn.Module | None = None,
+    ) -> None:
+        """Set up the task; `mistake` is one of `MISTAKES`, the rest as in `SimCLR`.
+
+        Raises:
+            ValueError: if there is no such mistake.
+        """
+        super().__init__(widths, augment, temperature=temperature, head=head)
+        if mistake not in MISTAKES:
+            raise ValueError(f"no mistake is called {mistake!r}; there are {', '.join(MISTAKES)}")
+        self.mistake = mistake
+
+    def forward(self, encoder: Encoder, batch: Batch) -> LossAndMetrics:
+        """The mistaken loss, and how often the partner is the nearest of all other views."""
+        z = self.head(encoder(batch.images))  # (2N, D')
+        return MISTAKES[self.mistake](z, self.temperature), self.accuracy(z, batch)

@@ -109,7 +109,12 @@ class SimCLR(Task):
         z = self.head(encoder(batch.images))  # (2N, D')
         negatives = of_others(z)  # (K, D'), or None in one process
         loss = nt_xent(z, temperature=self.temperature, negatives=negatives)
-        with torch.no_grad():
-            s = nearness(z, negatives).fill_diagonal_(-torch.inf)  # nobody is its own neighbour
-            accuracy = (s.argmax(dim=1) == batch.targets).float().mean()
-        return loss, {"accuracy": accuracy}
+        return loss, self.accuracy(z, batch, negatives)
+
+    @torch.no_grad()
+    def accuracy(
+        self, z: Tensor, batch: Batch, negatives: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """Pretext accuracy: the share of views whose partner is the nearest of all others."""
+        s = nearness(z, negatives).fill_diagonal_(-torch.inf)  # nobody is its own neighbour
+        return {"accuracy": (s.argmax(dim=1) == batch.targets).float().mean()}
