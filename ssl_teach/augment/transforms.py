@@ -127,17 +127,18 @@ class ColorJitter:
             for strength in (self.brightness, self.contrast, self.saturation)
         ]
         hue = _uniform(generator, (-self.hue, self.hue), B)[chosen]
-        images = images.clone()
-        if len(chosen):
-            images[chosen] = color_jitter(
-                images[chosen],
+
+        def jitter(part: Tensor) -> Tensor:
+            return color_jitter(
+                part,
                 order[chosen],
                 brightness=draws[0],
                 contrast=draws[1],
                 saturation=draws[2] if self.saturation else None,
                 hue=hue if self.hue else None,
             )
-        return images
+
+        return _change(images, chosen, jitter)
 
 
 @dataclass(frozen=True)
@@ -156,10 +157,7 @@ class RandomGrayscale:
         check_color(images, "RandomGrayscale")
         check_generator(generator, images)
         chosen = (_rand(generator, len(images)) < self.p).nonzero()[:, 0]
-        images = images.clone()
-        if len(chosen):
-            images[chosen] = grayscale(images[chosen])
-        return images
+        return _change(images, chosen, grayscale)
 
 
 @dataclass(frozen=True)
@@ -193,10 +191,7 @@ class GaussianBlur:
         chosen = (_rand(generator, B) < self.p).nonzero()[:, 0]
         sigma = _uniform(generator, self.sigma, B)[chosen]
         size = self.kernel_size or max(3, min(H, W) // 20 * 2 + 1)
-        images = images.clone()
-        if len(chosen):
-            images[chosen] = gaussian_blur(images[chosen], sigma, size)
-        return images
+        return _change(images, chosen, lambda part: gaussian_blur(part, sigma, size))
 
 
 @dataclass(frozen=True)
@@ -210,6 +205,13 @@ class Compose:
         for transform in self.transforms:
             images = transform(images, generator)
         return images
+
+
+def _change(images: Tensor, chosen: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
+    """A new batch in which the chosen images (indices) are changed, and the others are not."""
+    if not len(chosen):
+        return images.clone()
+    return images.index_copy(0, chosen, change(images.index_select(0, chosen)))
 
 
 def _rand(generator: torch.Generator, *shape: int) -> Tensor:
