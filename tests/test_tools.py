@@ -5,8 +5,10 @@ import json
 import build_book
 import find_chromium
 import make_venv
+import nbformat
 import pytest
 import strip_notebooks
+from jupyter_cache.executors import utils
 
 
 @pytest.fixture
@@ -85,6 +87,28 @@ def test_a_page_runs_once_and_a_failure_shows_its_traceback(tmp_path):
     assert build_book.run_page(good, cache, 60) == (0.0, None)
     assert "ZeroDivisionError" in build_book.run_page(bad, cache, 60)[1]
     assert build_book.run_page(bad, cache, 60)[0] > 0, "a failure must not be remembered"
+
+
+def test_a_kernel_whose_port_was_taken_is_started_again(tmp_path, monkeypatch):
+    page, cache = tmp_path / "page.ipynb", tmp_path / "cache"
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1")]), page)
+    execute, started = utils.single_nb_execution, []
+
+    def unlucky(*arguments, **options):
+        started.append(1)
+        if len(started) < 3:
+            raise RuntimeError("Kernel died before replying to kernel_info")
+        return execute(*arguments, **options)
+
+    monkeypatch.setattr(utils, "single_nb_execution", unlucky)
+    assert build_book.run_page(page, cache, 60)[1] is None
+    assert len(started) == 3
+    started.clear()
+    monkeypatch.setattr(utils, "single_nb_execution", lambda *a, **o: started.append(1) or 1 / 0)
+    page.write_text(page.read_text().replace('"1"', '"2"'))
+    with pytest.raises(ZeroDivisionError):
+        build_book.run_page(page, cache, 60)
+    assert len(started) == 1
 
 
 def test_notebooks_lose_outputs_and_nothing_else():

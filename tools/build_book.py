@@ -96,14 +96,21 @@ def run_page(page: Path, cache_folder: Path, timeout: int) -> tuple[float, str |
         return 0.0, None
     except KeyError:
         pass  # not there: run it
-    result = single_nb_execution(
-        notebook,
-        cwd=str(page.parent),
-        timeout=timeout,
-        allow_errors=False,
-        # its warnings would stand in the middle of the build's few lines
-        extra_arguments=["--IPKernelApp.log_level=ERROR"],
-    )
+    for tries_left in (2, 1, 0):
+        try:
+            result = single_nb_execution(
+                notebook,
+                cwd=str(page.parent),
+                timeout=timeout,
+                allow_errors=False,
+                # its warnings would stand in the middle of the build's few lines
+                extra_arguments=["--IPKernelApp.log_level=ERROR"],
+            )
+            break
+        except RuntimeError as error:
+            # its ports are chosen before it starts; meanwhile another process may have taken one
+            if not tries_left or "before replying" not in str(error):
+                raise
     if result.err is None:
         data = {"execution_seconds": result.time}
         bundle = CacheBundleIn(result.nb, record.uri, data=data)
