@@ -16,7 +16,7 @@ from ssl_teach.contrastive.blockwise import BlockwiseInfoNCE, block_scores
 
 ORDERS = ("pairs", "halves")
 
-WHOLE = 2**22  # scores up to which the whole matrix is held, 16 MB
+WHOLE = 2**21  # scores up to which the whole matrix is held, 8 MB
 CACHED = 2**20  # scores in a block beyond that, 4 MB
 
 
