@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -81,9 +80,8 @@ def count_bytes(batch_size: int, steps: int = 10) -> dict[str, float]:
         before = sent()
         pretrain(encoder, task, images, steps=length, batch_size=batch_size, progress=False)
         spent.append(sent() - before)
-    parameters = [p for module in (encoder, task) for p in module.parameters()]
     return {
-        "parameters": sum(math.prod(p.shape) for p in parameters),
+        "parameters": sum(p.numel() for p in (*encoder.parameters(), *task.parameters())),
         "views": 2 * batch_size,
         "dimension": DIMENSION,
         "count": processes.world_size(),

@@ -36,14 +36,15 @@ def check_temperature(temperature: float) -> None:
         raise ValueError(f"the temperature τ must be a positive number, got {temperature}")
 
 
-def affinity_matrix(z: Tensor) -> Tensor:
+def affinity_matrix(z: Tensor, negatives: Tensor | None = None) -> Tensor:
     """Cosine similarity of every vector with every other: s_ij = z_iᵀz_j / (‖z_i‖ ‖z_j‖).
 
     Args:
         z: (M, D) projections; for SimCLR M = 2N, both views of N images.
+        negatives: (K, D) more vectors, compared with all of z; see `nt_xent`.
 
     Returns:
-        (M, M), symmetric, ones on the diagonal, in float32 or better.
+        (M, M), symmetric, ones on the diagonal, in float32 or better; with negatives (M, M + K).
 
     Raises:
         ValueError: if z is not a floating-point matrix or holds NaN.
@@ -51,8 +52,9 @@ def affinity_matrix(z: Tensor) -> Tensor:
     Source: Chen et al., 2020, Algorithm 1.
     """
     check_vectors(z, "z")
-    z = F.normalize(z if z.dtype == torch.float64 else z.float(), dim=1)
-    return z @ z.T
+    keys = z if negatives is None else torch.cat([z, negatives])
+    keys = F.normalize(keys if keys.dtype == torch.float64 else keys.float(), dim=1)
+    return keys[: len(z)] @ keys.T
 
 
 def partners(num_views: int, order: str = "pairs", device: torch.device | None = None) -> Tensor:

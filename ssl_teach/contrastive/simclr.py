@@ -8,7 +8,7 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from ssl_teach.contrastive.losses import nt_xent, partners
+from ssl_teach.contrastive.losses import affinity_matrix, nt_xent, partners
 from ssl_teach.encoders import Encoder
 from ssl_teach.processes import of_others
 from ssl_teach.task import Augment, Batch, LossAndMetrics, Task
@@ -27,13 +27,6 @@ def two_views(images: Tensor, augment: Augment, generator: torch.Generator) -> T
     """
     first, second = augment(images, generator), augment(images, generator)
     return rearrange(torch.stack([first, second]), "view n c h w -> (n view) c h w")
-
-
-def nearness(z: Tensor, negatives: Tensor | None = None) -> Tensor:
-    """Cosines of each row of z, (M, D), with all rows and all negatives (K, D): (M, M + K)."""
-    keys = z if negatives is None else torch.cat([z, negatives])
-    keys = nn.functional.normalize(keys.float(), dim=1)
-    return keys[: len(z)] @ keys.T
 
 
 class ProjectionHead(nn.Sequential):
@@ -116,5 +109,5 @@ class SimCLR(Task):
         self, z: Tensor, batch: Batch, negatives: Tensor | None = None
     ) -> dict[str, Tensor]:
         """Pretext accuracy: the share of views whose partner is the nearest of all others."""
-        s = nearness(z, negatives).fill_diagonal_(-torch.inf)  # nobody is its own neighbour
+        s = affinity_matrix(z, negatives).fill_diagonal_(-torch.inf)  # nobody is its own neighbour
         return {"accuracy": (s.argmax(dim=1) == batch.targets).float().mean()}
