@@ -23,7 +23,7 @@ from ssl_teach.widgets import (
 )
 from ssl_teach.widgets.embedding_map import Layout
 from ssl_teach.widgets.frame import join, to_pictures
-from ssl_teach.widgets.network import weight_count
+from ssl_teach.widgets.network import pack_weights, weight_count
 
 FOLDER = Path(widgets.__file__).parent
 LAYERS = [
@@ -35,6 +35,11 @@ LAYERS = [
 def network(name="a", layers=LAYERS):
     weights = np.zeros(weight_count(layers), "<f2").tobytes()
     return {"name": name, "layers": layers, "weights": weights}
+
+
+def packed_size(layers):
+    """A byte for each weight, two for each bias and for each row's scale."""
+    return weight_count(layers) + 3 * sum(layer["out"] for layer in layers)
 
 
 def pictures(*shape):
@@ -88,8 +93,8 @@ def test_floats_are_refused():
 def test_networks_lie_one_behind_the_other():
     widget = RotationGame({"one": pictures(2, 8, 8, 3)}, [network("a"), network("b")])
     starts = [entry["start"] for entry in widget.networks]
-    assert starts == [0, 260]
-    assert len(widget.weights) == 2 * 2 * 260
+    assert starts == [0, packed_size(LAYERS)]
+    assert len(widget.weights) == 2 * packed_size(LAYERS)
     assert widget.score == {"rounds": 0, "you": 0, "networks": [0, 0]}
 
 
@@ -130,10 +135,10 @@ def patch_game(scenes=None, networks=None, **more):
 def test_patch_game_hands_over_networks_and_the_cut():
     colour_blind = {**network("b", PAIR_LAYERS), "drop_color": True}
     widget = patch_game(networks=[network("a", PAIR_LAYERS), colour_blind], place=4)
-    each = weight_count(PAIR_LAYERS)
+    each = packed_size(PAIR_LAYERS)
     assert [entry["start"] for entry in widget.networks] == [0, each]
     assert [entry["drop_color"] for entry in widget.networks] == [False, True]
-    assert len(widget.weights) == 2 * 2 * each
+    assert len(widget.weights) == 2 * each
     assert (widget.patch, widget.gap, widget.jitter, widget.place) == (4, 2, 1, 4)
     assert (widget.scene, widget.network, widget.spaced) == ("one", "a", True)
     assert repr(widget) == "PatchGame(2 pictures, networks: a, b)"
@@ -295,3 +300,11 @@ def test_embedding_map_begins_where_it_is_told_and_can_be_set():
 def test_embedding_map_refuses(change, words):
     with pytest.raises(ValueError, match=words):
         embedding_map(**change)
+
+
+def test_weights_that_do_not_fill_the_layers_or_are_not_finite_are_refused():
+    with pytest.raises(ValueError, match="2 weights, the layers need 260"):
+        pack_weights(LAYERS, b"1234")
+    endless = np.full(weight_count(LAYERS), np.inf, "<f2").tobytes()
+    with pytest.raises(ValueError, match="NaN or infinity"):
+        pack_weights(LAYERS, endless)

@@ -106,12 +106,23 @@
     document.head.append(style);
   }
 
+  /** A name for a place in the page that links can point to: "rotation-game", "rotation-game-2". */
+  function placeName(model) {
+    const name = (model.get("_anywidget_id") ?? "figure").split(".").at(-1);
+    const words = name.replace(/(?<=[a-z0-9])(?=[A-Z])/g, "-").toLowerCase();
+    for (let k = 1; ; k++) {
+      const id = k > 1 ? `${words}-${k}` : words;
+      if (!document.getElementById(id)) return id;
+    }
+  }
+
   async function mount(tag) {
     const el = document.createElement("div");
     el.className = "ssl-widget";
     tag.after(el);
     try {
       const model = find(JSON.parse(tag.textContent).model_id);
+      el.id = placeName(model);
       addStyle(model.get("_css"));
       const widget = await initialised(model);
       await widget.render?.({ model, el, signal: new AbortController().signal });

@@ -7,6 +7,25 @@ export function layerSize({ kind, in: inputs, out }) {
   return out * (inputs * (kind === "conv" ? 9 : 1) + 1);
 }
 
+/**
+ * The weights as Python packed them (network.py): for each layer a scale for each row, in half precision,
+ * then the rows, one signed byte a weight, then the biases, in half precision. Bytes after the last are left alone.
+ */
+export function unpackWeights(bytes, layers) {
+  const out = new Float32Array(layers.reduce((sum, layer) => sum + layerSize(layer), 0));
+  const take = (count) => bytes.subarray(at, (at += count));
+  let at = 0, to = 0;
+  for (const layer of layers) {
+    const rows = layer.out, length = layerSize(layer) / rows - 1;
+    const scales = decodeHalf(take(2 * rows)), steps = take(rows * length);
+    for (let r = 0, k = 0; r < rows; r++)
+      for (let i = 0; i < length; i++) out[to++] = scales[r] * ((steps[k++] << 24) >> 24);
+    out.set(decodeHalf(take(2 * rows)), to);
+    to += rows;
+  }
+  return out;
+}
+
 /** Every 3×3 patch of x (channels, size, size), padded by one zero, as a row: (positions, channels·9). */
 function patches(x, channels, size, stride) {
   const outSize = Math.floor((size - 1) / stride) + 1, length = channels * 9;

@@ -122,10 +122,12 @@ const mix = (a, b, t) => a.map((v, i) => v + (b[i] - v) * t);
 /**
  * The box an explorable lives in. `redraw` is called once a frame at most: after `queue()`, a change
  * of the model (also from Python), of size or of theme. `end` takes all that back.
+ * `linked` names the values that a link to the figure carries, and what each may be; see `allowed`.
  */
-function frame(model, el, name, redraw) {
+function frame(model, el, name, redraw, linked = {}) {
   const root = h("section", { class: "ssl-explorable", "aria-label": name });
   el.append(root);
+  if (el.classList.contains("ssl-widget") && Object.keys(linked).length) linkState(model, el, root, linked);
   let waiting = 0;
   const queue = () => { waiting ||= requestAnimationFrame(() => { waiting = 0; redraw(); }); };
   const theme = () => {
@@ -149,6 +151,106 @@ function frame(model, el, name, redraw) {
     root.remove();
   };
   return { root, queue, end };
+}
+
+/**
+ * What a link says of one value, or undefined if that cannot be: links are text from anybody.
+ * `rule` is [least, most] for whole numbers, { least, most } for any numbers, true for yes or no,
+ * { of: [words] } for one of some words, { list: rule, length } for so many of a kind.
+ */
+export function allowed(rule, text) {
+  if (rule === true) return text === "true" ? true : text === "false" ? false : undefined;
+  if (rule.of) return rule.of.includes(text) ? text : undefined;
+  if (rule.list) {
+    const values = text.split(",").map((part) => allowed(rule.list, part));
+    return values.length === rule.length && !values.includes(undefined) ? values : undefined;
+  }
+  const whole = Array.isArray(rule), [least, most] = whole ? rule : [rule.least, rule.most];
+  const value = text.trim() === "" ? NaN : Number(text);
+  return value >= least && value <= most && (!whole || Number.isInteger(value)) ? value : undefined;
+}
+
+/** The address of this page with the figure's state in it: page.html?circle.tau=0.2#circle */
+export function linkTo(address, id, values) {
+  const url = new URL(address);
+  for (const name of [...url.searchParams.keys()]) if (name.startsWith(`${id}.`)) url.searchParams.delete(name);
+  for (const [name, value] of Object.entries(values)) url.searchParams.set(`${id}.${name}`, `${value}`);
+  url.hash = id;
+  return url.href;
+}
+
+/** Takes the state out of the page's address, and offers a button that puts it into a link. */
+function linkState(model, el, root, linked) {
+  const said = new URL(document.location.href).searchParams;
+  for (const [name, rule] of Object.entries(linked)) {
+    const text = said.get(`${el.id}.${name}`), value = text === null ? undefined : allowed(rule, text);
+    if (value !== undefined) model.set(name, value);
+  }
+  const shown = h("input", { type: "text", readonly: true, hidden: true, "aria-label": "Link to this state", onfocus: () => shown.select() });
+  const words = h("span", { class: "ssl-quiet", role: "status" });
+  const copy = async () => {
+    shown.value = linkTo(document.location.href, el.id, Object.fromEntries(Object.keys(linked).map((name) => [name, model.get(name)])));
+    try {
+      await navigator.clipboard.writeText(shown.value);
+      words.textContent = "Copied: it brings back what you see now.";
+    } catch { // the browser forbids it, as on pages that are not secure: the reader copies by hand
+      shown.hidden = false;
+      shown.focus();
+      words.textContent = "Copy this link:";
+    }
+  };
+  const foot = h("div", { class: "ssl-foot" }, button("Copy link to this state", copy, { class: "ssl-button ssl-small" }), words, shown);
+  queueMicrotask(() => root.append(foot)); // last, when the explorable has put in its own parts
+}
+
+/**
+ * A picture of the reader's own, by a file, a photograph or a drop onto `target`. It stays in the page.
+ * `onpicture` gets the middle square as (size, size, channels) bytes; `channels` is 1 or 3.
+ */
+function ownPicture({ target, size, channels, onpicture, label = "Your own picture" }) {
+  const id = freshId(), words = h("span", { class: "ssl-quiet", role: "status" });
+  const take = async (file) => {
+    if (!file) return;
+    try {
+      onpicture(squareOf(await createImageBitmap(file), size, channels), file.name);
+      words.textContent = "It stays in this page.";
+    } catch {
+      words.textContent = `${file.name || "This"} could not be read as a picture: try a JPEG or PNG.`;
+    }
+  };
+  const input = h("input", { id, type: "file", accept: "image/*", class: "ssl-file",
+    onchange: () => { take(input.files[0]); input.value = ""; } });
+  const element = h("div", { class: "ssl-own" }, input, h("label", { for: id, class: "ssl-button" }, label), words);
+  const over = (event) => { if ([...event.dataTransfer.types].includes("Files")) event.preventDefault(); };
+  target.addEventListener("dragover", over);
+  target.addEventListener("drop", (event) => {
+    over(event);
+    take([...event.dataTransfer.files].find((file) => file.type.startsWith("image/")) ?? event.dataTransfer.files[0]);
+  });
+  return { element, input };
+}
+
+/** The middle square of a picture, size × size: halved as often as can be, so that no pixel is skipped. */
+function squareOf(picture, size, channels) {
+  const side = Math.min(picture.width, picture.height);
+  let steps = Math.max(0, Math.floor(Math.log2(side / size))), canvas = null;
+  for (let from = picture, left = (picture.width - side) / 2, top = (picture.height - side) / 2, length = side; ;) {
+    const now = steps > 0 ? size * 2 ** --steps : size, last = now === size;
+    canvas = h("canvas", { width: now, height: now });
+    const context = canvas.getContext("2d", { willReadFrequently: last });
+    Object.assign(context, { imageSmoothingQuality: "high", fillStyle: "white" });
+    context.fillRect(0, 0, now, now); // behind what is transparent
+    context.drawImage(from, left, top, length, length, 0, 0, now, now);
+    if (last) break;
+    [from, left, top, length] = [canvas, 0, 0, now];
+  }
+  const { data } = canvas.getContext("2d").getImageData(0, 0, size, size), out = new Uint8Array(size * size * channels);
+  for (let p = 0; p < size * size; p++) {
+    const rgb = data.subarray(4 * p, 4 * p + 3);
+    if (channels === 3) out.set(rgb, 3 * p);
+    else out[p] = Math.round(0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2]);
+  }
+  return out;
 }
 
 /** A canvas as sharp as the screen: sets its size in CSS pixels and returns its context. */

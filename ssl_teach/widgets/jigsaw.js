@@ -74,8 +74,8 @@ function topOf(probabilities, count) {
 function unpackJigsaw(model) {
   const [count, size, , channels] = model.get("shape"), tile = model.get("tile");
   const pixels = bytesOf(model, "pictures"), each = size * size * channels;
-  const weights = decodeHalf(bytesOf(model, "weights"));
   const { name, layers } = model.get("network"), permutations = model.get("permutations");
+  const weights = unpackWeights(bytesOf(model, "weights"), layers);
   const toBitmap = (image, side) => bitmap(side, side, (x, y) =>
     [0, 1, 2].map((c) => 255 * Math.min(1, Math.max(0, image[((channels === 3 ? c : 0) * side + y) * side + x]))));
   const whole = (picture) => pixels.subarray(picture * each, (picture + 1) * each);

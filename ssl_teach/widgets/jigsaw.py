@@ -10,7 +10,7 @@ import traitlets
 from numpy.typing import ArrayLike
 
 from ssl_teach.widgets.frame import Explorable, join, to_pictures
-from ssl_teach.widgets.network import check_network
+from ssl_teach.widgets.network import check_network, pack_weights
 
 GRID = 3
 TILES = GRID**2
@@ -42,7 +42,7 @@ class JigsawGame(Explorable):
     pictures = traitlets.Bytes().tag(sync=True)  # (n, S, S, C) uint8
     shape = traitlets.List(traitlets.Int()).tag(sync=True)  # [n, S, S, C]
     labels = traitlets.List(traitlets.Unicode()).tag(sync=True)  # what each picture shows, or empty
-    weights = traitlets.Bytes().tag(sync=True)  # float16, little endian
+    weights = traitlets.Bytes().tag(sync=True)  # see network.py
     network = traitlets.Dict().tag(sync=True)  # name, layers
     permutations = traitlets.List(traitlets.List(traitlets.Int())).tag(sync=True)  # (P, 9)
     tile = traitlets.Int().tag(sync=True)  # side of a tile
@@ -108,7 +108,7 @@ class JigsawGame(Explorable):
             pictures=images.tobytes(),
             shape=list(images.shape),
             labels=list(labels or []),
-            weights=bytes(network["weights"]),
+            weights=pack_weights(layers, bytes(network["weights"])),
             network={"name": network["name"], "layers": layers},
             permutations=orders.tolist(),
             tile=cell - gap,

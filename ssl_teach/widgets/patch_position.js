@@ -54,7 +54,7 @@ function likeliest(probabilities) {
 function unpackPatches(model) {
   const [, count, size, , channels] = model.get("shape"), scenes = model.get("scenes");
   const pixels = bytesOf(model, "pictures"), each = size * size * channels, patch = model.get("patch");
-  const weights = decodeHalf(bytesOf(model, "weights"));
+  const weights = bytesOf(model, "weights");
   const whole = (scene, picture) => {
     const at = (Math.max(0, scenes.indexOf(scene)) * count + picture) * each;
     return pixels.subarray(at, at + each);
@@ -62,7 +62,7 @@ function unpackPatches(model) {
   const part = (scene, picture, corner) => cutOut(whole(scene, picture), size, channels, corner, patch);
   const howToCut = (spaced) => ({ patch, gap: spaced ? model.get("gap") : 0, jitter: spaced ? model.get("jitter") : 0 });
   const networks = model.get("networks").map(({ name, layers, start, drop_color: green }) => {
-    const own = weights.subarray(start, start + layers.reduce((sum, layer) => sum + layerSize(layer), 0));
+    const own = unpackWeights(weights.subarray(start), layers);
     const known = new Map(); // representations of patches seen before
     const represent = (scene, picture, corner) => {
       const key = [scene, picture, ...corner].join();

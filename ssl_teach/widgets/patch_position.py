@@ -32,7 +32,7 @@ class PatchGame(Explorable):
     shape = traitlets.List(traitlets.Int()).tag(sync=True)  # [sets, n, S, S, C]
     scenes = traitlets.List(traitlets.Unicode()).tag(sync=True)  # names of the sets
     labels = traitlets.List(traitlets.Unicode()).tag(sync=True)  # what each picture shows, or empty
-    weights = traitlets.Bytes().tag(sync=True)  # of all networks, float16, little endian
+    weights = traitlets.Bytes().tag(sync=True)  # of all networks; see network.py
     networks = traitlets.List(traitlets.Dict()).tag(sync=True)  # name, layers, start, drop_color
     patch = traitlets.Int().tag(sync=True)
     gap = traitlets.Int().tag(sync=True)

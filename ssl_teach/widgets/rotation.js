@@ -20,9 +20,9 @@ export function bestOf(probabilities) {
 function unpack(model) {
   const [, count, size, , channels] = model.get("shape"), scenes = model.get("scenes");
   const pixels = bytesOf(model, "pictures"), each = size * size * channels;
-  const weights = decodeHalf(bytesOf(model, "weights"));
+  const weights = bytesOf(model, "weights");
   const networks = model.get("networks").map(({ name, layers, start }) => {
-    const own = weights.subarray(start, start + layers.reduce((sum, layer) => sum + layerSize(layer), 0));
+    const own = unpackWeights(weights.subarray(start), layers);
     return { name, guess: (image) => softmax(forward(layers, own, image, size)) };
   });
   const view = (scene, picture, angle) => {

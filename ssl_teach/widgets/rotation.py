@@ -30,8 +30,8 @@ class RotationGame(Explorable):
     shape = traitlets.List(traitlets.Int()).tag(sync=True)  # [sets, n, S, S, C]
     scenes = traitlets.List(traitlets.Unicode()).tag(sync=True)  # names of the sets
     labels = traitlets.List(traitlets.Unicode()).tag(sync=True)  # what each picture shows, or empty
-    weights = traitlets.Bytes().tag(sync=True)  # of all networks, float16, little endian
-    networks = traitlets.List(traitlets.Dict()).tag(sync=True)  # name, layers, start (in weights)
+    weights = traitlets.Bytes().tag(sync=True)  # of all networks; see network.py
+    networks = traitlets.List(traitlets.Dict()).tag(sync=True)  # name, layers, start (in bytes)
     compact = traitlets.Bool(False).tag(sync=True)
 
     scene = traitlets.Unicode().tag(sync=True)

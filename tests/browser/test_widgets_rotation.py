@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from widget_page import mount
+from widget_page import mount, on_grid
 
 from ssl_teach.widgets import RotationGame
 
@@ -25,7 +25,7 @@ def build(seed, channels=3):
         nn.init.kaiming_normal_(conv.weight)
         parts += [conv, nn.ReLU()]
     net = nn.Sequential(*parts, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(256, 4))
-    return net.eval()
+    return on_grid(net).eval()
 
 
 def export(name, net):

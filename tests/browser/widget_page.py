@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import anywidget
+import torch
 from playwright.sync_api import Browser, Page, TimeoutError
+from torch import nn
 
 SHELL = """<!doctype html>
 <html lang="en" data-theme="%THEME%"><head><meta charset="utf-8"><title>One explorable</title>
 <meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">
 <style>body { margin: 0; padding: 8px; background: %BACKGROUND%; } %STYLE%</style></head>
-<body><main id="place"></main>
+<body><main id="place" class="ssl-widget"></main>
 <script type="application/json" id="state">%STATE%</script>
 <script type="text/plain" id="esm">%ESM%</script>
 <script type="module">
@@ -142,3 +144,21 @@ def mount(
         assert mounted.problems == []
     finally:
         context.close()
+
+
+def on_grid(net: nn.Module) -> nn.Module:
+    """Move weights to where a page's bytes can say them exactly, so that answers are comparable.
+
+    Each row becomes whole multiples, up to 127, of a power of two; see `pack_weights`.
+    """
+    for layer in net.modules():
+        if isinstance(layer, (nn.Conv2d, nn.Linear)):
+            rows = layer.weight.data.flatten(1)  # a view: (out, in)
+            step = 2 ** torch.ceil(torch.log2(rows.abs().amax(dim=1, keepdim=True) / 127))
+            steps = (rows / step).round()
+            largest = rows.abs().argmax(dim=1, keepdim=True)
+            steps.scatter_(1, largest, 127 * rows.gather(1, largest).sign())
+            rows.copy_(steps * step)
+            if layer.bias is not None:
+                layer.bias.data = layer.bias.data.half().float()
+    return net
