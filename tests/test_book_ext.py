@@ -3,10 +3,12 @@
 import json
 from types import SimpleNamespace
 
+import lean_pages
 import offline_math
 import pytest
 import static_widgets as sw
 import widget_signatures
+from PIL import Image
 from traitlets import HasTraits
 
 ESM = "export default { render() {} }"
@@ -134,18 +136,20 @@ def test_mathjax_is_complete_and_stays_small(tmp_path):
     app = SimpleNamespace(builder=SimpleNamespace(format="html"), outdir=tmp_path)
     offline_math.copy_mathjax(app, None)
     copied = tmp_path / "_static" / "mathjax"
-    assert (copied / offline_math.BUNDLE).stat().st_size > 500_000
+    for part in (offline_math.START, *(f"{name}.js" for name in offline_math.LOADED)):
+        assert (copied / part).stat().st_size > 1000
     assert (copied / "input/tex/extensions/boldsymbol.js").exists()
     assert any((copied / "output/chtml/fonts/woff-v2").glob("*.woff"))
-    assert sum(f.stat().st_size for f in copied.rglob("*") if f.is_file()) < 4e6
+    assert sum(f.stat().st_size for f in copied.rglob("*") if f.is_file()) < 3e6
     offline_math.copy_mathjax(app, None)  # a second build finds it there
 
 
 def test_mathjax_settings_of_others_are_kept():
     config = SimpleNamespace(mathjax_path="https://cdn", mathjax3_config={"options": {"a": 1}})
     offline_math.use_local_mathjax(None, config)
-    assert config.mathjax_path == f"mathjax/{offline_math.BUNDLE}"
-    assert config.mathjax3_config["options"] == {"a": 1, "enableMenu": False}
+    assert config.mathjax_path == f"mathjax/{offline_math.START}"
+    assert config.mathjax3_config["options"] == {"a": 1}
+    assert config.mathjax3_config["loader"] == {"load": list(offline_math.LOADED)}
 
 
 def test_a_failed_build_copies_nothing(tmp_path):
@@ -163,3 +167,55 @@ def test_an_explorable_is_shown_as_it_is_called():
     assert (shown, returns) == ("(images: list, *, tau: float = 0.5)", "")
     assert widget_signatures.from_init(None, "class", "int", int, {}, "()", "") is None
     assert widget_signatures.from_init(None, "function", "f", len, {}, "()", "") is None
+
+
+PAGE = """<head>
+<script defer src="_static/scripts/fontawesome.js?digest=1"></script>
+<script src="_static/searchtools.js"></script><script src="searchindex.js"></script>
+<script src="_static/doctools.js"></script></head>
+<i class="fas fa-bars fa-lg"></i><img src="_images/a.png"><img src="_images/b.png">"""
+
+
+def test_pages_lose_the_icon_script_and_keep_search_where_it_is_used():
+    light = lean_pages.lighter_page(PAGE, is_search=False)
+    assert "fontawesome.js" not in light and "searchindex" not in light
+    assert "searchtools" not in light and "doctools.js" in light
+    assert "searchindex" in lean_pages.lighter_page(PAGE, is_search=True)
+
+
+def test_styles_keep_the_rules_and_fonts_of_icons_in_use():
+    css = (
+        '.fa-bars:before,.fa-navicon:before{content:"\\f0c9"}.fa-cat:before{content:"\\f6be"}'
+        "@font-face{font-weight:900;src:url(../webfonts/fa-solid-900.woff2) "
+        'format("woff2"),url(../webfonts/fa-solid-900.ttf) format("truetype")}'
+        "@font-face{font-weight:400;src:url(../webfonts/fa-brands-400.woff2)}p{color:red}"
+    )
+    icons, styles = lean_pages.icons_in([PAGE])
+    assert "fa-bars" in icons and styles == {"fas"}
+    light, codes = lean_pages.lighter_style(css, icons, styles)
+    assert codes == {0xF0C9}
+    assert "fa-cat" not in light and "brands" not in light and "woff2" not in light
+    assert "fa-solid-900.ttf" in light and light.endswith("p{color:red}")
+
+
+def test_figures_become_smaller_and_stay_the_same_to_the_last_pixel(tmp_path):
+    folder = tmp_path / "_images"
+    folder.mkdir()
+    drawn = Image.linear_gradient("L").convert("RGB")
+    for name in ("a", "b", "unused"):
+        drawn.save(folder / f"{name}.png")
+    (tmp_path / "page.html").write_text(PAGE, encoding="utf-8")
+    lean_pages.lighter_figures(tmp_path)
+    assert sorted(p.name for p in folder.iterdir()) == ["a.webp", "b.webp"]
+    assert "_images/a.webp" in (tmp_path / "page.html").read_text(encoding="utf-8")
+    with Image.open(folder / "a.webp") as kept:
+        assert kept.convert("RGB").tobytes() == drawn.tobytes()
+
+
+def test_files_that_nothing_names_are_found(tmp_path):
+    static = tmp_path / "_static"
+    (static / "mathjax").mkdir(parents=True)
+    for name in ("used.js", "lost.js", "self.css", "mathjax/font.woff"):
+        (static / name).write_text(f"/* {name} */", encoding="utf-8")
+    (tmp_path / "page.html").write_text('<script src="_static/used.js">', encoding="utf-8")
+    assert [p.name for p in lean_pages.unnamed(tmp_path)] == ["lost.js", "self.css"]

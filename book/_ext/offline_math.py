@@ -1,9 +1,9 @@
 """Sphinx extension: MathJax from the book's own folder.
 
 PyPI's sphinx-mathjax-offline carries MathJax 3, but its own Sphinx extension copies all of it into
-the book, 20 MB; this one copies what a page can ask for. MathJax's context menu is switched off,
-since most of its entries would fetch what is left out; formulas keep their MathML for screen
-readers.
+the book, 20 MB; this one copies what a page can ask for, part by part: of the ready-made bundles
+the context menu is two fifths, and most of its entries would fetch what is left out. Formulas keep
+their MathML for screen readers.
 """
 
 from __future__ import annotations
@@ -16,8 +16,14 @@ from typing import Any
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
-BUNDLE = "tex-chtml.js"
-PARTS = (BUNDLE, "input/tex/extensions", "output/chtml/fonts/woff-v2")
+START = "startup.js"
+LOADED = ("core", "input/tex", "output/chtml", "output/chtml/fonts/tex", "a11y/assistive-mml")
+PARTS = (
+    START,
+    *(f"{part}.js" for part in LOADED),
+    "input/tex/extensions",
+    "output/chtml/fonts/woff-v2",
+)
 
 
 def mathjax_folder() -> Path:
@@ -34,10 +40,9 @@ def mathjax_folder() -> Path:
 
 def use_local_mathjax(app: Sphinx, config: Config) -> None:
     """Point Sphinx's MathJax to the copy in _static."""
-    config.mathjax_path = f"mathjax/{BUNDLE}"
+    config.mathjax_path = f"mathjax/{START}"
     settings = config.mathjax3_config or {}
-    options = {**settings.get("options", {}), "enableMenu": False}
-    config.mathjax3_config = {**settings, "options": options}
+    config.mathjax3_config = {**settings, "loader": {"load": list(LOADED)}}
 
 
 def copy_mathjax(app: Sphinx, error: Exception | None) -> None:
