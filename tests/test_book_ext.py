@@ -3,6 +3,7 @@
 import json
 from types import SimpleNamespace
 
+import accessible
 import lean_pages
 import offline_math
 import pytest
@@ -219,3 +220,16 @@ def test_files_that_nothing_names_are_found(tmp_path):
         (static / name).write_text(f"/* {name} */", encoding="utf-8")
     (tmp_path / "page.html").write_text('<script src="_static/used.js">', encoding="utf-8")
     assert [p.name for p in lean_pages.unnamed(tmp_path)] == ["lost.js", "self.css"]
+
+
+def test_signatures_heads_and_branches_become_accessible():
+    page = (
+        '<dt class="sig"><dl>\n<dd><em class="sig-param">a</em>,</dd>\n</dl></dt>'
+        '<table><tr><th class="head"><p></p></th><th class="head"><p>b</p></th></tr></table>'
+        '<summary><span class="toctree-toggle"></span></summary><dl><dt>x</dt><dd>y</dd></dl>'
+    )
+    html = accessible.mended(page)
+    assert '<span class="sig-line"><em class="sig-param">a</em>,</span>' in html
+    assert '<td class="head"></td><th class="head"><p>b</p></th>' in html
+    assert '<summary aria-label="Pages of this chapter">' in html
+    assert "<dl><dt>x</dt><dd>y</dd></dl>" in html
