@@ -44,6 +44,7 @@ bench: $(BENCH_READY)
 	$(BENCH)/python benchmarks/lesson.py
 	$(BENCH)/python benchmarks/tasks.py
 	$(BENCH)/python benchmarks/explorables.py
+	$(BENCH)/python benchmarks/pages.py
 	$(BENCH)/python benchmarks/augment.py
 	$(BENCH)/python benchmarks/losses.py
 	$(BENCH)/python benchmarks/training.py

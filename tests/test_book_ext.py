@@ -184,6 +184,13 @@ def test_pages_lose_the_icon_script_and_keep_search_where_it_is_used():
     assert "searchindex" in lean_pages.lighter_page(PAGE, is_search=True)
 
 
+def test_data_of_explorables_go_to_the_end():
+    state = '<script type="application/vnd.jupyter.widget-state+json">{"a": 1}</script>'
+    page = f"<head>{state}</head><body><p>text</p></body></html>"
+    light = lean_pages.lighter_page(page, is_search=False)
+    assert light == f"<head></head><body><p>text</p>{state}\n</body></html>"
+
+
 def test_styles_keep_the_rules_and_fonts_of_icons_in_use():
     css = (
         '.fa-bars:before,.fa-navicon:before{content:"\\f0c9"}.fa-cat:before{content:"\\f6be"}'

@@ -143,9 +143,21 @@
         models.set(id, new Model(withBuffers(model)));
       }
     }
-    document.querySelectorAll(VIEW).forEach(mount);
+    return Promise.all([...document.querySelectorAll(VIEW)].map(mount));
   }
 
-  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
-  else start();
+  /** Formulas wait for the explorables: typesetting a page can hold it up for longer than they take. */
+  function setFormulasAfter(explorables) {
+    const math = (window.MathJax ??= {});
+    const config = (math.config ?? math); // MathJax's own object, if it runs already
+    config.startup = { ...config.startup };
+    const ready = config.startup.pageReady ?? (() => window.MathJax.startup.defaultPageReady());
+    config.startup.pageReady = () => explorables.then(ready);
+  }
+
+  setFormulasAfter(
+    document.readyState === "complete" || document.readyState === "interactive"
+      ? start()
+      : new Promise((done) => document.addEventListener("DOMContentLoaded", () => done(start()))),
+  );
 })();

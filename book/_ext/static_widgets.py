@@ -114,7 +114,8 @@ def tidy_page(
     """Rewrite a page's scripts and styles: no thebe, nothing twice, widget state made small."""
     for kind in ("script_files", "css_files"):
         once = {_identity(asset): asset for asset in context.get(kind, []) if not _is_thebe(asset)}
-        context[kind] = list(once.values())
+        # a stable sort: explorables come to life before formulas are set
+        context[kind] = sorted(once.values(), key=lambda asset: SCRIPT not in _identity(asset)[0])
     for asset in context["script_files"]:
         attributes = getattr(asset, "attributes", {})
         if attributes.get("type") == STATE:

@@ -1,0 +1,130 @@
+"""How heavy each built page is, and how soon it lives, in a real browser.
+
+The book is served on this machine. Shown for each page: what it costs over the wire (all that the
+browser asked for, text gzipped as a server would), the first contentful paint, and when the last of
+its explorables was alive, both on a processor slowed to a quarter. The median of some loads counts,
+since a first one also warms the disk.
+
+Run: python benchmarks/pages.py [--loads 3] [--slower 4] [names of pages]
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import gzip
+import statistics
+import sys
+import threading
+from dataclasses import dataclass
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from playwright.sync_api import Browser, Response, sync_playwright
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "browser"))
+from chromium import launch
+
+BUILT = Path(__file__).resolve().parents[1] / "_build" / "html"
+MOST_MEGABYTES, MOST_SECONDS = 1.5, 1.0
+PACKED = (".png", ".webp", ".woff", ".woff2", ".jpg")  # gzip gains nothing on them
+WATCH = """
+  new MutationObserver((changes) => {
+    for (const { target } of changes)
+      if ("mounted" in target.dataset) window.alive = performance.now();
+  }).observe(document, { subtree: true, attributes: true, attributeFilter: ["data-mounted"] });
+"""
+DONE = """() => document.readyState === "complete"
+  && performance.getEntriesByName("first-contentful-paint").length > 0
+  && [...document.querySelectorAll(".ssl-widget")].every((w) => "mounted" in w.dataset)"""
+TIMES = """() => [performance.getEntriesByName("first-contentful-paint")[0].startTime,
+  window.alive ?? null]"""
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """A server that says nothing."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing: the table does."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """One load of a page: bytes over the wire, and seconds to paint and to the last explorable."""
+
+    size: int
+    paint: float
+    alive: float | None
+
+
+def wire_size(response: Response) -> int:
+    """Bytes of one answer, gzipped unless it is packed by itself."""
+    if response.url.startswith(("blob:", "data:")):
+        return 0
+    body = response.body()
+    return len(body) if response.url.split("?")[0].endswith(PACKED) else len(gzip.compress(body))
+
+
+def load(browser: Browser, address: str, slower: float) -> Load:
+    """Open a page in a fresh context, with nothing cached."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    answers: list[Response] = []
+    page.on("response", lambda answer: answers.append(answer))
+    page.add_init_script(WATCH)
+    context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": slower})
+    page.goto(address)
+    page.wait_for_function(DONE, timeout=60_000)
+    page.evaluate("() => window.MathJax?.startup?.promise")
+    page.wait_for_load_state("networkidle")
+    paint, alive = page.evaluate(TIMES)
+    size = sum(wire_size(response) for response in answers)
+    context.close()
+    return Load(size, paint / 1000, None if alive is None else alive / 1000)
+
+
+def pages() -> list[str]:
+    """The built pages of prose and lessons, as paths without their ending."""
+    found = [*(BUILT / "book").glob("*.html"), *(BUILT / "notebooks").glob("*.html")]
+    return sorted(str(path.relative_to(BUILT).with_suffix("")) for path in found)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("names", nargs="*", help="pages, such as notebooks/11_simclr")
+    parser.add_argument("--loads", type=int, default=3, help="of each page")
+    parser.add_argument("--slower", type=float, default=4, help="times that the CPU is slowed")
+    args = parser.parse_args()
+    if not BUILT.exists():
+        raise SystemExit("the book is not built: run `make book`")
+    handler = functools.partial(Quiet, directory=str(BUILT))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as http, sync_playwright() as playwright:
+        threading.Thread(target=http.serve_forever, daemon=True).start()
+        browser = launch(playwright)
+        print(f"{'page':44s}{'MB':>7s}{'paint, s':>10s}{'alive, s':>10s}")
+        for name in args.names or pages():
+            address = f"http://127.0.0.1:{http.server_port}/{name}.html"
+            loads = [load(browser, address, args.slower) for _ in range(args.loads)]
+            size = loads[0].size / 1e6
+            paint = statistics.median(one.paint for one in loads)
+            lives = [one.alive for one in loads if one.alive is not None]
+            alive = statistics.median(lives) if lives else None
+            missed = [
+                word
+                for word, value, most in (
+                    ("weight", size, MOST_MEGABYTES),
+                    ("paint", paint, MOST_SECONDS),
+                    ("alive", alive or 0, MOST_SECONDS),
+                )
+                if value > most
+            ]
+            said = "" if alive is None else f"{alive:.2f}"
+            verdict = "missed: " + ", ".join(missed) if missed else "kept"
+            print(f"{name:44s}{size:7.2f}{paint:10.2f}{said:>10s}   {verdict}", flush=True)
+        browser.close()
+        http.shutdown()
+
+
+if __name__ == "__main__":
+    main()
