@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from IPython.display import Markdown
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from torch import Tensor
 
 from ssl_teach.records import Spread, spread
@@ -21,28 +20,43 @@ BLUE, ORANGE, GREY = "#3b6ea5", "#c8742a", "#8a8f98"  # told apart by colour-bli
 def show_pictures(
     images: Tensor, titles: Sequence[str] | None = None, *, columns: int = 8, size: float = 1.0
 ) -> Figure:
-    """A grid of pictures.
+    """A grid of pictures, each pixel drawn as a square of whole screen pixels where that fits.
+
+    Such a drawing shows what the network is given, neither smoothed nor unevenly stretched, and it
+    takes a third of the bytes of a smoothed one.
 
     Args:
         images: (B, C, H, W), uint8 or in [0, 1]; C = 1 or 3.
         titles: one per picture, or None.
         columns: pictures per row.
-        size: of a picture, in inches.
+        size: of a picture, in inches, about: it is rounded to a multiple of its pixels.
     """
-    B = len(images)
+    B, _, H, W = images.shape
+    columns, dpi, gap = min(columns, B), 100, 4
     rows = -(-B // columns)
-    height = size * rows * (1.25 if titles else 1.0)
-    layout = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02, wspace=0.0, hspace=0.02)
-    figure = Figure(figsize=(size * min(columns, B), height), layout=layout)
-    axes = np.atleast_1d(figure.subplots(rows, min(columns, B))).flatten()
+    times = round(size * dpi / W)
+    width, height = (
+        (times * W, times * H) if times else (round(size * dpi), round(size * dpi * H / W))
+    )
+    lines = max(title.count("\n") + 1 for title in titles) if titles else 0
+    head = 6 + 14 * lines if titles else 0  # for the words above each picture
+    total = (columns * (width + gap), rows * (height + gap + head))  # screen pixels
+    figure = Figure(figsize=(total[0] / dpi, total[1] / dpi), dpi=dpi)
     pixels = images.detach().cpu()
     pixels = pixels if pixels.is_floating_point() else pixels.float() / 255
-    for ax in axes:
+    for i, x in enumerate(pixels.permute(0, 2, 3, 1).numpy()):
+        row, column = divmod(i, columns)
+        left = column * (width + gap) + gap // 2
+        bottom = total[1] - row * (height + gap + head) - head - gap // 2 - height
+        ax = figure.add_axes(
+            (left / total[0], bottom / total[1], width / total[0], height / total[1])
+        )
         ax.set_axis_off()
-    for i, (ax, x) in enumerate(zip(axes, pixels.permute(0, 2, 3, 1).numpy(), strict=False)):
-        ax.imshow(x.squeeze(-1) if x.shape[-1] == 1 else x, cmap="gray", vmin=0, vmax=1)
+        how = "nearest" if times else "antialiased"
+        grey_too = np.broadcast_to(x, (H, W, 3))
+        ax.imshow(grey_too.clip(0, 1), interpolation=how, aspect="auto")
         if titles:
-            ax.set_title(titles[i], fontsize=9)
+            ax.set_title(titles[i], fontsize=9, pad=3)
     return figure
 
 
