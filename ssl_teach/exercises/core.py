@@ -1,0 +1,198 @@
+"""What an exercise is, and what a check says of an answer.
+
+An exercise is written once. Its practice form stands in the lessons, with its solution; graded
+forms are made from a seed, with another pair order, mask, grid or case. One source then gives the
+student's notebook, the instructor's and the autograder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from ssl_teach.exercises.probing import Wrong
+
+T = TypeVar("T")
+KINDS = ("implement", "bug", "choose", "predict", "explore")
+CHECKED = ("implement", "bug", "choose")
+MARKS = {True: "✓", False: "✗"}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Which form of the exercises: the published one, or one of a cohort's own.
+
+    Attributes:
+        seed: None for practice, else any number; the same seed gives the same form.
+    """
+
+    seed: int | None = None
+
+    def choose(self, name: str, options: Sequence[T]) -> T:
+        """One of the options: the first for practice, any other for a graded form.
+
+        Args:
+            name: of what is chosen, so that two choices do not hang together.
+            options: at least two, the published one first.
+        """
+        if self.seed is None:
+            return options[0]
+        digest = hashlib.sha256(f"{self.seed}/{name}".encode()).digest()
+        return options[1 + int.from_bytes(digest[:4], "big") % (len(options) - 1)]
+
+
+@dataclass(frozen=True)
+class Property:
+    """One thing that a right answer does.
+
+    Attributes:
+        name: what is asked, as a sentence's end: "each row has length one".
+        test: takes the answer; raises `Wrong` if the property does not hold.
+    """
+
+    name: str
+    test: Callable[[Any], None]
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One exercise in one form.
+
+    Attributes:
+        key: its name in calls of `check`: "affinity-matrix".
+        lesson: stem of the notebook that it belongs to.
+        kind: "implement", "bug" and "choose" are checked; "predict" and "explore" are read by a
+            person.
+        title: a few words.
+        points: that it counts.
+        minutes: that it takes, about.
+        objective: what whoever solved it can do.
+        statement: in Markdown.
+        function: name of the function to write, or "" where there is none.
+        starter: code to begin with; for a bug, the code with the bug.
+        solution: code that passes, or a model answer in Markdown.
+        hints: from faint to strong.
+        properties: in the order in which they are tried; the first that fails is reported.
+        mistakes: what people get wrong, for instructors.
+        rubric: points of a person's marking, {what: points}.
+        discuss: a question for class.
+        form: what the seed chose, in words.
+    """
+
+    key: str
+    lesson: str
+    kind: str
+    title: str
+    points: int
+    minutes: int
+    objective: str
+    statement: str
+    function: str = ""
+    starter: str = ""
+    solution: str = ""
+    hints: tuple[str, ...] = ()
+    properties: tuple[Property, ...] = ()
+    mistakes: tuple[str, ...] = ()
+    rubric: dict[str, int] = field(default_factory=dict)
+    discuss: str = ""
+    form: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse what no kit could use."""
+        if self.kind not in KINDS:
+            raise ValueError(f"{self.key}: kind must be one of {', '.join(KINDS)}")
+        checked = self.kind in CHECKED
+        if checked != bool(self.properties):
+            raise ValueError(f"{self.key}: an exercise has properties if code checks it, only then")
+        total = sum(self.rubric.values())
+        if self.rubric and total != self.points:
+            raise ValueError(f"{self.key}: the rubric gives {total} points, not {self.points}")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check says: it shows itself in a notebook, and as text elsewhere.
+
+    Attributes:
+        exercise: that was checked.
+        passed: names of the properties that hold, in order.
+        failed: the first that does not, or "".
+        wrong: what was seen there, or None.
+    """
+
+    exercise: Exercise
+    passed: tuple[str, ...]
+    failed: str = ""
+    wrong: Wrong | None = None
+
+    @property
+    def right(self) -> bool:
+        """Whether every property holds."""
+        return not self.failed
+
+    @property
+    def points(self) -> float:
+        """The share of the points that the properties which hold are worth."""
+        total = len(self.exercise.properties)
+        return self.exercise.points * len(self.passed) / total if total else 0.0
+
+    def lines(self) -> list[str]:
+        """What to tell the learner, line by line."""
+        said = [f"{MARKS[True]} {name}" for name in self.passed]
+        if self.wrong is not None:
+            said += [f"{MARKS[False]} {self.failed}", f"  {self.wrong.diagnosis}: {self.wrong}"]
+            if self.wrong.where:
+                said.append(f"  where to look: {self.wrong.where}")
+            left = len(self.exercise.properties) - len(self.passed) - 1
+            if left:
+                said.append(f"  ({left} more to check once this holds)")
+        return said
+
+    def __repr__(self) -> str:
+        """As text."""
+        ending = "all holds" if self.right else "not yet"
+        return "\n".join([f"{self.exercise.title}: {ending}", *self.lines()])
+
+    def _repr_html_(self) -> str:
+        """In a notebook: the same words, with the first line in bold."""
+        first, *rest = repr(self).split("\n")
+        body = "".join(
+            f"<div style='white-space:pre-wrap'>{html.escape(line)}</div>" for line in rest
+        )
+        return f"<div><b>{html.escape(first)}</b>{body}</div>"
+
+
+def judge(exercise: Exercise, answer: Any) -> Verdict:
+    """Try the properties of an exercise on an answer, up to the first that does not hold.
+
+    Args:
+        exercise: a checked one.
+        answer: the learner's function, or their choice.
+
+    Raises:
+        ValueError: if the exercise is read by a person, or its function is missing.
+    """
+    if not exercise.properties:
+        raise ValueError(f"{exercise.key!r} is not checked by code: somebody reads it")
+    if exercise.function and not callable(answer):
+        raise ValueError(
+            f"check({exercise.key!r}, …) takes your function {exercise.function}, without brackets "
+            f"behind it; got {type(answer).__name__}"
+        )
+    passed: list[str] = []
+    for each in exercise.properties:
+        try:
+            each.test(answer)
+        except Wrong as wrong:
+            return Verdict(exercise, tuple(passed), each.name, wrong)
+        passed.append(each.name)
+    return Verdict(exercise, tuple(passed))
+
+
+def source_of(function: Callable[..., Any]) -> str:
+    """The code of a function, for starters and solutions that are kept as real code."""
+    return inspect.cleandoc("\n" + inspect.getsource(function))

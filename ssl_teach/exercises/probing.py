@@ -1,0 +1,245 @@
+"""Call somebody's function and say exactly how it went: the ground that all checks stand on.
+
+A learner's function may raise, never return, spoil its inputs, give another shape, or hand the work
+to the package. Each is told apart, and becomes a `Wrong` that says what happened, on which input.
+"""
+
+from __future__ import annotations
+
+import copy
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+SECONDS = 2.0  # for one call; the inputs of the checks are tiny
+OWN = "ssl_teach.exercises"
+
+
+class Wrong(Exception):
+    """An answer that a check refuses.
+
+    Attributes:
+        diagnosis: one of "exception", "time", "changed input", "shape", "type", "value",
+            "borrowed": what sort of thing went wrong.
+        where: where to look, or "".
+    """
+
+    def __init__(self, diagnosis: str, message: str, where: str = "") -> None:
+        """Say what went wrong.
+
+        Args:
+            diagnosis: see the class.
+            message: what was seen, on which input; never the answer.
+            where: what to read or look at.
+        """
+        super().__init__(message)
+        self.diagnosis, self.where = diagnosis, where
+
+
+class TimeUp(BaseException):
+    """Raised inside a call that takes too long; no `except Exception` of a learner's catches it."""
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Interrupt the body after so many seconds, by `TimeUp`.
+
+    By a signal where there are such (Linux, macOS, the main thread); else a second thread asks the
+    interpreter to raise it, which works between two lines of Python.
+    """
+    if threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer"):
+
+        def ring(number: int, frame: FrameType | None) -> None:
+            raise TimeUp
+
+        before = signal.signal(signal.SIGALRM, ring)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+    else:
+        import ctypes
+
+        here = ctypes.c_ulong(threading.get_ident())
+        raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
+        timer = threading.Timer(seconds, lambda: raise_in(here, ctypes.py_object(TimeUp)))
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+
+@contextmanager
+def borrowed_names() -> Iterator[set[str]]:
+    """Collect the package's functions that are called in the body, by their full names."""
+    found: set[str] = set()
+
+    def note(frame: FrameType, event: str, arg: object) -> None:
+        module = str(frame.f_globals.get("__name__", ""))
+        if event == "call" and module.startswith("ssl_teach.") and not module.startswith(OWN):
+            name = frame.f_code.co_name
+            if not name.startswith("<"):
+                found.add(f"{module}.{name}")
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        yield found
+    finally:
+        sys.setprofile(before)
+
+
+def describe(value: object) -> str:
+    """A value in a few words: shape and type of arrays, the value itself if it is short."""
+    if isinstance(value, Tensor):
+        small = f" {value.tolist()}" if value.numel() <= 6 else ""
+        return f"tensor {tuple(value.shape)} of {str(value.dtype).removeprefix('torch.')}{small}"
+    if isinstance(value, np.ndarray):
+        return f"array {value.shape} of {value.dtype}"
+    if isinstance(value, torch.nn.Module):
+        return f"a {type(value).__name__}"
+    text = repr(value)
+    return text if len(text) <= 60 else f"{type(value).__name__} {text[:50]}…"
+
+
+def _state(value: object) -> object:
+    """A copy to compare with after a call."""
+    if isinstance(value, torch.nn.Module):
+        return {name: each.clone() for name, each in value.state_dict().items()}
+    return copy.deepcopy(value)
+
+
+def _same(before: object, after: object) -> bool:
+    if isinstance(after, torch.nn.Module):
+        now = after.state_dict()
+        assert isinstance(before, dict)
+        return all(torch.equal(before[name], now[name]) for name in before)
+    if isinstance(before, Tensor) and isinstance(after, Tensor):
+        same_kind = before.shape == after.shape and before.dtype == after.dtype
+        return same_kind and torch.equal(before.nan_to_num(), after.nan_to_num())
+    if isinstance(before, (list, tuple)) and isinstance(after, (list, tuple)):
+        pairs = zip(before, after, strict=False)
+        return len(before) == len(after) and all(_same(a, b) for a, b in pairs)
+    if isinstance(before, (torch.Generator, np.random.Generator)) or callable(before):
+        return True  # a source of randomness moves on; that is what it is for
+    return bool(np.all(before == after))
+
+
+def call(
+    function: Callable[..., Any],
+    *args: Any,
+    seconds: float = SECONDS,
+    on: str = "",
+    may_change: Sequence[int] = (),
+    may_borrow: bool = False,
+) -> Any:
+    """What a function returns, or what is wrong with how it went.
+
+    Args:
+        function: the learner's.
+        args: what it is called with; it gets these very objects.
+        seconds: that it may take.
+        on: the input in words, for messages: "z of 6 random views"; else it is described.
+        may_change: places of arguments that it may change.
+        may_borrow: whether it may call the package's own functions.
+
+    Raises:
+        Wrong: "exception", "time", "changed input" or "borrowed".
+    """
+    shown = on or ", ".join(describe(arg) for arg in args)
+    before = [_state(arg) for arg in args]
+    try:
+        with borrowed_names() as borrowed, time_limit(seconds):
+            result = function(*args)
+    except TimeUp:
+        raise Wrong(
+            "time",
+            f"on {shown} it had not come back after {seconds:g} s",
+            "a loop whose condition never becomes false, or far more work than is needed",
+        ) from None
+    except Wrong:
+        raise
+    except Exception as error:
+        lines = traceback.extract_tb(error.__traceback__)
+        own = [line for line in lines if line.filename != __file__]
+        at = f"line {own[0].lineno}: {own[0].line}" if own and own[0].line else ""
+        raise Wrong(
+            "exception", f"on {shown} it raised {type(error).__name__}: {error}", at
+        ) from error
+    if borrowed and not may_borrow:
+        raise Wrong(
+            "borrowed",
+            f"it calls {', '.join(sorted(borrowed)[:2])} of the package; here it is to be your own",
+            "write the formula itself with torch",
+        )
+    for place, (was, now) in enumerate(zip(before, args, strict=True)):
+        if place not in may_change and not _same(was, now):
+            raise Wrong(
+                "changed input",
+                f"on {shown} it changed its argument number {place + 1}",
+                "an operation in place (x += …, x[…] = …, fill_diagonal_) on what was passed in; "
+                "work on a new tensor",
+            )
+    return result
+
+
+def tensor_like(
+    result: object, shape: Sequence[int], *, on: str, whole: bool = False, names: str = ""
+) -> Tensor:
+    """The result, if it is a tensor of this shape (and of whole numbers, if asked).
+
+    Args:
+        result: of the learner's function.
+        shape: that is expected.
+        on: the input in words.
+        whole: whether it must hold integers, as labels and indices do.
+        names: of the axes, for the message: "(2N, 2N)".
+
+    Raises:
+        Wrong: "type" or "shape".
+    """
+    if isinstance(result, (list, tuple, float, int, np.ndarray)) and not isinstance(result, bool):
+        result = torch.as_tensor(result)  # what comes to the same is as good
+    if not isinstance(result, Tensor):
+        hint = "is there a return?" if result is None else ""
+        raise Wrong("type", f"on {on} it gave {describe(result)}, not a tensor", hint)
+    if tuple(result.shape) != tuple(shape):
+        wanted = f"{tuple(shape)}{f', {names}' if names else ''}"
+        raise Wrong("shape", f"on {on} the result is {tuple(result.shape)}, expected {wanted}")
+    if whole and result.is_floating_point():
+        raise Wrong("type", f"on {on} the result holds {result.dtype}, expected whole numbers")
+    if not whole and not result.is_floating_point():
+        raise Wrong("type", f"on {on} the result holds {result.dtype}, expected real numbers")
+    return result.detach()
+
+
+def require(true: object, message: str, where: str = "") -> None:
+    """Go on if a property holds.
+
+    Raises:
+        Wrong: "value", with this message.
+    """
+    if not bool(true):
+        raise Wrong("value", message, where)
+
+
+def close(ours: Tensor, theirs: Tensor, tolerance: float = 1e-4) -> bool:
+    """Whether two tensors agree within a tolerance, relative and absolute."""
+    return torch.allclose(ours.double(), theirs.double(), rtol=tolerance, atol=tolerance)
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    """A source of randomness of a check's own."""
+    return torch.Generator().manual_seed(seed)

@@ -1,0 +1,113 @@
+"""What holds for every exercise, and for the checks themselves."""
+
+import threading
+import time
+
+import pytest
+import torch
+from zoo import SEEDS, assert_right, solved
+
+from ssl_teach.exercises import Variant, all_exercises, check, exercise, judge
+from ssl_teach.exercises.core import CHECKED
+from ssl_teach.exercises.probing import TimeUp, Wrong, call, time_limit
+
+CODE = [key for key, each in all_exercises().items() if each.kind in CHECKED]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("key", CODE)
+def test_the_solution_passes_and_the_starter_does_not(key, seed):
+    asked = exercise(key, seed)
+    assert_right(asked, solved(asked))
+    space = {"torch": torch}
+    exec(asked.starter, space)
+    assert not judge(asked, space[asked.function]).right
+
+
+@pytest.mark.parametrize("key", CODE)
+def test_an_answer_is_judged_within_two_seconds(key):
+    asked = exercise(key)
+    answer = solved(asked)
+    start = time.process_time()
+    judge(asked, answer)
+    assert time.process_time() - start < 2
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_every_exercise_is_whole(seed):
+    for key, each in all_exercises(seed).items():
+        assert each.key == key and each.title and each.objective and each.statement
+        assert each.points > 0 and each.minutes > 0
+        assert each.solution and each.mistakes
+        if each.kind in CHECKED:
+            assert f"def {each.function}(" in each.starter
+            assert each.hints
+
+
+def test_seeds_choose_other_forms_than_the_published_one_and_repeat_themselves():
+    options = ("published", "a", "b", "c")
+    drawn = [Variant(seed).choose("x", options) for seed in range(40)]
+    assert Variant().choose("x", options) == "published"
+    assert set(drawn) == {"a", "b", "c"}
+    assert drawn == [Variant(seed).choose("x", options) for seed in range(40)]
+    assert drawn != [Variant(seed).choose("y", options) for seed in range(40)]
+
+
+def test_a_verdict_tells_what_holds_what_does_not_and_where_to_look():
+    verdict = check("partner-index", lambda n: torch.arange(n))
+    words = repr(verdict)
+    assert words.startswith("Where is the partner?: not yet")
+    assert "✓ gives one whole number" in words and "✗ pairs no view with itself" in words
+    assert "more to check" in words
+    assert 0 < verdict.points < verdict.exercise.points
+    assert "<b>" in verdict._repr_html_() and "✗" in verdict._repr_html_()
+
+
+def test_unknown_keys_and_calls_instead_of_functions_are_named():
+    with pytest.raises(ValueError, match="no exercise is called 'x'; there are"):
+        check("x", print)
+    with pytest.raises(ValueError, match="without brackets"):
+        check("partner-index", torch.arange(4))
+
+
+def test_a_call_leaves_no_timer_behind_and_works_in_other_threads():
+    told = []
+
+    def endless():
+        try:
+            call(lambda: [None for _ in iter(int, 1)], seconds=0.2, on="nothing")
+        except Wrong as wrong:
+            told.append(wrong.diagnosis)
+
+    endless()
+    thread = threading.Thread(target=endless)
+    thread.start()
+    thread.join()
+    assert told == ["time", "time"]
+    with time_limit(0.05):
+        pass
+    time.sleep(0.1)
+
+
+def test_an_answer_cannot_swallow_the_end_of_its_time():
+    def stubborn():
+        while True:
+            try:
+                time.sleep(0.01)
+            except Exception:
+                continue
+
+    with pytest.raises(Wrong, match="had not come back"):
+        call(stubborn, seconds=0.2, on="nothing")
+    assert not issubclass(TimeUp, Exception)
+
+
+def test_modules_as_arguments_are_watched_too():
+    layer = torch.nn.Linear(2, 2)
+
+    def spoil(module):
+        with torch.no_grad():
+            module.weight.zero_()
+
+    with pytest.raises(Wrong, match="changed its argument"):
+        call(spoil, layer)
