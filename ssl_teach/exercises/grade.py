@@ -1,0 +1,167 @@
+"""Grade a folder of notebooks, some at a time.
+
+What was graded is kept with a fingerprint of the submission and of the checks, so that a run that
+was interrupted goes on, and a check that was mended is asked again. `scores.py` makes points of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from tqdm.auto import tqdm
+
+from ssl_teach.exercises.core import CHECKED
+from ssl_teach.exercises.files import write_whole
+from ssl_teach.exercises.kit import answers
+from ssl_teach.exercises.sandbox import LIMITS, Limits, Outcome, run
+
+HERE = Path(__file__).parent
+
+
+@dataclass
+class Plan:
+    """An assignment, as `write_kit` wrote it for the grader.
+
+    Attributes:
+        title: of the assignment.
+        seed: of its form.
+        exercises: kind, points and rubric of each, by key.
+    """
+
+    title: str
+    seed: int | None
+    exercises: dict[str, dict[str, Any]]
+
+    @classmethod
+    def read(cls, path: Path) -> Plan:
+        """Read it.
+
+        Raises:
+            ValueError: if the file is no such plan.
+        """
+        try:
+            plan = cls(**json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise ValueError(f"{path} is no plan of an assignment: {error}") from error
+        return plan
+
+    def total(self) -> int:
+        """Points that there are."""
+        return sum(each["points"] for each in self.exercises.values())
+
+
+@dataclass
+class Graded:
+    """One student's result, before marks and late days.
+
+    Attributes:
+        student: name, from the file or its folder.
+        file: of the submission.
+        fingerprint: of the submission and the checks.
+        outcomes: of the checked exercises, by key.
+        written: answers that a person reads, by key.
+        problem: why nothing could be graded, or "".
+    """
+
+    student: str
+    file: str
+    fingerprint: str
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    written: dict[str, str] = field(default_factory=dict)
+    problem: str = ""
+
+
+def submissions(folder: Path) -> dict[str, Path]:
+    """The newest notebook of each student.
+
+    A file may be called `student.ipynb` or `student_anything.ipynb`, as learning platforms write
+    them, or lie in a folder of the student's name.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    found: dict[str, Path] = {}
+    for path in sorted(folder.rglob("*.ipynb"), key=lambda p: (p.stat().st_mtime, p.name)):
+        if any(part.startswith(".") for part in path.relative_to(folder).parts):
+            continue
+        inside = path.parent != folder
+        found[path.parent.name if inside else path.stem.split("_")[0]] = path
+    if not found:
+        raise ValueError(f"there is no notebook in {folder}")
+    return dict(sorted(found.items()))
+
+
+def fingerprint(submission: Path, plan: Plan) -> str:
+    """Changes if the submission, the assignment or any check does."""
+    digest = hashlib.sha256(submission.read_bytes())
+    digest.update(json.dumps(asdict(plan), sort_keys=True).encode())
+    for source in sorted(HERE.glob("*.py")):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def grade_one(student: str, path: Path, plan: Plan, limits: Limits) -> Graded:
+    """Grade one submission; whatever is wrong with it is said in the result."""
+    graded = Graded(student, path.name, fingerprint(path, plan))
+    try:
+        given = answers(nbformat.read(path, as_version=4))
+    except Exception as error:  # a stranger's file: any reader's error means that it is broken
+        graded.problem = f"the notebook cannot be read: {type(error).__name__}: {error}"[:300]
+        given = {}
+    points = {key: int(each["points"]) for key, each in plan.exercises.items()}
+    cells = {}
+    for key, each in plan.exercises.items():
+        if each["kind"] not in CHECKED:
+            graded.written[key] = given.get(key, "")
+        elif key in given:
+            cells[key] = given[key]
+        else:
+            words = "its cell is not in the notebook"
+            graded.outcomes[key] = Outcome(key, 0, points[key], "missing", words)
+    graded.outcomes |= run(cells, points, plan.seed, limits)
+    return graded
+
+
+def _kept(path: Path, wanted: str) -> Graded | None:
+    """A result of an earlier run, if it is whole and still holds."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        data["outcomes"] = {key: Outcome(**each) for key, each in data["outcomes"].items()}
+        graded = Graded(**data)
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    return graded if graded.fingerprint == wanted else None
+
+
+def grade_all(
+    folder: Path, plan: Plan, out: Path, *, workers: int = 2, limits: Limits = LIMITS
+) -> list[Graded]:
+    """Grade a folder of submissions, some at a time, going on where an earlier run ended.
+
+    Args:
+        folder: of the submissions.
+        plan: the assignment.
+        out: folder of the results.
+        workers: submissions at a time.
+        limits: on each.
+    """
+
+    def work(item: tuple[str, Path]) -> Graded:
+        student, path = item
+        file = out / "results" / f"{student}.json"
+        kept = _kept(file, fingerprint(path, plan))
+        if kept is not None:
+            return kept
+        graded = grade_one(student, path, plan, limits)
+        write_whole(file, json.dumps(asdict(graded), indent=1))
+        return graded
+
+    found = submissions(folder)
+    with ThreadPoolExecutor(workers) as pool:
+        return list(tqdm(pool.map(work, found.items()), total=len(found), desc="graded"))

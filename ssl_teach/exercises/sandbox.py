@@ -1,0 +1,295 @@
+"""Run a stranger's answer and lose nothing by it.
+
+Each submission is judged in a process of its own, forked from one that has imported what checks
+need. There it may use so much time and memory and no more; it may write into its own empty folder,
+and start nothing. And before any of it runs, its code is read: an answer to these exercises needs
+mathematics, so whatever reaches for the interpreter's insides, for files or for the checks
+themselves is not run, and is left for a person to look at.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+import multiprocessing
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import asdict, dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+IMPORTS = frozenset(
+    {"collections", "copy", "einops", "functools", "itertools", "math", "numpy", "random", "torch"}
+)
+FORBIDDEN_NAMES = frozenset(
+    {
+        *("breakpoint", "compile", "delattr", "dir", "eval", "exec", "getattr", "globals", "input"),
+        *("locals", "memoryview", "open", "setattr", "vars"),
+    }
+)
+FORBIDDEN_ATTRIBUTES = frozenset(
+    {
+        *("builtins", "ctypes", "cr_frame", "dump", "f_back", "f_globals", "f_locals", "fromfile"),
+        *("fromregex", "gc", "genfromtxt", "gi_frame", "hub", "importlib", "inspect", "library"),
+        *(
+            "load",
+            "load_library",
+            "loadtxt",
+            "memmap",
+            "modules",
+            "multiprocessing",
+            "os",
+            "package",
+        ),
+        *("pathlib", "pickle", "save", "savetxt", "savez", "serialization", "shutil", "socket"),
+        *("subprocess", "sys", "tb_frame", "tofile", "tracemalloc"),
+    }
+)
+SETTABLE = frozenset({"data", "grad", "requires_grad", "training"})  # of anything; all on self
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one submission may use.
+
+    Attributes:
+        seconds: of wall-clock time for all its exercises; each call has a limit of its own too.
+        megabytes: of memory beyond what the checks have.
+        file_megabytes: of a file in its own folder.
+    """
+
+    seconds: float = 60.0
+    megabytes: int = 2048
+    file_megabytes: int = 16
+
+
+LIMITS = Limits()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one exercise of one submission.
+
+    Attributes:
+        key: of the exercise.
+        points: earned.
+        of: that there were.
+        status: "right", "wrong", "missing", "refused" (not run, for a person), "crashed",
+            "time", "memory".
+        report: what the learner is told.
+    """
+
+    key: str
+    points: float
+    of: int
+    status: str
+    report: str
+
+
+def suspicious(code: str) -> str:
+    """Why a piece of code is not run, or "" if it may be.
+
+    Args:
+        code: of an answer.
+
+    Returns:
+        One reason, with its line, in words for whoever reads the answer then.
+    """
+    try:
+        tree = ast.parse(code)
+    except SyntaxError:
+        return ""  # it will fail by itself, and say where
+    for node in ast.walk(tree):
+        reason = _reason(node)
+        if reason:
+            return f"line {getattr(node, 'lineno', '?')} {reason}"
+    return ""
+
+
+def _reason(node: ast.AST) -> str:
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        names = [alias.name for alias in node.names]
+        if isinstance(node, ast.ImportFrom):
+            names = [f"{node.module or ''}.{name}" for name in names]
+        for name in names:
+            parts = name.split(".")
+            if parts[0] not in IMPORTS or {"*", *FORBIDDEN_ATTRIBUTES} & set(parts):
+                return f"imports {name.strip('.')}"
+    if isinstance(node, ast.Name) and (node.id in FORBIDDEN_NAMES or node.id.startswith("__")):
+        return f"uses {node.id}"
+    if isinstance(node, ast.Attribute):
+        inside = node.attr.startswith("_") and node.attr != "__init__"
+        if node.attr in FORBIDDEN_ATTRIBUTES or inside:
+            return f"reaches for .{node.attr}"
+        own = isinstance(node.value, ast.Name) and node.value.id == "self"
+        if not isinstance(node.ctx, ast.Load) and node.attr not in SETTABLE and not own:
+            return f"changes {ast.unparse(node)}"
+    return ""
+
+
+def _limit(limits: Limits) -> None:
+    """Bind this process; where the system knows no such limits, the parent's clock remains."""
+    try:
+        import resource
+    except ImportError:
+        return
+    with open("/proc/self/statm", encoding="ascii") as file:
+        used = int(file.read().split()[0]) * resource.getpagesize()
+    most = used + limits.megabytes * 2**20
+    size = limits.file_megabytes * 2**20
+    for kind, value in (
+        (resource.RLIMIT_AS, most),
+        (resource.RLIMIT_FSIZE, size),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_CPU, int(limits.seconds) + 5),
+    ):
+        resource.setrlimit(kind, (value, value))
+
+
+def _watch(folder: str) -> None:
+    """Refuse, from now on, what an answer has no need of; a hook cannot be taken off again."""
+    home = os.path.realpath(folder) + os.sep
+    closed = (
+        "subprocess.",
+        "os.system",
+        "os.exec",
+        "os.posix_spawn",
+        "os.fork",
+        "socket.",
+        "ctypes.",
+    )
+    spoil = ("os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.chmod",
+             "os.truncate", "shutil.")  # fmt: skip
+
+    def hook(event: str, args: tuple[Any, ...]) -> None:
+        if event.startswith(closed) or event.startswith(spoil):
+            raise PermissionError(f"an answer may not do this: {event}")
+        if event == "open" and isinstance(args[0], (str, bytes)):
+            path, mode = os.fsdecode(args[0]), args[1] or ""
+            flags = args[2] if isinstance(args[2], int) else 0
+            writes = set(str(mode)) & set("wax+") or flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
+            if writes and not os.path.realpath(path).startswith(home):
+                raise PermissionError(f"an answer may write into its own folder only, not {path}")
+
+    sys.addaudithook(hook)
+
+
+def _judge(
+    pipe: Connection, folder: str, cells: dict[str, str], seed: int | None, limits: Limits
+) -> None:
+    """In the child: judge every answer, and send one line of JSON for each."""
+    import numpy as np
+    import torch
+
+    from ssl_teach.exercises import exercise, judge
+
+    torch.set_num_threads(1)
+    os.chdir(folder)
+    asked = {key: exercise(key, seed) for key in cells}
+    _limit(limits)
+    _watch(folder)
+    for key, code in cells.items():
+        each = asked[key]
+        pipe.send_bytes(json.dumps({"begun": key}).encode())
+        space: dict[str, Any] = {
+            "__name__": "answer",
+            "torch": torch,
+            "np": np,
+            "F": torch.nn.functional,
+            "nn": torch.nn,
+        }
+        try:
+            with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+                exec(compile(code, f"<{key}>", "exec"), space)
+                answer = space.get(each.function)
+                verdict = None if answer is None else judge(each, answer)
+        except MemoryError:
+            outcome = Outcome(key, 0, each.points, "memory", "it asked for more memory than it may")
+        except BaseException as error:  # whatever a stranger's code raises is told to them
+            words = f"the cell raised {type(error).__name__}: {error}"
+            outcome = Outcome(key, 0, each.points, "crashed", words)
+        else:
+            if verdict is None:
+                words = f"there is no function {each.function} in the cell"
+                outcome = Outcome(key, 0, each.points, "missing", words)
+            else:
+                status = "right" if verdict.right else "wrong"
+                outcome = Outcome(key, verdict.points, each.points, status, repr(verdict))
+        pipe.send_bytes(json.dumps(asdict(outcome)).encode())
+
+
+def run(
+    cells: Mapping[str, str],
+    points: Mapping[str, int],
+    seed: int | None = None,
+    limits: Limits = LIMITS,
+) -> dict[str, Outcome]:
+    """Judge the answers of one submission.
+
+    Args:
+        cells: code of each answer, by the exercise's key.
+        points: that each is worth.
+        seed: of the graded form.
+        limits: on the process.
+
+    Returns:
+        What became of each. A crash, an endless loop or a full memory costs the answer where it
+        happened; what comes after it is judged in a process of its own.
+    """
+    done: dict[str, Outcome] = {}
+    for key, code in cells.items():
+        reason = suspicious(code)
+        if reason:
+            words = f"not run: {reason}, which no answer needs. A person will look at it."
+            done[key] = Outcome(key, 0, points[key], "refused", words)
+    left = {key: code for key, code in cells.items() if key not in done}
+    while left:
+        outcomes, broken = _one_process(left, seed, limits)
+        done |= outcomes
+        left = {key: code for key, code in left.items() if key not in outcomes}
+        if broken is not None:
+            key, status, words = broken
+            key = key or next(iter(left))
+            done[key] = Outcome(key, 0, points[key], status, words)
+            left.pop(key, None)
+    return {key: done[key] for key in cells}
+
+
+def _one_process(
+    cells: dict[str, str], seed: int | None, limits: Limits
+) -> tuple[dict[str, Outcome], tuple[str, str, str] | None]:
+    """Outcomes of one child; and where it broke, with status and words, if it did."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["ssl_teach.exercises", __name__])
+    ours, theirs = context.Pipe(duplex=False)
+    with tempfile.TemporaryDirectory() as folder:
+        child = context.Process(target=_judge, args=(theirs, folder, cells, seed, limits))
+        child.start()
+        theirs.close()
+        outcomes: dict[str, Outcome] = {}
+        current, end = "", time.monotonic() + limits.seconds
+        broken: tuple[str, str, str] | None = None
+        while len(outcomes) < len(cells):
+            try:
+                if not ours.poll(max(0.0, end - time.monotonic())):
+                    words = f"it had not come back after {limits.seconds:g} s"
+                    broken = (current, "time", words)
+                    break
+                said = json.loads(ours.recv_bytes(1_000_000))
+            except (EOFError, OSError, ValueError):
+                child.join(1)
+                words = f"its process ended by itself (code {child.exitcode})"
+                broken = (current, "crashed", words)
+                break
+            if "begun" in said:
+                current = str(said["begun"])
+            elif said.get("key") in cells:
+                outcomes[said["key"]] = Outcome(**said)
+        child.kill()
+        child.join()
+    return outcomes, broken

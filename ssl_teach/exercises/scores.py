@@ -1,0 +1,259 @@
+"""From graded submissions to scores: a person's marks, late days, tables and feedback.
+
+Marks that a person gives, for answers in words and for code that was not run, live in one CSV file,
+which is completed and never lost.
+"""
+
+from __future__ import annotations
+
+import csv
+import html
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ssl_teach.exercises.files import write_rows, write_whole
+from ssl_teach.exercises.grade import Graded, Plan, grade_all
+from ssl_teach.exercises.kit import ASK
+from ssl_teach.exercises.sandbox import LIMITS, Limits
+
+MARKS = ("student", "exercise", "what", "of", "points", "comment")
+
+
+@dataclass(frozen=True)
+class LateRule:
+    """What a late day costs.
+
+    Attributes:
+        share: of the points earned, for each day.
+        most: days after which the cost grows no more.
+        free: days that cost nothing.
+    """
+
+    share: float = 0.1
+    most: int = 5
+    free: int = 0
+
+    def factor(self, days: int) -> float:
+        """What the points are multiplied by."""
+        return max(0.0, 1 - self.share * min(max(0, days - self.free), self.most))
+
+
+LATE = LateRule()
+
+
+def to_mark(graded: Iterable[Graded], plan: Plan) -> list[tuple[str, str, str, int]]:
+    """What a person has to look at: (student, exercise, what, points that there are)."""
+    rows = []
+    for each in graded:
+        for key, answer in each.written.items():
+            if answer.strip() in ("", ASK):
+                continue
+            for what, points in plan.exercises[key]["rubric"].items():
+                rows.append((each.student, key, what, int(points)))
+        for key, outcome in each.outcomes.items():
+            if outcome.status == "refused":
+                rows.append((each.student, key, "code that was not run", outcome.of))
+    return rows
+
+
+def update_marks(path: Path, rows: list[tuple[str, str, str, int]]) -> dict[tuple[str, str], float]:
+    """Add what is new to the file of marks, keep what a person wrote, and read the marks.
+
+    Returns:
+        Points given, by student and exercise.
+
+    Raises:
+        ValueError: if a mark is no number, or more than there are points; it names the line.
+    """
+    written: dict[tuple[str, str, str], tuple[str, str]] = {}
+    if path.exists():
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            for row in csv.DictReader(file):
+                where = (row["student"], row["exercise"], row["what"])
+                written[where] = (row["points"].strip(), row["comment"])
+    lines = []
+    given: dict[tuple[str, str], float] = {}
+    for student, key, what, most in rows:
+        points, comment = written.pop((student, key, what), ("", ""))
+        lines.append((student, key, what, most, points, comment))
+        if points:
+            try:
+                number = float(points.replace(",", "."))
+            except ValueError:
+                raise ValueError(
+                    f"{path}: {student}, {key}, {what}: {points!r} is no number"
+                ) from None
+            if not 0 <= number <= most:
+                raise ValueError(f"{path}: {student}, {key}, {what}: {points} is not in 0 … {most}")
+            given[student, key] = given.get((student, key), 0.0) + number
+    for (student, key, what), (points, comment) in written.items():
+        if points or comment:  # of a submission that is gone: keep what somebody wrote
+            lines.append((student, key, what, 0, points, comment))
+    write_rows(path, MARKS, lines)
+    return given
+
+
+def read_comments(path: Path) -> dict[tuple[str, str], str]:
+    """Comments from the file of marks, by student and exercise."""
+    found: dict[tuple[str, str], str] = {}
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        for row in csv.DictReader(file):
+            if row["comment"].strip():
+                where = (row["student"], row["exercise"])
+                found[where] = " ".join(
+                    filter(None, [found.get(where, ""), row["comment"].strip()])
+                )
+    return found
+
+
+def read_days(path: Path | None) -> dict[str, int]:
+    """Late days by student, from a CSV file with the columns student and days."""
+    if path is None:
+        return {}
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return {row["student"]: int(row["days"]) for row in csv.DictReader(file)}
+
+
+def read_roster(path: Path | None) -> dict[str, dict[str, str]]:
+    """Names, identities, addresses and sections by student, from a CSV file."""
+    if path is None:
+        return {}
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return {row["student"]: row for row in csv.DictReader(file)}
+
+
+@dataclass(frozen=True)
+class Score:
+    """A student's points.
+
+    Attributes:
+        student: who.
+        points: by exercise, marks included.
+        days: late.
+        total: after late days.
+        open: answers that a person has not marked yet.
+    """
+
+    student: str
+    points: dict[str, float]
+    days: int
+    total: float
+    open: int
+
+
+def score(
+    graded: Graded,
+    plan: Plan,
+    marks: Mapping[tuple[str, str], float],
+    waiting: Mapping[tuple[str, str], int],
+    days: int,
+    rule: LateRule,
+) -> Score:
+    """Put checks, marks and late days together."""
+    points = {}
+    for key in plan.exercises:
+        checked = graded.outcomes[key].points if key in graded.outcomes else 0.0
+        points[key] = round(checked + marks.get((graded.student, key), 0.0), 2)
+    total = round(rule.factor(days) * sum(points.values()), 2)
+    left = sum(
+        1 for student, key in waiting if student == graded.student and (student, key) not in marks
+    )
+    return Score(graded.student, points, days, total, left)
+
+
+def feedback(graded: Graded, result: Score, plan: Plan, comments: Mapping[str, str]) -> str:
+    """A page for one student, whole in one file."""
+    parts = []
+    for key, each in plan.exercises.items():
+        outcome = graded.outcomes.get(key)
+        said = outcome.report if outcome else "Read by a person."
+        note = f"<p><b>Comment.</b> {html.escape(comments[key])}</p>" if comments.get(key) else ""
+        parts.append(
+            f"<section><h2>{html.escape(key)}: {result.points[key]:g} of {each['points']}</h2>"
+            f"<pre>{html.escape(said)}</pre>{note}</section>"
+        )
+    late = f"<p>{result.days} late days are counted.</p>" if result.days else ""
+    problem = f"<p><b>{html.escape(graded.problem)}</b></p>" if graded.problem else ""
+    waiting = f"<p>{result.open} answers are still to be read.</p>" if result.open else ""
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width">'
+        f"<title>{html.escape(plan.title)}: {html.escape(graded.student)}</title>"
+        "<style>:root{color-scheme:light dark}body{max-width:44rem;margin:2rem auto;padding:0 1rem;"
+        "font:1rem/1.5 system-ui,sans-serif}pre{white-space:pre-wrap}</style>"
+        f"<h1>{html.escape(plan.title)}</h1><p>{html.escape(graded.student)}: "
+        f"<b>{result.total:g} of {plan.total()}</b> points.</p>{late}{waiting}{problem}"
+        f"{''.join(parts)}</html>"
+    )
+
+
+def write_scores(
+    out: Path, scores: list[Score], plan: Plan, roster: Mapping[str, Mapping[str, str]]
+) -> None:
+    """Write scores.csv, and the same in the columns of Canvas and of Gradescope."""
+    keys = list(plan.exercises)
+    write_rows(
+        out / "scores.csv",
+        ["student", *keys, "late days", "total", "of", "still to be read"],
+        (
+            [s.student, *(s.points[key] for key in keys), s.days, s.total, plan.total(), s.open]
+            for s in scores
+        ),
+    )
+    canvas_head = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", plan.title]
+    canvas: list[list[object]] = [["    Points Possible", "", "", "", "", plan.total()]]
+    gradescope = []
+    for s in scores:
+        who = roster.get(s.student, {})
+        name, login = who.get("name", s.student), who.get("email", s.student)
+        number = who.get("id", "")
+        canvas.append([name, number, number, login, who.get("section", ""), s.total])
+        first, _, last = name.partition(" ")
+        status = "Graded" if s.open == 0 else "Ungraded"
+        gradescope.append([first, last, number, login, s.total, plan.total(), status])
+    write_rows(out / "canvas.csv", canvas_head, canvas)
+    gradescope_head = ["First Name", "Last Name", "SID", "Email", "Total Score", "Max Points"]
+    write_rows(out / "gradescope.csv", [*gradescope_head, "Status"], gradescope)
+
+
+def grade_class(
+    folder: Path,
+    plan: Plan,
+    out: Path,
+    *,
+    late: Path | None = None,
+    rule: LateRule = LATE,
+    roster: Path | None = None,
+    workers: int = 2,
+    limits: Limits = LIMITS,
+) -> list[Score]:
+    """Grade, merge marks and late days, and write scores and feedback.
+
+    Args:
+        folder: of submissions.
+        plan: the assignment.
+        out: folder that gets results/, marks.csv, scores.csv, canvas.csv, gradescope.csv and
+            feedback/.
+        late: CSV file of late days, or None.
+        rule: what they cost.
+        roster: CSV file with student, name, id, email, section, or None.
+        workers: submissions at a time.
+        limits: on each.
+
+    Returns:
+        The scores, in the order of the students' names.
+    """
+    graded = grade_all(folder, plan, out, workers=workers, limits=limits)
+    rows = to_mark(graded, plan)
+    marks = update_marks(out / "marks.csv", rows)
+    waiting = {(student, key): 1 for student, key, _, _ in rows}
+    days, comments = read_days(late), read_comments(out / "marks.csv")
+    scores = []
+    for each in graded:
+        result = score(each, plan, marks, waiting, days.get(each.student, 0), rule)
+        scores.append(result)
+        own = {key: words for (student, key), words in comments.items() if student == each.student}
+        write_whole(out / "feedback" / f"{each.student}.html", feedback(each, result, plan, own))
+    write_scores(out, scores, plan, read_roster(roster))
+    return scores

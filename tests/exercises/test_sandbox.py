@@ -1,0 +1,110 @@
+"""Submissions that nobody wants: each costs itself its points, and nothing else."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from ssl_teach.exercises import exercise
+from ssl_teach.exercises.sandbox import Limits, run, suspicious
+
+GOOD = {key: exercise(key).solution for key in ("affinity-matrix", "partner-index")}
+POINTS = {key: exercise(key).points for key in GOOD}
+QUICK = Limits(seconds=6)
+
+
+def judged(code, limits=QUICK):
+    """What becomes of a first answer; the second, a right one, must not suffer from it."""
+    outcomes = run(
+        {"affinity-matrix": code, "partner-index": GOOD["partner-index"]}, POINTS, None, limits
+    )
+    assert outcomes["partner-index"].status == "right"
+    assert outcomes["partner-index"].points == POINTS["partner-index"]
+    return outcomes["affinity-matrix"]
+
+
+def test_right_answers_get_their_points_whatever_they_print():
+    outcome = judged(f'print(\'{{"key": "affinity-matrix"}}\' * 1000)\n{GOOD["affinity-matrix"]}')
+    assert (outcome.status, outcome.points) == ("right", POINTS["affinity-matrix"])
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "words"),
+    [
+        ("def affinity(z):\n    while True:\n        pass", "wrong", "had not come back"),
+        ("while True:\n    pass", "time", "had not come back"),
+        ("raise SystemExit", "crashed", "SystemExit"),
+        ("def affinity(z:", "crashed", "SyntaxError"),
+        ("x = 1", "missing", "no function affinity"),
+        ("def affinity(z):\n    return torch.zeros(10**11)", "wrong", "RuntimeError"),
+        ("def affinity(z):\n    return bytes(10**11)", "wrong", "MemoryError"),
+        ("def affinity(z):\n    return affinity(z)", "wrong", "RecursionError"),
+        ("def affinity(z):\n    return z - 1", "wrong", "shape"),
+        ("def affinity(z):\n    raise KeyboardInterrupt", "crashed", "KeyboardInterrupt"),
+    ],
+)
+def test_what_loops_crashes_or_fills_the_memory_gets_nothing(code, status, words):
+    outcome = judged(code)
+    assert (outcome.status, outcome.points) == (status, 0)
+    assert words in outcome.report
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("import os\nos._exit(0)", "imports os"),
+        ("from ssl_teach.exercises import similarity", "imports ssl_teach.exercises"),
+        ("from torch import *", "imports torch"),
+        ("import numpy.ctypeslib", None),
+        ("torch.allclose = lambda *a, **k: True", "changes torch.allclose"),
+        ("t = torch\nt.equal = print", "changes t.equal"),
+        ("F.normalize = None", "changes F.normalize"),
+        ("del torch.Tensor.float", "changes torch.Tensor.float"),
+        ("torch.sys.modules.clear()", "reaches for"),
+        ("().__class__.__base__.__subclasses__()", "reaches for .__"),
+        ("getattr(torch, 'sy' + 's')", "uses getattr"),
+        ("open('/etc/passwd').read()", "uses open"),
+        ("eval('1')", "uses eval"),
+        ("__import__('os')", "uses __import__"),
+        ("np.loadtxt('x')", "reaches for .loadtxt"),
+        ("torch.save({}, 'x')", "reaches for .save"),
+    ],
+)
+def test_what_reaches_further_than_mathematics_is_not_run(code, reason):
+    said = suspicious(code)
+    if reason is None:
+        assert said == "" or "ctypes" in said
+        return
+    assert reason in said and said.startswith("line ")
+    outcome = judged(f"{code}\n{GOOD['affinity-matrix']}")
+    assert (outcome.status, outcome.points) == ("refused", 0)
+    assert "A person will look at it" in outcome.report
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import math, itertools\nfrom einops import rearrange\nfrom torch import nn",
+        "class A(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.a = 1",
+        "for p in net.parameters():\n    p.requires_grad = False\n    p.grad = None",
+        "x[0] = 1\ny = x.T @ x\nz, w = y.max(dim=1)",
+        "def f(:",
+    ],
+)
+def test_honest_code_is_not_suspected(code):
+    assert suspicious(code) == ""
+
+
+def test_writing_outside_its_folder_is_refused_even_where_reading_the_code_missed_it(tmp_path):
+    target = tmp_path / "written.npy"
+    code = f"import numpy\nnumpy.lib.format.open_memmap('{target}', mode='w+', shape=(3,))"
+    outcome = judged(code)
+    assert outcome.status in ("crashed", "refused") and outcome.points == 0
+    assert not Path(target).exists()
+
+
+def test_a_second_submission_starts_in_a_moment():
+    run(GOOD, POINTS)
+    start = time.perf_counter()
+    run(GOOD, POINTS)
+    assert time.perf_counter() - start < 10  # not the seconds of importing torch for each
