@@ -48,6 +48,7 @@ bench: $(BENCH_READY)
 	$(BENCH)/python benchmarks/augment.py
 	$(BENCH)/python benchmarks/losses.py
 	$(BENCH)/python benchmarks/training.py
+	$(BENCH)/python benchmarks/grading.py
 
 records: $(READY)
 	$(BIN)/python -m ssl_teach experiment --all
