@@ -2,6 +2,7 @@
 # make serve    show it at http://localhost:8000              make bench  time it beside others
 # make test     build it, then run every test                 make records  remake the recorded experiments
 # make lint     style and types                               make clean  remove what was built
+# make mutants  how many mistakes the checks of the exercises miss
 # Each sets itself up: all that is needed is make and Python 3.11 to 3.13 with pip.
 
 PYTHON ?= python3
@@ -15,7 +16,7 @@ BENCH_READY := .venv-bench/.ready
 TEST_ENV := OMP_NUM_THREADS=1
 
 .DELETE_ON_ERROR:
-.PHONY: book serve test lab bench lint records clean setup
+.PHONY: book serve test lab bench lint mutants records clean setup
 
 book: $(READY)
 	$(BIN)/python tools/build_book.py
@@ -31,11 +32,17 @@ test: lint book
 	  --doctest-modules --nbval-lax --nbval-current-env --nbval-cell-timeout 1200 \
 	  --ignore ssl_teach/__main__.py tests ssl_teach notebooks
 
+slides: book
+	$(BIN)/python tools/make_slides.py
+
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python tools/strip_notebooks.py --check notebooks/*.ipynb
+
+mutants: $(READY)
+	$(TEST_ENV) $(BIN)/python tools/mutate_exercises.py
 
 lab: $(READY)
 	$(BIN)/jupyter lab notebooks

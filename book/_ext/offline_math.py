@@ -17,10 +17,11 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 
 START = "startup.js"
-LOADED = ("core", "input/tex", "output/chtml", "output/chtml/fonts/tex", "a11y/assistive-mml")
+# named in full, MathJax's loader brings what each needs, and before it
+LOADED = ("input/tex", "output/chtml", "a11y/assistive-mml")
 PARTS = (
     START,
-    *(f"{part}.js" for part in LOADED),
+    *(f"{part}.js" for part in ("core", *LOADED, "output/chtml/fonts/tex")),
     "input/tex/extensions",
     "output/chtml/fonts/woff-v2",
 )

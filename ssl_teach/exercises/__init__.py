@@ -6,6 +6,7 @@ from typing import Any
 
 from ssl_teach.exercises.book import all_exercises, exercise
 from ssl_teach.exercises.core import Exercise, Property, Variant, Verdict, judge
+from ssl_teach.exercises.display import show
 from ssl_teach.exercises.probing import Wrong
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "check",
     "exercise",
     "judge",
+    "show",
 ]
 
 
