@@ -200,12 +200,13 @@ def export_weights(
     """Weights of a trained `ConvNet` and its head, for the small network in the page.
 
     Batch norm in evaluation mode is a scale and a shift per channel, so it is folded into the
-    convolution before it: w' = w · γ/σ, b' = β - μ · γ/σ.
+    convolution or the linear layer before it: w' = w · γ/σ, b' = β + (b - μ) · γ/σ.
 
     Args:
         encoder: a `ConvNet` with batch norm.
-        head: a linear layer, or several with ReLUs between; on the pooled representation, or on
-            those of several images side by side.
+        head: a linear layer, or several with batch norm and ReLUs between, such as a
+            `ProjectionHead`; on the pooled representation, or on those of several images side by
+            side.
 
     Returns:
         The layers, each a dict of kind, in, out (and stride, or relu: whether one follows), and
@@ -225,21 +226,36 @@ def export_weights(
             assert isinstance(block, nn.Sequential)
             conv, norm, _ = block
             assert isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
-            assert norm.running_var is not None and norm.running_mean is not None
-            scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)  # (out,)
-            bias = norm.bias - norm.running_mean * scale
             c_out, c_in = conv.weight.shape[:2]
             layers.append({"kind": "conv", "in": c_in, "out": c_out, "stride": conv.stride[0]})
-            parts += [(conv.weight * scale[:, None, None, None]).cpu().numpy(), bias.cpu().numpy()]
-        for module in [head] if isinstance(head, nn.Linear) else head:
+            parts += _folded(conv, norm)
+        modules = [head] if isinstance(head, nn.Linear) else list(head)
+        for before, module in zip([None, *modules], modules, strict=False):
             if isinstance(module, nn.Linear):
                 sizes = {"in": module.in_features, "out": module.out_features}
                 layers.append({"kind": "linear", **sizes, "relu": False})
-                parts += [module.weight.cpu().numpy(), module.bias.cpu().numpy()]
+                parts += _folded(module)
+            elif isinstance(module, nn.BatchNorm1d) and isinstance(before, nn.Linear):
+                parts[-2:] = _folded(before, module)
             elif isinstance(module, nn.ReLU) and layers[-1]["kind"] == "linear":
                 layers[-1]["relu"] = True
             else:
                 raise ValueError(
-                    f"a head of Linear and ReLU can be exported to a page, not {module}"
+                    f"a head of Linear, BatchNorm1d after it, and ReLU can be exported to a page, "
+                    f"not {module}"
                 )
     return layers, b"".join(part.astype("<f2").tobytes() for part in parts)
+
+
+def _folded(
+    layer: nn.Conv2d | nn.Linear, norm: nn.BatchNorm1d | nn.BatchNorm2d | None = None
+) -> list[np.ndarray]:
+    """Weight and bias of a layer, with the batch norm after it, if any, folded in."""
+    weight = layer.weight
+    bias = weight.new_zeros(len(weight)) if layer.bias is None else layer.bias
+    if norm is not None:
+        assert norm.running_var is not None and norm.running_mean is not None
+        scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)  # (out,)
+        bias = norm.bias + (bias - norm.running_mean) * scale
+        weight = weight * scale.reshape(-1, *[1] * (weight.ndim - 1))
+    return [weight.cpu().numpy(), bias.cpu().numpy()]

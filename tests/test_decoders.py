@@ -1,9 +1,17 @@
 """Decoders: sizes that fit whatever the encoder made, and how they start."""
 
+import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
-from ssl_teach.pretext.decoders import MapDecoder, SkipDecoder, convolution, doubling
+from ssl_teach.pretext.decoders import (
+    MapDecoder,
+    SkipDecoder,
+    convolution,
+    doubling,
+    export_decoder,
+)
 
 
 def test_a_convolution_keeps_size_and_scale():
@@ -35,6 +43,39 @@ def test_the_map_decoder_passes_through_the_sizes_asked_for():
     assert picture.min() > 0 and picture.max() < 1
     with pytest.raises(ValueError):
         decoder(torch.rand(2, 8, 2, 1), sizes[1:])
+
+
+def decode(layers, data, x, sizes):
+    """By the words of the export alone, as a page does it."""
+    weights, start = torch.from_numpy(np.frombuffer(data, "<f2").astype(np.float32)), 0
+    sizes = iter(sizes)
+    for layer in layers:
+        assert layer["kind"] == "conv" and layer["stride"] == 1
+        shape = (layer["out"], layer["in"], 3, 3)
+        count = int(np.prod(shape))
+        weight = weights[start : start + count].view(shape)
+        bias = weights[start + count : start + count + layer["out"]]
+        start += count + layer["out"]
+        if layer["up"]:
+            x = F.interpolate(x, size=next(sizes))
+        x = F.leaky_relu(F.conv2d(x, weight, bias, padding=1), layer["slope"])
+    assert start == len(weights) and next(sizes, None) is None
+    return torch.sigmoid(x)
+
+
+@pytest.mark.parametrize("widths", [(4,), (4, 8, 9)])
+def test_an_exported_decoder_computes_the_same(widths):
+    torch.manual_seed(0)
+    decoder = MapDecoder(widths, channels=2)
+    for parameter in decoder.parameters():
+        torch.nn.init.uniform_(parameter, -0.3, 0.3)
+    x, sizes = torch.randn(3, widths[-1], 2, 1), [(3, 2), (5, 4), (9, 7)][-len(widths) :]
+    layers, data = export_decoder(decoder)
+    assert len(layers) == len(widths) + 1
+    with torch.no_grad():
+        torch.testing.assert_close(
+            decode(layers, data, x, sizes), decoder(x, sizes), atol=2e-3, rtol=0
+        )
 
 
 def test_the_skip_decoder_starts_at_zero_and_reads_every_map():

@@ -5,6 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from ssl_teach.contrastive import ProjectionHead
 from ssl_teach.encoders import ENCODERS, ConvNet, build_encoder, export_weights
 
 
@@ -42,14 +43,28 @@ def test_bad_input_is_named():
         lambda: torch.nn.Sequential(
             torch.nn.Linear(8, 6), torch.nn.ReLU(inplace=True), torch.nn.Linear(6, 4)
         ),
+        lambda: ProjectionHead(8, 6, 4),
+        lambda: torch.nn.Sequential(
+            torch.nn.Linear(8, 6),
+            torch.nn.BatchNorm1d(6),
+            torch.nn.ReLU(),
+            torch.nn.Linear(6, 4, bias=False),
+            torch.nn.BatchNorm1d(4),
+        ),
     ],
 )
 def test_exported_weights_compute_the_same(make_head):
     """The page's network: convolution with bias, ReLU, mean, linear, from the bytes alone."""
     torch.manual_seed(0)
     encoder, head = ConvNet(widths=(4, 8)), make_head()
-    encoder.train()(torch.rand(16, 3, 16, 16))  # moves the running statistics
+    for module in (*encoder.modules(), *head.modules()):
+        if isinstance(module, (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d)):
+            torch.nn.init.uniform_(module.weight, 0.5, 2)
+            torch.nn.init.normal_(module.bias)
+    for _ in range(20):  # moves the running statistics
+        head.train()(encoder.train()(torch.rand(16, 3, 16, 16)))
     encoder.eval()
+    head.eval()
     layers, data = export_weights(encoder, head)
     numbers = torch.from_numpy(np.frombuffer(data, "<f2").astype(np.float32))
     x = images = torch.rand(3, 3, 16, 16)
@@ -79,7 +94,16 @@ def test_only_the_small_network_goes_to_the_page():
         export_weights(build_encoder("vgg"), torch.nn.Linear(256, 4))
 
 
-def test_only_linear_layers_and_relus_make_a_head_for_the_page():
-    head = torch.nn.Sequential(torch.nn.Linear(256, 8), torch.nn.Tanh(), torch.nn.Linear(8, 4))
-    with pytest.raises(ValueError, match="Tanh"):
+@pytest.mark.parametrize(
+    ("between", "words"),
+    [
+        ([torch.nn.Tanh()], "Tanh"),
+        ([torch.nn.ReLU(), torch.nn.BatchNorm1d(8)], "BatchNorm1d"),  # nothing to fold it into
+        ([torch.nn.BatchNorm1d(8), torch.nn.BatchNorm1d(8)], "BatchNorm1d"),
+        ([torch.nn.GroupNorm(1, 8)], "GroupNorm"),  # depends on the picture
+    ],
+)
+def test_what_cannot_be_folded_makes_no_head_for_the_page(between, words):
+    head = torch.nn.Sequential(torch.nn.Linear(256, 8), *between, torch.nn.Linear(8, 4))
+    with pytest.raises(ValueError, match=words):
         export_weights(ConvNet(), head)

@@ -4,9 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from ssl_teach.encoders import ConvNet, build_encoder
+from ssl_teach.encoders import ConvNet, build_encoder, export_weights
 from ssl_teach.pretext import Inpainting, block_masks, centre_mask
-from ssl_teach.pretext.inpainting import GREY, HoleBatch, reconstruction_loss
+from ssl_teach.pretext.decoders import export_decoder
+from ssl_teach.pretext.inpainting import (
+    GREY,
+    HoleBatch,
+    export_painter,
+    reconstruction_loss,
+    smooth_fill,
+)
 from ssl_teach.train import pretrain
 
 WIDTHS = (4, 8, 8)
@@ -151,6 +158,44 @@ def test_fill_refuses_a_mask_that_does_not_fit():
     for mask in (centre_mask(images).float(), centre_mask(images)[:1], centre_mask(images)[:, 0]):
         with pytest.raises(ValueError, match="mask must be bool"):
             task.fill(encoder, images, mask)
+
+
+@pytest.mark.parametrize("masks", [centre_mask, block_masks])
+@pytest.mark.parametrize("shape", [(2, 3, 16, 16), (2, 1, 9, 14)])
+def test_the_smooth_rule_makes_each_missing_pixel_the_mean_of_its_neighbours(masks, shape):
+    images = torch.rand(shape, generator=generator())
+    mask = masks(images, generator(1))
+    filled = smooth_fill(images, mask)
+    hole = mask.expand_as(images)
+    assert filled.dtype == images.dtype and torch.equal(filled[~hole], images[~hole])
+    for b, y, x in mask[:, 0].nonzero().tolist():
+        around = [(y - 1, x), (y + 1, x), (y, x - 1), (y, x + 1)]
+        inside = [(i, j) for i, j in around if 0 <= i < shape[2] and 0 <= j < shape[3]]
+        mean = torch.stack([filled[b, :, i, j] for i, j in inside]).mean(dim=0)
+        torch.testing.assert_close(filled[b, :, y, x], mean, atol=1e-5, rtol=0)
+    other = torch.where(mask, torch.rand_like(images), images)
+    assert torch.equal(smooth_fill(other, mask), filled)  # no peeping
+
+
+def test_the_smooth_rule_continues_a_slope_and_knows_its_limits():
+    slope = (torch.arange(16.0) / 15).expand(1, 1, 16, 16)
+    torch.testing.assert_close(smooth_fill(slope, centre_mask(slope)), slope)
+    nothing = torch.zeros(1, 1, 16, 16, dtype=torch.bool)
+    assert torch.equal(smooth_fill(slope, nothing), slope)
+    assert (smooth_fill(slope, ~nothing) == GREY).all()
+    nothing[..., 0, 0] = True  # all but one pixel
+    torch.testing.assert_close(smooth_fill(slope + 0.3, ~nothing), torch.full_like(slope, 0.3))
+
+
+def test_a_painter_is_exported_as_encoder_and_decoder():
+    encoder, task = fresh()
+    layers, data = export_painter(encoder, task)
+    first, weights = export_weights(encoder, torch.nn.Sequential())
+    last, more = export_decoder(task.decoder)
+    assert layers == [*first, *last] and data == weights + more
+    assert ["slope" in layer for layer in layers] == [False] * 3 + [True] * 4
+    with pytest.raises(ValueError, match="only a ConvNet"):
+        export_painter(build_encoder("vgg"), task)
 
 
 @pytest.mark.parametrize("options", [{}, {"lambda_gan": 0.01, "warmup_steps": 20}])

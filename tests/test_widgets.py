@@ -13,13 +13,11 @@ from ssl_teach import widgets
 from ssl_teach.data import load
 from ssl_teach.widgets import (
     AffinityMatrix,
-    BookMap,
-    Circle,
+    AugmentationLab,
     EmbeddingMap,
     PatchGame,
     RotationGame,
-    ScoresToLoss,
-    TransferTable,
+    SketchPad,
 )
 from ssl_teach.widgets.embedding_map import Layout
 from ssl_teach.widgets.frame import join, to_pictures
@@ -179,19 +177,7 @@ def test_state_can_be_set_from_python():
     assert (widget.tau, widget.selected, widget.order) == (0.2, (2, 3), "halves")
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        AffinityMatrix,
-        BookMap,
-        Circle,
-        EmbeddingMap,
-        PatchGame,
-        RotationGame,
-        ScoresToLoss,
-        TransferTable,
-    ],
-)
+@pytest.mark.parametrize("kind", [getattr(widgets, name) for name in widgets.__all__])
 def test_what_is_sent_is_self_contained(kind):
     assert not re.search(r"^\s*import\b|\bimport\(|https?://|\bfetch\(", kind._esm, re.M)
     assert not re.search(r"@import|url\(", kind._css)
@@ -308,3 +294,149 @@ def test_weights_that_do_not_fill_the_layers_or_are_not_finite_are_refused():
     endless = np.full(weight_count(LAYERS), np.inf, "<f2").tobytes()
     with pytest.raises(ValueError, match="NaN or infinity"):
         pack_weights(LAYERS, endless)
+
+
+SHELF = pictures(5, 6, 6) // 17 * 17
+CONV = [{"kind": "conv", "in": 1, "out": 8, "stride": 2}]
+
+
+def sketch_encoder(name="a", layers=CONV, **more):
+    features = np.random.default_rng(0).normal(size=(5, 8))
+    return {**network(name, layers), "features": features, "k": 3} | more
+
+
+def sketch_pad(**change):
+    given = {"library": SHELF, "labels": [0, 0, 1, 1, 1], "classes": ("cat", "dog")}
+    given |= {"encoders": [sketch_encoder()], "examples": SHELF[:2], "example_labels": [0, 1]}
+    return SketchPad(**given | change)
+
+
+def test_sketch_pad_hands_over_packed_sketches_features_and_networks():
+    widget = sketch_pad(encoders=[sketch_encoder("a"), sketch_encoder("b", k=1)], example=1)
+    pixels = np.frombuffer(widget.pictures, np.uint8)
+    levels = np.stack([pixels >> 4, pixels & 15], axis=1).reshape(7, 6, 6)
+    assert np.array_equal(17 * levels, np.concatenate([SHELF, SHELF[:2]]))
+    assert (widget.count, widget.size, widget.example) == (5, 6, 1)
+    assert [entry["start"] for entry in widget.encoders] == [0, packed_size(CONV)]
+    features = np.frombuffer(widget.features, np.int8).reshape(2, 5, 8)
+    assert (np.abs(features).max(axis=2) == 127).all()
+    assert repr(widget) == "SketchPad(5 sketches, encoders: a, b)"
+    assert np.array_equal(widget.picture(), SHELF[1])
+    widget.set_state({"example": -1, "strokes": [[[0, 0], [1, 0.5]]], "turns": 2, "thick": True})
+    assert widget.picture().shape == (6, 6) and widget.picture().max() == 255
+    assert sketch_pad(examples=None, example_labels=()).example == -1
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"library": SHELF[:0]}, "library is empty"),
+        ({"library": pictures(5, 6, 8)}, "squares of even side"),
+        ({"library": pictures(5, 6, 6, 3)}, "grey squares"),
+        ({"labels": [0, 1]}, r"labels must be \(5,\)"),
+        ({"labels": [0, 0, 0, 0, 2]}, "go from 0 to 2, but classes names 2"),
+        ({"examples": pictures(2, 4, 4)}, "examples are"),
+        ({"example_labels": [0]}, r"example_labels must be \(2,\)"),
+        ({"example": 2}, r"example must lie in \[0, 1\], got 2"),
+        ({"encoders": []}, "one or more encoders"),
+        ({"encoders": [sketch_encoder(), sketch_encoder()]}, "each of its own name"),
+        (
+            {"encoders": [sketch_encoder(layers=[*CONV, {"kind": "linear", "in": 8, "out": 4}])]},
+            "without a head",
+        ),
+        ({"encoders": [sketch_encoder(layers=[{**CONV[0], "in": 3}])]}, "take 1 channel"),
+        ({"encoders": [sketch_encoder(weights=b"1234")]}, "2 weights, the layers need 80"),
+        ({"encoders": [sketch_encoder(features=np.ones((5, 7)))]}, r"must be \(5, 8\)"),
+        ({"encoders": [sketch_encoder(features=np.zeros((5, 8)))]}, "row of zeros"),
+        ({"encoders": [sketch_encoder(k=6)]}, r"must lie in \[1, 5\], got 6"),
+    ],
+)
+def test_sketch_pad_refuses(change, words):
+    with pytest.raises(ValueError, match=words):
+        sketch_pad(**change)
+
+
+@pytest.mark.parametrize(
+    "state", [{"strokes": [[[0, 2]]]}, {"strokes": [[0.1, 0.2]]}, {"example": 2}, {"turns": 4}]
+)
+def test_sketch_pad_refuses_a_state_that_cannot_be(state):
+    with pytest.raises(Exception, match=r"stroke is a list|one of 2|3"):
+        for name, value in state.items():
+            setattr(sketch_pad(), name, value)
+
+
+LAB = pictures(3, 8, 8, 3)
+
+
+def test_augmentation_lab_hands_over_pictures_and_state():
+    widget = AugmentationLab(LAB, labels=["a", "b", "c"], crop=0.3, hue=0.5, seed=7)
+    assert np.array_equal(np.frombuffer(widget.pictures, np.uint8).reshape(LAB.shape), LAB)
+    assert widget.on == ["crop", "flip", "color", "gray"]
+    assert (widget.crop, widget.strength, widget.hue, widget.seed) == (0.3, 0.5, 0.5, 7)
+    assert repr(widget) == "AugmentationLab(3 pictures, crop, flip, color, gray, blur)"
+    widget.set_state({"on": ["blur"], "picture": 2, "gray": 0.4, "blur": 1.0, "strength": 1.0})
+    assert (widget.on, widget.picture, widget.gray, widget.blur) == (["blur"], 2, 0.4, 1.0)
+
+
+def test_grey_pictures_have_no_colours_to_take_out():
+    widget = AugmentationLab(pictures(2, 8, 8), hue=0.5)
+    assert (widget.transforms, widget.hue) == (["crop", "flip", "color", "blur"], None)
+    assert widget.on == ["crop", "flip", "color"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"images": pictures(2, 8, 9, 3)}, "square"),
+        ({"images": pictures(0, 8, 8, 3)}, "at least one"),
+        ({"images": pictures(2, 4, 4, 3)}, "at least 8 pixels"),
+        ({"images": LAB / 255}, "uint8"),
+        ({"labels": ["one"]}, "1 labels for 3"),
+        ({"on": ["crop", "rotate"]}, "rotate"),
+        ({"images": pictures(2, 8, 8), "on": ["gray"]}, "these pictures have crop, flip"),
+        ({"crop": 0.0}, "crop"),
+        ({"strength": 2}, "strength"),
+        ({"hue": 0.6}, "hue"),
+        ({"seed": -1}, "seed"),
+    ],
+)
+def test_augmentation_lab_refuses(change, words):
+    with pytest.raises(Exception, match=words):
+        AugmentationLab(**{"images": LAB} | change)
+
+
+TO_Z = [
+    {"kind": "conv", "in": 3, "out": 8, "stride": 2},
+    {"kind": "linear", "in": 8, "out": 6, "relu": False},
+]
+
+
+def matrix(**more):
+    return AffinityMatrix(**{"embeddings": np.eye(6), "images": pictures(6, 8, 8, 3)} | more)
+
+
+def test_affinity_matrix_takes_a_network_for_own_pictures():
+    recipe = {"crop": 0.3, "hue": None, "transforms": ("crop", "color")}
+    widget = matrix(network=network("a", TO_Z), recipe=recipe)
+    assert len(widget.weights) == packed_size(TO_Z)
+    assert widget.layers == TO_Z
+    assert widget.recipe == recipe | {"transforms": ["crop", "color"]}
+    assert (matrix().weights, matrix().layers) == (b"", [])
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"network": network("a", LAYERS)}, "6 outputs"),
+        ({"images": pictures(6, 8, 8), "network": network("a", TO_Z)}, "takes 3 channels"),
+        ({"images": pictures(6, 8, 9, 3), "network": network("a", TO_Z)}, "square"),
+        ({"recipe": {"crop": 0}}, "crop must lie in"),
+        ({"recipe": {"hue": 0.7}}, "hue must lie in"),
+        ({"recipe": {"strenght": 1}}, "strenght"),
+        ({"recipe": {"transforms": ["flip"]}}, "made by some of crop, color, gray, blur"),
+        ({"images": pictures(6, 8, 8), "recipe": {"transforms": ["gray"]}}, "1 channels"),
+    ],
+)
+def test_affinity_matrix_refuses_networks_and_recipes(change, words):
+    with pytest.raises(ValueError, match=words):
+        matrix(**change)

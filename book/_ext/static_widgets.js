@@ -127,6 +127,7 @@
       const widget = await initialised(model);
       await widget.render?.({ model, el, signal: new AbortController().signal });
       el.dataset.mounted = "";
+      if (location.hash === `#${el.id}`) el.scrollIntoView(); // when the page loaded, it was not there
     } catch (error) {
       console.error("static widget:", error);
       el.classList.add("ssl-widget-failed");

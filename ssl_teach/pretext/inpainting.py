@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from ssl_teach.encoders import Encoder
+from ssl_teach.encoders import Encoder, export_weights
 from ssl_teach.pretext.adversary import PictureTask, still
-from ssl_teach.pretext.decoders import MapDecoder
+from ssl_teach.pretext.decoders import MapDecoder, export_decoder
 from ssl_teach.task import Augment, Batch, LossAndMetrics
 
 Masks = Callable[[Tensor, torch.Generator], Tensor]
@@ -84,6 +84,32 @@ def reconstruction_loss(pictures: Tensor, originals: Tensor, mask: Tensor) -> Te
     return squared.sum() / (mask.sum() * pictures.shape[1]).clamp(min=1)
 
 
+def smooth_fill(images: Tensor, mask: Tensor) -> Tensor:
+    """A rule that learns nothing: each missing pixel is the mean of its neighbours.
+
+    That is the surface which meets the border of the hole and is as level as it can be, what a
+    soap film would do. Neighbours are the four above, below and beside, fewer at the rim. Missing
+    neighbours are unknown too, so a linear system is solved for each picture.
+
+    Args:
+        images: (B, C, H, W) in [0, 1]; what is in the holes is not looked at.
+        mask: (B, 1, H, W) bool, True where missing; a picture all of which is missing turns grey.
+
+    Returns:
+        (B, C, H, W), equal to `images` outside the holes.
+    """
+    H, W = images.shape[2:]
+    places = torch.cartesian_prod(torch.arange(H), torch.arange(W)).double()  # (HW, 2)
+    touching = (torch.cdist(places, places, p=1) == 1).double()  # (HW, HW)
+    balance = torch.diag(touching.sum(dim=1)) - touching  # 0 where a pixel is its neighbours' mean
+    filled = images.masked_fill(mask, GREY).flatten(2).cpu().double()  # (B, C, HW)
+    for x, hole in zip(filled, mask.flatten(1).cpu(), strict=True):
+        if hole.any() and not hole.all():
+            known = balance[hole][:, ~hole] @ x[:, ~hole].T  # (missing, C)
+            x[:, hole] = torch.linalg.solve(balance[hole][:, hole], -known).T
+    return filled.view(images.shape).to(images)
+
+
 @dataclass(frozen=True)
 class HoleBatch(Batch):
     """Pictures with holes, and what was there.
@@ -105,6 +131,8 @@ class Inpainting(PictureTask):
     alone. (The paper shows it the decoder's whole output; outside the hole, where ℒ_rec asks for
     nothing, that would give the game away.)
     """
+
+    decoder: MapDecoder
 
     def __init__(
         self,
@@ -176,3 +204,22 @@ class Inpainting(PictureTask):
             )
         with still(encoder):
             return self.paint(encoder, HoleBatch(images.masked_fill(mask, GREY), images, mask))
+
+
+def export_painter(encoder: Encoder, task: Inpainting) -> tuple[list[dict[str, object]], bytes]:
+    """Weights of an encoder and the decoder trained with it, for the page that paints by them.
+
+    Args:
+        encoder: a `ConvNet` with batch norm, which is folded into its convolutions.
+        task: that it was trained with.
+
+    Returns:
+        The encoder's layers, then the decoder's, and their weights; see
+        `ssl_teach.encoders.export_weights` and `ssl_teach.pretext.decoders.export_decoder`.
+
+    Raises:
+        ValueError: for another kind of encoder.
+    """
+    layers, weights = export_weights(encoder, nn.Sequential())  # it has no head
+    decoder_layers, decoder_weights = export_decoder(task.decoder)
+    return [*layers, *decoder_layers], weights + decoder_weights

@@ -1,4 +1,5 @@
-// The affinity matrix: the view. The mathematics is in nt_xent.js, the controls are in frame.js.
+// The affinity matrix: the view. The mathematics is in nt_xent.js, the controls are in frame.js; views of the reader's
+// own picture are made by augment_math.js and encoded by convnet.js.
 
 const TAU = logScale(0.05, 2, 200, 3);
 
@@ -28,7 +29,7 @@ export function roleOf(i, j, n, order) {
 /** What Python sent, unpacked: cosine matrix and unit vectors of each encoder, a thumbnail per view. */
 function unpack(model) {
   const [views, height, width, channels] = model.get("shape"), dimension = model.get("dimension");
-  const pixels = bytesOf(model, "thumbnails");
+  const pixels = bytesOf(model, "thumbnails"), layers = model.get("layers");
   const thumbnails = Array.from({ length: views }, (_, view) =>
     bitmap(width, height, (x, y) => {
       const at = ((view * height + y) * width + x) * channels;
@@ -40,29 +41,69 @@ function unpack(model) {
     const z = decodeHalf(bytes);
     return { z, s: cosineMatrix(z, views, dimension) };
   };
-  return { views, dimension, thumbnails, after: encoder("z_after"), before: encoder("z_before") };
+  const data = { views, dimension, thumbnails, after: encoder("z_after"), before: encoder("z_before"), size: width, channels };
+  return { ...data, own: layers.length ? ownViews(model, data) : null };
+}
+
+/** Two views of an image, the same for the same seed. */
+export function pairOf(image, channels, size, recipe, seed) {
+  return [0, 1].map((k) => applyView(image, channels, size, drawView(drawsOf(2 * seed + k), recipe, size)));
+}
+
+/** The reader's own picture: two views of it in the place of the first image, and the whole matrix with them. */
+function ownViews(model, { views, dimension, thumbnails, after, size, channels }) {
+  const layers = model.get("layers"), weights = unpackWeights(bytesOf(model, "weights"), layers);
+  const recipe = recipeOf(channels, model.get("recipe"));
+  let image = null, made = null;
+  const at = (seed) => {
+    if (!image || made?.seed === seed) return made;
+    const pair = pairOf(image, channels, size, recipe, seed);
+    const z = after.z.slice();
+    pair.forEach((view, k) => z.set(unit(forward(layers, weights, view, size)), k * dimension));
+    const shown = pair.map((view) => bitmap(size, size, (x, y) => [0, 1, 2].map((c) => 255 * view[((channels === 3 ? c : 0) * size + y) * size + x])));
+    made = { seed, z, s: cosineMatrix(z, views, dimension), thumbnails: [...shown, ...thumbnails.slice(2)] };
+    return made;
+  };
+  const set = (bytes) => {
+    image = bytes && imageOf(bytes, channels, size);
+    made = null;
+  };
+  return { at, set, isThere: () => image !== null };
+}
+
+/** A vector scaled to length 1. */
+function unit(z) {
+  const length = Math.hypot(...z) || 1;
+  return z.map((v) => v / length);
 }
 
 /** Everything that follows from the state: places of the views, s, shares, losses. */
 function compute(model, data) {
   const n = Math.min(model.get("n"), data.views / 2), order = model.get("order"), tau = model.get("tau");
-  const encoder = (model.get("trained") || !data.before) ? data.after : data.before;
+  const trained = model.get("trained") || !data.before, own = trained ? data.own?.at(model.get("seed")) ?? null : null;
+  const encoder = trained ? own ?? data.after : data.before;
   const m = 2 * n, places = arrangement(n, order);
   const s = reorder(encoder.s, data.views, places), p = rowSoftmax(s, m, tau);
   const selected = model.get("selected").map((view) => Math.max(0, view) % m);
-  return { n, m, order, tau, places, s, p, z: encoder.z, ...ntXent(s, m, tau, order), selected };
+  return { n, m, order, tau, places, s, p, z: encoder.z, ...ntXent(s, m, tau, order), selected, trained, own,
+    thumbnails: own?.thumbnails ?? data.thumbnails };
 }
 
 function render({ model, el }) {
   const data = unpack(model), live = liveRegion();
   let hovered = null, state = null, drawn = "";
 
-  const box = frame(model, el, "The affinity matrix of SimCLR", redraw);
+  const box = frame(model, el, "The affinity matrix of SimCLR", redraw, {
+    n: [2, data.views / 2], tau: { least: 0.05, most: 2 }, order: { of: ["pairs", "halves"] }, trained: true, show: { of: ["cosine", "share"] },
+    step: [0, STEPS.length], selected: { list: [0, data.views - 1], length: 2 },
+    ...(data.own ? { seed: (text) => (data.own.isThere() ? undefined : allowed([0, MOST_DRAWS], text)) } : {}), // own views are in no link
+  });
   const controls = buildControls(model, data);
+  const own = data.own ? buildOwn(model, data, box, live) : null;
   const figure = buildFigure();
   const panel = buildPanel();
   const walk = buildWalk(model, live);
-  box.root.append(controls.element,
+  box.root.append(controls.element, ...(own ? [own.element] : []),
     h("div", { class: "ssl-affinity" }, figure.element, h("div", { class: "ssl-panel" }, walk.element, panel.element)),
     h("p", { class: "ssl-notice" }, rich(NOTICE)), live.element);
 
@@ -79,7 +120,8 @@ function render({ model, el }) {
     drawFigure(figure.canvas, state, cell, theme, data);
     figure.update(state, cell, theme);
     controls.update(state);
-    panel.update(state, cell, data);
+    own?.update(state);
+    panel.update(state, cell);
     walk.update(state);
     const said = describe(state, cell);
     if (!hovered && drawn && drawn !== said) live.say(said);
@@ -156,6 +198,45 @@ function buildControls(model, data) {
   return { element: h("div", { class: "ssl-row" }, ...parts.map((part) => part.element)), update };
 }
 
+/** Puts a picture of the reader's own in the place of the first image. */
+function buildOwn(model, data, box, live) {
+  const { own, size, channels } = data, words = h("span", { class: "ssl-quiet" });
+  const change = (bytes) => {
+    own.set(bytes);
+    save(model, { selected: [0, 1] });
+    box.queue();
+  };
+  const picture = ownPicture({ target: box.root, size, channels, onpicture: change });
+  const again = button("Two other views", () => save(model, { seed: (model.get("seed") + 1) % (MOST_DRAWS + 1) }));
+  const out = button("Take it out", () => { change(null); picture.input.focus(); });
+  let said = "";
+  const update = (state) => {
+    const there = own.isThere(), label = picture.element.querySelector("label");
+    picture.input.disabled = !state.trained;
+    label.setAttribute("aria-disabled", !state.trained);
+    again.hidden = !state.own;
+    out.hidden = !there;
+    const text = !state.trained
+      ? `${there ? "Your picture waits" : "A picture of your own has to wait"} until after training: the page holds the trained network alone.`
+      : there ? findingOf(state) : "It takes the place of the first image.";
+    words.textContent = text;
+    if (said && said !== text) live.say(text);
+    said = text;
+  };
+  return { element: h("div", { class: "ssl-row ssl-affinity-own" }, picture.element, again, out, words), update };
+}
+
+/** Whether the two views of the reader's own picture find each other. */
+function findingOf({ s, m, n, order, places }) {
+  const rows = [places.indexOf(0), places.indexOf(1)];
+  const found = rows.filter((i) => {
+    const positive = s[i * m + partner(i, n, order)];
+    for (let k = 0; k < m; k++) if (k !== i && k !== partner(i, n, order) && s[i * m + k] >= positive) return false;
+    return true;
+  }).length;
+  return `Rows ${rows[0] + 1} and ${rows[1] + 1} are two views of your picture. ${["Neither finds", "One of them finds", "Each finds"][found]} the other among ${m - 1} views.`;
+}
+
 /** The canvas, over it the grid that takes focus and pointer, with the one cell that is shown. */
 function buildFigure() {
   const canvas = h("canvas", { "aria-hidden": "true" }), id = freshId();
@@ -203,13 +284,13 @@ function buildPanel() {
     h("dl", { class: "ssl-numbers" }, ...rows.flatMap(({ term, value }) => [term, value])),
     h("dl", { class: "ssl-numbers ssl-totals" }, ...totals.flatMap(({ term, value }) => [term, value])),
     note);
-  const update = (state, [i, j], data) => {
+  const update = (state, [i, j]) => {
     const facts = cellFacts(state, i, j), { n, m, order, tau } = state;
     [i, j].forEach((place, k) => {
-      const thumbnail = data.thumbnails[state.places[place]], context = context2d(pictures[k], 92, 92);
+      const view = state.places[place], context = context2d(pictures[k], 92, 92);
       context.imageSmoothingQuality = "high";
-      context.drawImage(thumbnail, 0, 0, 92, 92);
-      names[k].replaceChildren(rich(`${k ? "column" : "row"} ${place + 1}`));
+      context.drawImage(state.thumbnails[view], 0, 0, 92, 92);
+      names[k].replaceChildren(rich(`${k ? "column" : "row"} ${place + 1}${state.own && view < 2 ? ", yours" : ""}`));
     });
     const terms = {
       cosine: `cosine s<sub>${i + 1},${j + 1}</sub>`, role: "role", share: `share of row ${i + 1}'s softmax`,
@@ -285,7 +366,7 @@ function geometry(available, m) {
 
 function drawFigure(canvas, state, cell, theme, data) {
   const { width, height } = state.geometry, context = context2d(canvas, width, height);
-  drawEdges(context, state, cell, theme, data);
+  drawEdges(context, state, cell, theme);
   if (state.mode === "losses") drawLosses(context, state, theme);
   else if (state.mode !== "nothing") drawSquare(context, state, theme, data.dimension);
   if (!["nothing", "vectors", "losses"].includes(state.mode)) {
@@ -295,7 +376,7 @@ function drawFigure(canvas, state, cell, theme, data) {
 }
 
 /** Thumbnails along both edges; where they are too small to see, the shown row's and column's are enlarged. */
-function drawEdges(context, { m, n, step, mode, places, geometry: { edge, cell, side } }, [i, j], theme, { thumbnails }) {
+function drawEdges(context, { m, n, step, mode, places, thumbnails, geometry: { edge, cell, side } }, [i, j], theme) {
   const size = Math.min(cell, edge - 4), at = edge - 3 - size, inset = Math.min(1, cell / 8);
   for (let k = 0; k < m; k++) {
     const along = edge + k * cell + (cell - size) / 2 + inset, picture = thumbnails[step === 1 ? places[k] & ~1 : places[k]];

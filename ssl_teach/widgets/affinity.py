@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import traitlets
 from numpy.typing import ArrayLike
 
+from ssl_teach.widgets.augmentation_lab import MOST_DRAWS, check_recipe
 from ssl_teach.widgets.frame import Explorable, join, to_pictures
+from ssl_teach.widgets.network import check_network, pack_weights
 
 MOST_IMAGES = 64  # the page redraws 128 x 128 cells well within a frame
 
@@ -34,12 +39,15 @@ def _normalised(embeddings: ArrayLike, name: str) -> np.ndarray:
 class AffinityMatrix(Explorable):
     """Cosine of every pair of 2N views, its share of the softmax, its loss and its gradient.
 
-    Source: Chen et al., 2020, Algorithm 1. The page computes everything but the embeddings.
-    What the reader sets can be read back: `n`, `tau`, `order`, `trained`, `show`, `step` and
-    `selected`, the pair of rows of `embeddings` (whatever the order on the page).
+    Source: Chen et al., 2020, Algorithm 1. The page computes everything but the embeddings. With a
+    network it computes those of a picture of the reader's own as well: two views of it take the
+    place of the first image. It stays in the page.
+    What the reader sets can be read back: `n`, `tau`, `order`, `trained`, `show`, `step`,
+    `selected`, the pair of rows of `embeddings` (whatever the order on the page), and `seed`, the
+    draw of the own picture's views.
     """
 
-    _esm = join("frame.js", "nt_xent.js", "affinity.js")
+    _esm = join("frame.js", "convnet.js", "augment_math.js", "nt_xent.js", "affinity.js")
     _css = join("frame.css", "affinity.css")
 
     z_after = traitlets.Bytes().tag(sync=True)  # (2N, D) float16, little endian, rows of length 1
@@ -47,6 +55,9 @@ class AffinityMatrix(Explorable):
     thumbnails = traitlets.Bytes().tag(sync=True)  # (2N, H, W, C) uint8
     dimension = traitlets.Int().tag(sync=True)  # D
     shape = traitlets.List(traitlets.Int()).tag(sync=True)  # [2N, H, W, C]
+    weights = traitlets.Bytes().tag(sync=True)  # of the network, or empty; see network.py
+    layers = traitlets.List(traitlets.Dict()).tag(sync=True)
+    recipe = traitlets.Dict().tag(sync=True)  # of own views; what simclr_augmentation was given
 
     n = traitlets.Int(8, min=2).tag(sync=True)  # images in the batch shown
     tau = traitlets.Float(0.5).tag(sync=True)
@@ -57,6 +68,7 @@ class AffinityMatrix(Explorable):
         sync=True
     )
     step = traitlets.Int(0, min=0, max=8).tag(sync=True)  # of Algorithm 1; 0: no walk
+    seed = traitlets.Int(0, min=0, max=MOST_DRAWS).tag(sync=True)  # of own views
 
     def __init__(
         self,
@@ -66,6 +78,8 @@ class AffinityMatrix(Explorable):
         before: ArrayLike | None = None,
         order: str = "pairs",
         tau: float = 0.5,
+        network: Mapping[str, Any] | None = None,
+        recipe: Mapping[str, Any] | None = None,
     ) -> None:
         """Hand the views over to the page.
 
@@ -76,9 +90,15 @@ class AffinityMatrix(Explorable):
             before: (2N, D') z of the same views from the untrained encoder; D' = D.
             order: of rows and columns on the page, "pairs" or "halves".
             tau: temperature at the start, above 0; the slider goes from 0.05 to 2.
+            network: dict of "layers" and "weights", as `ssl_teach.encoders.export_weights` gives
+                them for encoder and head together, and a "name"; then the reader may put a picture
+                of their own in the place of the first image. It must be the network that
+                `embeddings` are from, in evaluation mode.
+            recipe: what `ssl_teach.augment.simclr_augmentation` was given for these views, besides
+                the channels: some of "strength", "crop", "hue" and "transforms".
 
         Raises:
-            ValueError: if shapes disagree, or embeddings are not finite.
+            ValueError: if shapes disagree, embeddings are not finite, or the network does not fit.
         """
         z = _normalised(embeddings, "embeddings")
         pictures = to_pictures(images, "images")
@@ -94,6 +114,11 @@ class AffinityMatrix(Explorable):
             if z_before.shape != z.shape:
                 raise ValueError(f"before is {z_before.shape}, embeddings are {z.shape}")
             untrained = z_before.tobytes()
+        if network is not None:
+            if pictures.shape[1] != pictures.shape[2]:
+                raise ValueError(f"with a network images must be square, got {pictures.shape}")
+            check_network(network, pictures.shape[-1], z.shape[1])
+        given = network or {"layers": [], "weights": b""}
         super().__init__(
             z_after=z.tobytes(),
             z_before=untrained,
@@ -103,6 +128,9 @@ class AffinityMatrix(Explorable):
             n=min(8, len(z) // 2),
             tau=float(tau),
             order=order,
+            layers=[dict(layer) for layer in given["layers"]],
+            weights=pack_weights(given["layers"], bytes(given["weights"])),
+            recipe=check_recipe(recipe or {}, pictures.shape[-1]),
         )
 
     def __repr__(self) -> str:

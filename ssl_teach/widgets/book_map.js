@@ -38,7 +38,7 @@ const inBook = () => document.querySelector(".bd-article") !== null;
 function render({ model, el }) {
   const nodes = model.get("nodes"), parts = model.get("parts"), order = parts.flatMap((part) => part.nodes);
   const bytes = bytesOf(model, "pictures"), live = liveRegion();
-  const box = frame(model, el, "Map of the book", redraw);
+  const box = frame(model, el, "Map of the book", redraw, { chosen: { of: order } });
   let said = "", shown = "";
 
   const picture = ({ shape: [height, width, channels], start }) => bitmap(width, height, (x, y) =>

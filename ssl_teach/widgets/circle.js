@@ -2,17 +2,32 @@
 
 const TAU = logScale(0.05, 1, 100, 2);
 const PER_STEP = 70, AT_ONCE = 50, KEPT = 2000; // milliseconds; steps without motion; length of the record
+const FARTHEST = 5000; // steps that a link may ask for: they take a second or two
 
 const CIRCLE_NOTICE = `<b>What to notice.</b> With negatives, partners meet and the pairs spread out: alignment falls as far as the noise lets it, and uniformity falls too.
   Without them nothing holds the pairs apart. Alignment goes towards 0, its best value, and uniformity rises towards 0, its worst: all views say the same.`;
 
+/**
+ * The stretches that a link names, "300,0.2,true,50,0.1,false": steps made, with which τ, with negatives or
+ * without; undefined if that cannot be, or would take long to walk again.
+ */
+export function stretchesOf(text) {
+  const parts = text === "" ? [] : text.split(","), rules = [[1, FARTHEST], { least: 0.05, most: 1 }, true];
+  if (parts.length % 3 || parts.length > 900) return undefined;
+  const values = parts.map((part, k) => allowed(rules[k % 3], part));
+  if (values.includes(undefined)) return undefined;
+  const walked = Array.from({ length: parts.length / 3 }, (_, k) => values.slice(3 * k, 3 * k + 3));
+  return walked.reduce((sum, [steps]) => sum + steps, 0) <= FARTHEST ? walked : undefined;
+}
+
 const said3 = (value) => fixed(value).replace("−0.000", "0.000");
 
 function render({ model, el }) {
-  const box = frame(model, el, "Points on the circle", redraw), live = liveRegion();
+  const box = frame(model, el, "Points on the circle", redraw, { pairs: [2, 16], tau: { least: 0.05, most: 1 },
+    space: { of: ["circle", "sphere"] }, negatives: true, seed: [-(2 ** 31), 2 ** 31 - 1], walked: stretchesOf }), live = liveRegion();
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
   const dimension = () => (model.get("space") === "sphere" ? 3 : 2);
-  let world, history, made = "", timer = 0, turn = { yaw: 0.5, pitch: 0.35 }, said = "";
+  let world, history, walked = [], made = "", timer = 0, turn = { yaw: 0.5, pitch: 0.35 }, said = "";
 
   const measure = () => contrast(world.z, world.dimension, model.get("tau"), model.get("negatives"));
   const note = () => {
@@ -20,14 +35,24 @@ function render({ model, el }) {
     history.push([alignment, uniformity]);
     if (history.length > KEPT) history.shift();
   };
-  const begin = () => {
+  const begin = (again) => { // and walk the way that was walked before, step by step
     world = newWorld(model.get("pairs"), dimension(), model.get("seed"));
     history = [];
     note();
+    for (const [steps, tau, negatives] of again) for (let k = 0; k < steps; k++) { stepOf(world, tau, negatives); note(); }
     made = settings();
+    walked = again;
+    model.set("walked", walked);
   };
   const settings = () => [model.get("pairs"), model.get("space"), model.get("seed")].join();
-  const one = () => { stepOf(world, model.get("tau"), model.get("negatives")); note(); };
+  const one = () => {
+    const tau = model.get("tau"), negatives = model.get("negatives"), last = walked.at(-1);
+    stepOf(world, tau, negatives);
+    note();
+    const goesOn = last?.[1] === tau && last[2] === negatives;
+    walked = goesOn ? [...walked.slice(0, -1), [last[0] + 1, tau, negatives]] : [...walked, [1, tau, negatives]];
+    model.set("walked", walked);
+  };
   const tell = () => {
     const { loss, alignment, uniformity } = measure();
     save(model, { found: { steps: world.steps, loss, alignment, uniformity } });
@@ -40,7 +65,7 @@ function render({ model, el }) {
     box.queue();
   };
   const step = () => { one(); if (timer) pause(); else { tell(); box.queue(); } };
-  const reset = () => { begin(); pause(); };
+  const reset = () => { begin([]); pause(); };
   const turnBy = (yaw, pitch) => {
     turn = { yaw: turn.yaw + yaw, pitch: Math.max(-1.4, Math.min(1.4, turn.pitch + pitch)) };
     box.queue();
@@ -51,10 +76,12 @@ function render({ model, el }) {
   const numbers = buildRecord();
   box.root.append(controls.element, h("div", { class: "ssl-circle" }, scene.element, numbers.element),
     h("p", { class: "ssl-notice" }, rich(CIRCLE_NOTICE)), live.element);
-  begin();
+  begin(model.get("walked"));
 
   function redraw() {
-    if (made !== settings()) begin();
+    const asked = model.get("walked");
+    if (`${asked}` !== `${walked}`) begin(asked); // set from Python
+    else if (made !== settings()) begin([]);
     if (!scene.element.clientWidth) return; // not in the page yet; the resize observer will call again
     const state = { ...measure(), world, history, turn, tau: model.get("tau"), negatives: model.get("negatives"), playing: timer !== 0, pairs: model.get("pairs"), space: model.get("space") };
     const theme = Object.fromEntries(["ink", "quiet", "paper", "line", "edge", "cold", "warm"].map((name) => [name, css(colour(box.root, `--ssl-${name}`))]));

@@ -13,8 +13,9 @@ from ssl_teach.widgets.frame import Explorable, join
 class Circle(Explorable):
     """Pairs of views as points on the circle or the sphere, trained live with or without negatives.
 
-    What the reader does can be read back: `pairs`, `tau`, `space`, `negatives`, `seed`, and in
-    `found` the steps taken with loss, alignment and uniformity (written when it pauses).
+    What the reader does can be read back: `pairs`, `tau`, `space`, `negatives`, `seed`, and,
+    written when it pauses, in `found` the steps taken with loss, alignment and uniformity, in
+    `walked` how they were taken: [steps, tau, negatives] of each stretch. Set, it is walked anew.
     """
 
     _esm = join("frame.js", "nt_xent.js", "circle_math.js", "circle.js")
@@ -26,6 +27,7 @@ class Circle(Explorable):
     negatives = traitlets.Bool(True).tag(sync=True)
     seed = traitlets.Int(1).tag(sync=True)
     found = traitlets.Dict().tag(sync=True)
+    walked: traitlets.List[list[object]] = traitlets.List().tag(sync=True)
 
     def __init__(
         self,

@@ -80,7 +80,8 @@ function stamp(context, { sheet, columns, width, height }, i, x, y, side) {
 
 async function render({ model, el }) {
   const data = await unpackMap(model), live = liveRegion();
-  const box = frame(model, el, "Map of pictures", redraw);
+  const box = frame(model, el, "Map of pictures", redraw, { selected: [0, data.n - 1],
+    shown: { of: data.layouts.map(({ name }) => name) }, highlighted: { of: ["", ...data.classes] } });
   const still = matchMedia("(prefers-reduced-motion: reduce)");
   let places = null, from = null, since = 0, layout = null, hovered = -1, told = "", said = "";
 

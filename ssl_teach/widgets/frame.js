@@ -156,9 +156,11 @@ function frame(model, el, name, redraw, linked = {}) {
 /**
  * What a link says of one value, or undefined if that cannot be: links are text from anybody.
  * `rule` is [least, most] for whole numbers, { least, most } for any numbers, true for yes or no,
- * { of: [words] } for one of some words, { list: rule, length } for so many of a kind.
+ * { of: [words] } for one of some words, { list: rule, length } for so many of a kind; or a function
+ * of the text, for what these cannot say.
  */
 export function allowed(rule, text) {
+  if (typeof rule === "function") return rule(text);
   if (rule === true) return text === "true" ? true : text === "false" ? false : undefined;
   if (rule.of) return rule.of.includes(text) ? text : undefined;
   if (rule.list) {
@@ -186,17 +188,21 @@ function linkState(model, el, root, linked) {
     const text = said.get(`${el.id}.${name}`), value = text === null ? undefined : allowed(rule, text);
     if (value !== undefined) model.set(name, value);
   }
-  const shown = h("input", { type: "text", readonly: true, hidden: true, "aria-label": "Link to this state", onfocus: () => shown.select() });
+  const shown = h("input", { type: "text", readonly: true, hidden: true, "aria-label": "Link to this state",
+    onfocus: () => shown.select(), onkeydown: (event) => event.stopPropagation() }); // no letter in it is a command
   const words = h("span", { class: "ssl-quiet", role: "status" });
   const copy = async () => {
-    shown.value = linkTo(document.location.href, el.id, Object.fromEntries(Object.keys(linked).map((name) => [name, model.get(name)])));
+    const state = Object.keys(linked).map((name) => [name, model.get(name)]);
+    const kept = state.filter(([name, value]) => allowed(linked[name], `${value}`) !== undefined);
+    const without = kept.length < state.length ? " Not all of it goes into a link: a picture of your own, say, stays in this page." : "";
+    shown.value = linkTo(document.location.href, el.id, Object.fromEntries(kept));
     try {
       await navigator.clipboard.writeText(shown.value);
-      words.textContent = "Copied: it brings back what you see now.";
+      words.textContent = without ? `Copied.${without}` : "Copied: it brings back what you see now.";
     } catch { // the browser forbids it, as on pages that are not secure: the reader copies by hand
       shown.hidden = false;
       shown.focus();
-      words.textContent = "Copy this link:";
+      words.textContent = `Copy this link.${without}`;
     }
   };
   const foot = h("div", { class: "ssl-foot" }, button("Copy link to this state", copy, { class: "ssl-button ssl-small" }), words, shown);
@@ -207,16 +213,15 @@ function linkState(model, el, root, linked) {
  * A picture of the reader's own, by a file, a photograph or a drop onto `target`. It stays in the page.
  * `onpicture` gets the middle square as (size, size, channels) bytes; `channels` is 1 or 3.
  */
-function ownPicture({ target, size, channels, onpicture, label = "Your own picture" }) {
+function ownPicture({ target, size, channels, onpicture, label = "Use your own picture" }) {
   const id = freshId(), words = h("span", { class: "ssl-quiet", role: "status" });
   const take = async (file) => {
     if (!file) return;
-    try {
-      onpicture(squareOf(await createImageBitmap(file), size, channels), file.name);
-      words.textContent = "It stays in this page.";
-    } catch {
-      words.textContent = `${file.name || "This"} could not be read as a picture: try a JPEG or PNG.`;
-    }
+    const picture = await createImageBitmap(file).catch(() => null);
+    words.textContent = picture ? "It stays in this page." : `${file.name || "This"} could not be read as a picture: try a JPEG or PNG.`;
+    if (!picture) return;
+    onpicture(squareOf(picture, size, channels), file.name);
+    picture.close();
   };
   const input = h("input", { id, type: "file", accept: "image/*", class: "ssl-file",
     onchange: () => { take(input.files[0]); input.value = ""; } });
@@ -230,10 +235,13 @@ function ownPicture({ target, size, channels, onpicture, label = "Your own pictu
   return { element, input };
 }
 
-/** The middle square of a picture, size × size: halved as often as can be, so that no pixel is skipped. */
-function squareOf(picture, size, channels) {
+/**
+ * The middle square of a picture as (size, size, channels) bytes. It shrinks to no less than half at a
+ * time, so that no pixel is skipped; what is transparent lies on white.
+ */
+export function squareOf(picture, size, channels) {
   const side = Math.min(picture.width, picture.height);
-  let steps = Math.max(0, Math.floor(Math.log2(side / size))), canvas = null;
+  let steps = Math.max(0, Math.ceil(Math.log2(side / size))), canvas = null;
   for (let from = picture, left = (picture.width - side) / 2, top = (picture.height - side) / 2, length = side; ;) {
     const now = steps > 0 ? size * 2 ** --steps : size, last = now === size;
     canvas = h("canvas", { width: now, height: now });

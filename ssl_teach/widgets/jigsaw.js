@@ -70,6 +70,12 @@ function topOf(probabilities, count) {
   return probabilities.map((p, k) => [p, k]).sort((a, b) => b[0] - a[0]).slice(0, count).map(([, k]) => k);
 }
 
+/** The order that a link names: places 0 to 8, each once; else undefined. */
+export function orderOf(text) {
+  const order = allowed({ list: [0, TILES - 1], length: TILES }, text);
+  return order && new Set(order).size === TILES ? order : undefined;
+}
+
 /** Pictures, the network and its permutations, ready to be asked. */
 function unpackJigsaw(model) {
   const [count, size, , channels] = model.get("shape"), tile = model.get("tile");
@@ -108,7 +114,8 @@ function render({ model, el }) {
   let toBegin = false; // whether the focus moves to the button that begins, once it is there
   let held = -1, aim = 0; // the place whose tile is picked up, and where the arrows stand
 
-  const box = frame(model, el, "A puzzle of nine shuffled tiles, for you and for a network", redraw);
+  const box = frame(model, el, "A puzzle of nine shuffled tiles, for you and for a network", redraw,
+    { picture: [0, data.count - 1], permutation: [0, data.permutations.length - 1], draw: [0, 2 ** 31 - 1], order: orderOf, moves: [0, 9999], as_seen: true });
   const open = () => round?.open === true;
   const deal = (values) => { // puts a puzzle on the board
     const permutation = values.permutation ?? model.get("permutation"), order = [...data.permutations[permutation]];

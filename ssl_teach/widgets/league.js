@@ -3,8 +3,10 @@
 const signed = (value) => `${value < 0 ? "−" : "+"}${percent(Math.abs(value))}`;
 
 function render({ model, el }) {
-  const box = frame(model, el, "League table", redraw);
   const options = model.get("options"), choose = (values) => save(model, values);
+  const methods = new Set(Object.values(model.get("values")).flatMap(Object.keys));
+  const box = frame(model, el, "League table", redraw, { data: { of: options.data }, labels: { of: options.labels },
+    measure: { of: options.measure }, reference: { of: [...methods] }, sort: true });
   const controls = [["data", "pictures"], ["labels", "labels"], ["measure", "probe"]].map(([name, label]) =>
     [name, choice({ label, options: options[name].map((value) => [value, value]), onchange: (value) => choose({ [name]: value }) })]);
   const order = h("input", { type: "checkbox", onchange: () => choose({ sort: order.checked }) });

@@ -33,7 +33,9 @@ function unpack(model) {
 function render({ model, el }) {
   const data = unpack(model), live = liveRegion();
   let said = "";
-  const box = frame(model, el, model.get("title"), redraw);
+  const series = { of: data.series };
+  const box = frame(model, el, model.get("title"), redraw, { ...(data.groups.length ? { group: { of: data.groups } } : {}),
+    picture: [0, data.count - 1], left: series, right: series, wipe: [0, 100] });
   const choose = (values) => save(model, values);
   const members = () => membersOf(data.groups, model.get("group"), data.count);
   const regroup = (group) => { // the same place in the other group: often the same picture

@@ -55,7 +55,9 @@ function unpackPatches(model) {
   const [, count, size, , channels] = model.get("shape"), scenes = model.get("scenes");
   const pixels = bytesOf(model, "pictures"), each = size * size * channels, patch = model.get("patch");
   const weights = bytesOf(model, "weights");
+  let own = null, owns = 0; // the reader's own picture, the same in every set, and how many there were; its number is `count`
   const whole = (scene, picture) => {
+    if (picture >= count) return own;
     const at = (Math.max(0, scenes.indexOf(scene)) * count + picture) * each;
     return pixels.subarray(at, at + each);
   };
@@ -65,7 +67,7 @@ function unpackPatches(model) {
     const own = unpackWeights(weights.subarray(start), layers);
     const known = new Map(); // representations of patches seen before
     const represent = (scene, picture, corner) => {
-      const key = [scene, picture, ...corner].join();
+      const key = [...(picture < count ? [scene, picture] : ["own", owns]), ...corner].join();
       if (!known.has(key)) {
         const image = part(scene, picture, corner);
         if (known.size > 3000) known.clear();
@@ -81,7 +83,10 @@ function unpackPatches(model) {
     [0, 1, 2].map((c) => 255 * image[((channels === 3 ? c : 0) * side + y) * side + x]));
   const pictureBitmap = (scene, picture) =>
     toBitmap(cutOut(whole(scene, picture), size, channels, [0, 0], size), size);
-  return { count, size, patch, scenes, networks, part, howToCut, toBitmap, pictureBitmap, labels: model.get("labels") };
+  const labels = model.get("labels");
+  const nameOf = (k) => (k < count ? labels[k] ?? `picture ${k + 1}` : "your picture");
+  return { count, size, channels, patch, scenes, networks, part, howToCut, toBitmap, pictureBitmap, nameOf,
+    total: () => count + (own ? 1 : 0), setOwn: (bytes) => { own = bytes; owns++; } };
 }
 
 function render({ model, el }) {
@@ -89,15 +94,17 @@ function render({ model, el }) {
   let round = null; // while a round is played: { answer }, null until it is given
   let aim = 0, said = "", phase = null; // aim: where the arrows stand while the answer is open
 
-  const box = frame(model, el, "Where does this patch come from? Guess, and watch networks guess", redraw);
+  const box = frame(model, el, "Where does this patch come from? Guess, and watch networks guess", redraw,
+    { scene: { of: data.scenes }, picture: [0, data.count - 1], place: [0, PLACES.length - 1], spaced: true, draw: [0, 2 ** 31 - 1], network: { of: data.networks.map(({ name }) => name) } });
   const choose = (values) => {
     round = null;
     save(model, values);
     box.queue();
   };
   const open = () => round?.answer === null;
+  const chosen = () => Math.min(model.get("picture"), data.total() - 1); // no picture of the reader's own: the last
 
-  const album = buildPatchAlbum(data, model, choose);
+  const album = buildPatchAlbum(data, model, choose, box.root);
   const stage = buildWhole(data);
   const pair = buildPair(data, () => choose({ draw: model.get("draw") + 1 }));
   const grid = buildGrid(data, { move, press });
@@ -109,7 +116,7 @@ function render({ model, el }) {
 
   function redraw() {
     if (!box.root.clientWidth) return;
-    const scene = model.get("scene"), picture = Math.min(model.get("picture"), data.count - 1);
+    const scene = model.get("scene"), picture = chosen();
     const place = model.get("place"), spaced = model.get("spaced"), hidden = open();
     const cut = data.howToCut(spaced), where = corners(data.size, cut, place, model.get("draw"));
     const guesses = data.networks.map((network) => network.guess(scene, picture, where));
@@ -146,8 +153,8 @@ function render({ model, el }) {
 
   /** A round: picture, place and cut at random; picture and probabilities stay covered. */
   function start() {
-    const other = Math.floor(Math.random() * (data.count - 1));
-    const picture = data.count === 1 ? 0 : other + (other >= model.get("picture"));
+    const other = Math.floor(Math.random() * (data.total() - 1));
+    const picture = data.total() === 1 ? 0 : other + (other >= chosen());
     round = { answer: null };
     aim = 1;
     save(model, { picture, place: Math.floor(Math.random() * 8), draw: Math.floor(Math.random() * 1e6) });
@@ -156,7 +163,7 @@ function render({ model, el }) {
   }
 
   function answer(given) {
-    const scene = model.get("scene"), picture = model.get("picture"), place = model.get("place");
+    const scene = model.get("scene"), picture = chosen(), place = model.get("place");
     const where = corners(data.size, data.howToCut(model.get("spaced")), place, model.get("draw"));
     const right = data.networks.map((network) => likeliest(network.guess(scene, picture, where)) === place);
     const score = model.get("score");
@@ -173,28 +180,36 @@ function render({ model, el }) {
   return () => { table.end(); box.end(); };
 }
 
-/** Which pictures, whether the patches keep a distance, and which picture. */
-function buildPatchAlbum(data, model, choose) {
+/** Which pictures, whether the patches keep a distance, and which picture; the last may be the reader's own. */
+function buildPatchAlbum(data, model, choose, target) {
   const scene = choice({ label: "pictures", options: data.scenes.map((name) => [name, name]), onchange: (name) => choose({ scene: name }) });
   const off = model.get("jitter") ? " and jitter" : "";
   const spacing = choice({ label: "patches", options: [["apart", `apart: ${model.get("gap")} pixels${off}`], ["touching", "touching"]],
     onchange: (value) => choose({ spaced: value === "apart" }) });
   const strip = h("div", { class: "ssl-patch-strip", role: "group", "aria-label": "Choose a picture" });
-  const buttons = Array.from({ length: data.count }, (_, k) => {
-    const element = h("button", { type: "button", onclick: () => choose({ picture: k }), "aria-label": data.labels[k] ?? `picture ${k + 1}` });
-    strip.append(element);
-    return element;
-  });
+  const buttons = [];
+  const add = (k, ...marks) => {
+    buttons[k] ??= h("button", { type: "button", class: k < data.count ? null : "ssl-yours", onclick: () => choose({ picture: k }), "aria-label": data.nameOf(k) }, h("canvas"), ...marks);
+    strip.append(buttons[k]);
+  };
+  for (let k = 0; k < data.count; k++) add(k);
   let shown = "";
+  const own = ownPicture({ target, size: data.size, channels: data.channels, onpicture: (bytes) => {
+    data.setOwn(bytes);
+    add(data.count, h("span", {}, "yours"));
+    shown = "";
+    choose({ picture: data.count });
+  } });
   const update = ({ scene: name, picture, spaced, hidden }) => {
     scene.set(name);
     spacing.set(spaced ? "apart" : "touching");
     strip.classList.toggle("ssl-covered", hidden); // whole pictures would give the answer away
-    if (shown !== name) buttons.forEach((element, k) => element.replaceChildren(data.pictureBitmap(name, k)));
+    own.element.classList.toggle("ssl-covered", hidden);
+    if (shown !== name) buttons.forEach((element, k) => element.firstChild.replaceWith(data.pictureBitmap(name, k)));
     shown = name;
     buttons.forEach((element, k) => element.setAttribute("aria-pressed", !hidden && k === picture));
   };
-  const element = h("div", { class: "ssl-row" }, ...(data.scenes.length > 1 ? [scene.element] : []), spacing.element, strip);
+  const element = h("div", { class: "ssl-row" }, ...(data.scenes.length > 1 ? [scene.element] : []), spacing.element, strip, own.element);
   return { element, update };
 }
 
@@ -205,8 +220,7 @@ function buildWhole(data) {
   const update = ({ scene, picture, place, hidden, cut: { patch, gap }, where }) => {
     const side = Math.min(element.clientWidth, 220), context = context2d(canvas, side, side), unit = side / data.size;
     const ink = css(colour(element, "--ssl-quiet")), accent = css(colour(element, "--ssl-warm"));
-    const what = data.labels[picture] ?? `picture ${picture + 1}`;
-    canvas.setAttribute("aria-label", hidden ? "The picture, covered while you guess" : `${what}; the patch lies ${PLACES[place]}`);
+    canvas.setAttribute("aria-label", hidden ? "The picture, covered while you guess" : `${data.nameOf(picture)}; the patch lies ${PLACES[place]}`);
     if (hidden) {
       context.fillStyle = css(colour(element, "--ssl-shade"));
       context.fillRect(0, 0, side, side);

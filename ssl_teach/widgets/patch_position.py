@@ -22,7 +22,8 @@ class PatchGame(Explorable):
     reader does can be read back: `scene`, `picture`, `place` (of the second patch, 0 to 7 in
     reading order without the centre), `spaced` (whether patches keep a distance), `draw` (seed of
     the cut), `network` (whose probabilities the grid shows) and `score` ({"rounds": …, "you": …,
-    "networks": […]}).
+    "networks": […]}). A picture of the reader's own stays in the page; while it is shown, `picture`
+    is n, one past the last. Where there is none, n shows the last.
     """
 
     _esm = join("frame.js", "convnet.js", "patch_position.js")

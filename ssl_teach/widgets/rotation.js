@@ -25,13 +25,17 @@ function unpack(model) {
     const own = unpackWeights(weights.subarray(start), layers);
     return { name, guess: (image) => softmax(forward(layers, own, image, size)) };
   });
+  let own = null; // the reader's own picture, the same in every set; its number is `count`
   const view = (scene, picture, angle) => {
     const at = (Math.max(0, scenes.indexOf(scene)) * count + picture) * each;
-    return turned(pixels.subarray(at, at + each), size, channels, angle);
+    return turned(picture < count ? pixels.subarray(at, at + each) : own, size, channels, angle);
   };
   const toBitmap = (image) => bitmap(size, size, (x, y) =>
     [0, 1, 2].map((c) => 255 * image[((channels === 3 ? c : 0) * size + y) * size + x]));
-  return { count, size, scenes, networks, view, toBitmap, labels: model.get("labels") };
+  const labels = model.get("labels");
+  const nameOf = (k) => (k < count ? labels[k] ?? `picture ${k + 1}` : "your picture");
+  return { count, size, channels, scenes, networks, view, toBitmap, nameOf,
+    total: () => count + (own ? 1 : 0), setOwn: (bytes) => { own = bytes; } };
 }
 
 function render({ model, el }) {
@@ -39,7 +43,9 @@ function render({ model, el }) {
   let round = null; // while a round is played: { turn, answer }, answer null until it is given
   let dragFrom = null, said = "", phase = null;
 
-  const box = frame(model, el, "Which way up? Turn a picture, and watch networks guess", redraw);
+  const box = frame(model, el, "Which way up? Turn a picture, and watch networks guess", redraw,
+    { scene: { of: data.scenes }, picture: [0, data.count - 1], angle: [0, 359] });
+  const chosen = () => Math.min(model.get("picture"), data.total() - 1); // no picture of the reader's own: the last
   const choose = (values) => {
     round = null;
     save(model, values);
@@ -52,7 +58,7 @@ function render({ model, el }) {
   const turnBy = (degrees) => turnTo(model.get("angle") + degrees);
 
   const stage = buildStage(model, { turnBy, turnTo });
-  const album = buildAlbum(data, choose);
+  const album = buildAlbum(data, choose, box.root);
   const answers = buildAnswers(data);
   const game = buildGame(data, { start, answer, stop: () => { round = null; box.queue(); } });
   const tally = compact ? null : buildTally(data, box.queue);
@@ -63,7 +69,7 @@ function render({ model, el }) {
 
   function redraw() {
     if (!box.root.clientWidth) return;
-    const scene = model.get("scene"), picture = Math.min(model.get("picture"), data.count - 1);
+    const scene = model.get("scene"), picture = chosen();
     const angle = round ? TURNS[round.turn] : model.get("angle"), hidden = round?.answer === null;
     const image = data.view(scene, picture, angle);
     const guesses = data.networks.map((network) => network.guess(image));
@@ -86,8 +92,8 @@ function render({ model, el }) {
 
   /** A round: a picture at random, turned at random; the networks' answers stay covered. */
   function start() {
-    const other = Math.floor(Math.random() * (data.count - 1));
-    const picture = data.count === 1 ? 0 : other + (other >= model.get("picture"));
+    const other = Math.floor(Math.random() * (data.total() - 1));
+    const picture = data.total() === 1 ? 0 : other + (other >= chosen());
     round = { turn: Math.floor(Math.random() * 4), answer: null };
     save(model, { picture });
     live.say("A picture was turned. By how much? Keys 1 to 4 answer: 0, 90, 180, 270 degrees anticlockwise.");
@@ -96,7 +102,7 @@ function render({ model, el }) {
 
   function answer(given) {
     if (round?.answer !== null) return; // no round, or answered already
-    const { turn } = round, image = data.view(model.get("scene"), model.get("picture"), TURNS[turn]);
+    const { turn } = round, image = data.view(model.get("scene"), chosen(), TURNS[turn]);
     const right = data.networks.map((network) => bestOf(network.guess(image)) === turn);
     const score = model.get("score");
     round = { turn, answer: given };
@@ -146,38 +152,47 @@ function buildStage(model, { turnBy, turnTo }) {
     const side = Math.min(element.clientWidth, 340), context = context2d(canvas, side, side);
     context.imageSmoothingQuality = "high";
     context.drawImage(data.toBitmap(image), 0, 0, side, side);
-    const what = data.labels[picture] ?? `picture ${picture + 1}`;
-    canvas.setAttribute("aria-label", `${what}, ${scene}; arrow keys turn it`);
+    const where = picture < data.count ? `, ${scene}` : ""; // your own is the same in every set
+    canvas.setAttribute("aria-label", `${data.nameOf(picture)}${where}; arrow keys turn it`);
     canvas.setAttribute("aria-valuenow", hidden ? 0 : angle);
     canvas.setAttribute("aria-valuetext", hidden ? "turned by an unknown angle" : `turned ${angle} degrees anticlockwise`);
     fine.set(hidden ? 0 : angle);
     controls.inert = hidden;
     controls.classList.toggle("ssl-covered", hidden);
-    note.textContent = hidden ? "No turning while you guess." : quarter >= 0
+    const yours = picture < data.count ? "" : `Your picture as the networks get it: its middle square, in ${data.size} × ${data.size} pixels. `;
+    note.textContent = hidden ? "No turning while you guess." : yours + (quarter >= 0
       ? "Drag, or press ← → on the picture. These are the turns that the networks were trained on."
-      : "Between the quarter turns the networks see what they never saw in training: resampled pixels, and corners of mid-grey (0 to the network) where the picture ends.";
+      : "Between the quarter turns the networks see what they never saw in training: resampled pixels, and corners of mid-grey (0 to the network) where the picture ends.");
   };
   return { element, canvas, update };
 }
 
-/** Which set of pictures, and which picture of it. */
-function buildAlbum(data, choose) {
+/** Which set of pictures, and which picture of it; the last may be the reader's own. */
+function buildAlbum(data, choose, target) {
   const scene = choice({ label: "pictures", options: data.scenes.map((name) => [name, name]), onchange: (name) => choose({ scene: name }) });
   const strip = h("div", { class: "ssl-strip", role: "group", "aria-label": "Choose a picture" });
-  const buttons = Array.from({ length: data.count }, (_, k) => {
-    const element = h("button", { type: "button", onclick: () => choose({ picture: k }), "aria-label": data.labels[k] ?? `picture ${k + 1}` });
-    strip.append(element);
-    return element;
-  });
+  const buttons = [];
+  const add = (k, ...marks) => {
+    buttons[k] ??= h("button", { type: "button", class: k < data.count ? null : "ssl-yours", onclick: () => choose({ picture: k }), "aria-label": data.nameOf(k) }, h("canvas"), ...marks);
+    strip.append(buttons[k]);
+  };
+  for (let k = 0; k < data.count; k++) add(k);
   let shown = "";
+  const own = ownPicture({ target, size: data.size, channels: data.channels, onpicture: (bytes) => {
+    data.setOwn(bytes);
+    add(data.count, h("span", {}, "yours"));
+    shown = "";
+    choose({ picture: data.count });
+  } });
   const update = ({ scene: name, picture, hidden }) => {
     scene.set(name);
     strip.classList.toggle("ssl-covered", hidden); // upright, it would give the answer away
-    if (shown !== name) buttons.forEach((element, k) => element.replaceChildren(data.toBitmap(data.view(name, k, 0))));
+    own.element.classList.toggle("ssl-covered", hidden);
+    if (shown !== name) buttons.forEach((element, k) => element.firstChild.replaceWith(data.toBitmap(data.view(name, k, 0))));
     shown = name;
     buttons.forEach((element, k) => element.setAttribute("aria-pressed", k === picture));
   };
-  const element = h("div", { class: "ssl-row" }, ...(data.scenes.length > 1 ? [scene.element] : []), strip);
+  const element = h("div", { class: "ssl-row" }, ...(data.scenes.length > 1 ? [scene.element] : []), strip, own.element);
   return { element, update };
 }
 

@@ -20,7 +20,9 @@ class RotationGame(Explorable):
 
     Source: Gidaris et al., 2018. The networks are computed in the page, from the weights given.
     What the reader does can be read back: `scene`, `picture`, `angle` (degrees anticlockwise)
-    and `score` ({"rounds": …, "you": …, "networks": […]}).
+    and `score` ({"rounds": …, "you": …, "networks": […]}). A picture of the reader's own stays in
+    the page; while it is shown, `picture` is n, one past the last. Where there is none, n shows
+    the last.
     """
 
     _esm = join("frame.js", "convnet.js", "rotation.js")

@@ -21,6 +21,12 @@ export function resized(scores, ways) {
   return Array.from({ length: ways }, (_, k) => scores[k < scores.length ? k : 1 + ((k - 1) % (scores.length - 1))]);
 }
 
+/** The scores that a link names: 4, 8 or 16 cosines; else undefined. */
+export function scoresOf(text) {
+  const length = text.split(",").length;
+  return [4, 8, 16].includes(length) ? allowed({ list: { least: -1, most: 1 }, length }, text) : undefined;
+}
+
 const PRESETS = {
   chance: { title: "Chance", scores: () => 0, tau: 0.2 },
   hard: { title: "One hard negative", scores: (k) => (k === 0 ? 0.8 : k === 1 ? 0.7 : -0.3), tau: 0.5 },
@@ -34,7 +40,7 @@ const SCORES_NOTICE = `<b>What to notice.</b> The positive is pulled up by (1 âˆ
 const nameOf = (k) => (k ? `negative ${k}` : "positive");
 
 function render({ model, el }) {
-  const box = frame(model, el, "Scores to loss", redraw), live = liveRegion();
+  const box = frame(model, el, "Scores to loss", redraw, { scores: scoresOf, tau: { least: 0.05, most: 2 }, selected: [0, 15] }), live = liveRegion();
   const chart = buildChart(model), panel = buildNumbers();
   const ways = choice({ label: "candidates <i>N</i> =", options: [["4", "4"], ["8", "8"], ["16", "16"]],
     onchange: (value) => save(model, { scores: resized(model.get("scores"), +value), selected: Math.min(model.get("selected"), value - 1) }) });
@@ -50,7 +56,8 @@ function render({ model, el }) {
   let said = "";
 
   function redraw() {
-    const scores = model.get("scores"), state = { scores, tau: model.get("tau"), selected: model.get("selected"), ...softmaxLoss(scores, model.get("tau")) };
+    const scores = model.get("scores"), selected = Math.min(model.get("selected"), scores.length - 1);
+    const state = { scores, tau: model.get("tau"), selected, ...softmaxLoss(scores, model.get("tau")) };
     ways.set(`${scores.length}`);
     tau.set(TAU.of(state.tau));
     chart.update(state);

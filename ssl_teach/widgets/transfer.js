@@ -17,8 +17,9 @@ const MEANING = {
 };
 
 function render({ model, el }) {
-  const box = frame(model, el, "The transfer table", redraw);
   const heads = model.get("heads"), cells = model.get("cells"), count = model.get("stages");
+  const strategies = cells.flatMap((cell) => cell.bars.map((bar) => bar.name));
+  const box = frame(model, el, "The transfer table", redraw, { cell: [0, cells.length - 1], strategy: { of: strategies } });
   const live = liveRegion();
   const open = (cell) => save(model, { cell, strategy: cells[cell].follows[0] });
   const move = (across, down) => {

@@ -1,9 +1,15 @@
 """The affinity matrix in a real browser: what it shows follows from the mathematics."""
 
+import io
+
 import numpy as np
 import pytest
+import torch
+from PIL import Image
 from widget_page import mount
 
+from ssl_teach.contrastive import ProjectionHead
+from ssl_teach.encoders import ConvNet, export_weights
 from ssl_teach.widgets import AffinityMatrix
 
 IMAGES, DIMENSION = 16, 24
@@ -210,3 +216,196 @@ def test_clean_up_leaves_nothing(browser, widget, tmp_path):
     with mount(browser, tmp_path, widget) as page:
         page.take_back()
         page.set("tau", 1.0)  # nobody draws any more, nobody complains
+
+
+SIZE, RECIPE = 16, {"crop": 0.3, "hue": 0.5}
+
+
+def smooth(count, seed):
+    """Pictures whose colours run smoothly from corner to corner: (count, S, S, 3) uint8."""
+    corners = np.random.default_rng(seed).random((count, 2, 2, 3))
+    across = np.linspace(0, 1, SIZE)
+    ends = np.stack([1 - across, across])  # (2, S)
+    return (255 * np.einsum("nabc,ay,bx->nyxc", corners, ends, ends)).astype(np.uint8)
+
+
+class Trained:
+    """An encoder with a head, in evaluation mode, and the pictures whose z they gave."""
+
+    def __init__(self):
+        torch.manual_seed(0)
+        self.encoder, self.head = ConvNet(widths=(16, 32)), ProjectionHead(32, 32, DIMENSION)
+        self.pictures = smooth(2 * IMAGES, seed=4)
+        images = torch.from_numpy(self.pictures).permute(0, 3, 1, 2) / 255
+        for module in (*self.encoder.modules(), *self.head.modules()):
+            if isinstance(module, (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d)):
+                module.momentum = 1.0  # the statistics of this batch, for good
+        with torch.no_grad():
+            self.head.train()(self.encoder.train()(images))
+        self.encoder.eval()
+        self.head.eval()
+        self.z = self.project(images)
+
+    @torch.no_grad()
+    def project(self, images):
+        """(B, 3, S, S) to unit vectors (B, D)."""
+        return torch.nn.functional.normalize(self.head(self.encoder(images))).numpy()
+
+    def widget(self):
+        """The matrix with this network in the page."""
+        layers, weights = export_weights(self.encoder, self.head)
+        network = {"name": "trained", "layers": layers, "weights": weights}
+        before = np.random.default_rng(1).normal(size=self.z.shape)
+        return AffinityMatrix(
+            self.z, self.pictures, before=before, network=network, recipe=RECIPE, tau=0.1
+        )
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return Trained()
+
+
+def give(page):
+    """A picture of the reader's own, by its file; its pixels (S, S, 3)."""
+    (mine,) = smooth(1, seed=9)
+    file = io.BytesIO()
+    Image.fromarray(mine).save(file, "PNG")
+    page.page.locator("input[type=file]").set_input_files(
+        {"name": "mine.png", "mimeType": "image/png", "buffer": file.getvalue()}
+    )
+    page.page.get_by_role("button", name="Take it out").wait_for()
+    page.settle()
+    return mine
+
+
+def pair_of(page, mine, seed):
+    """The two views of it that the page draws: (2, 3, S, S)."""
+    views = page.page.evaluate(
+        """([pixels, size, recipe, seed]) => {
+          const { imageOf, recipeOf, pairOf } = window.module;
+          const image = imageOf(Uint8Array.from(pixels), 3, size);
+          return pairOf(image, 3, size, recipeOf(3, recipe), seed).map((view) => [...view]);
+        }""",
+        [mine.flatten().tolist(), SIZE, RECIPE, seed],
+    )
+    return torch.tensor(views).reshape(2, 3, SIZE, SIZE)
+
+
+def test_the_page_gives_the_same_z_as_torch(browser, trained, tmp_path):
+    """Bytes for weights cost little: the cosine of the two z, and cosines of pairs."""
+    with mount(browser, tmp_path, trained.widget()) as page:
+        z = page.page.evaluate(
+            """([pixels, size]) => {
+              const { imageOf, unpackWeights, forward } = window.module;
+              const bytes = window.model.get("weights"), layers = window.model.get("layers");
+              const weights = unpackWeights(new Uint8Array(bytes.buffer), layers);
+              return pixels.map((picture) =>
+                [...forward(layers, weights, imageOf(Uint8Array.from(picture), 3, size), size)]);
+            }""",
+            [trained.pictures.reshape(2 * IMAGES, -1).tolist(), SIZE],
+        )
+    z = np.array(z)
+    z /= np.linalg.norm(z, axis=1, keepdims=True)
+    assert (z * trained.z).sum(axis=1).min() > 0.995
+    assert abs(z @ z.T - trained.z @ trained.z.T).max() < 0.02
+
+
+def test_own_picture_takes_the_place_of_the_first_image(browser, trained, tmp_path):
+    with mount(browser, tmp_path, trained.widget()) as page:
+        first = number(shown(page, "cosine"))
+        assert "place of the first image" in page.text(".ssl-affinity-own")
+        page.set("selected", [4, 9])
+        kept = shown(page, "cosine")
+        mine = give(page)
+        assert page.get("selected") == [0, 1]
+        assert page.text("figcaption >> nth=0") == "row 1, yours"
+        for seed in (0, 1):
+            z = trained.z.copy()
+            z[:2] = trained.project(pair_of(page, mine, seed))
+            s = z @ z.T
+            for i, j in [(0, 1), (0, 5), (1, 8), (12, 0)]:
+                page.set("selected", [i, j])
+                assert number(shown(page, "cosine")) == pytest.approx(s[i, j], abs=0.02)
+            page.page.get_by_role("button", name="Two other views").click()
+            page.settle()
+            assert page.get("seed") == seed + 1
+        page.set("selected", [4, 9])
+        assert shown(page, "cosine") == kept  # the others stay as they were
+        page.page.get_by_role("button", name="Take it out").click()
+        page.settle()
+        assert (page.get("selected"), number(shown(page, "cosine"))) == ([0, 1], first)
+        assert not page.page.get_by_role("button", name="Two other views").is_visible()
+
+
+def test_whether_own_views_find_each_other_is_said(browser, trained, tmp_path):
+    said = set()
+    with mount(browser, tmp_path, trained.widget()) as page:
+        mine = give(page)
+        for seed in range(12):
+            page.set("seed", seed)
+            z = trained.z[:16].copy()  # eight images
+            z[:2] = trained.project(pair_of(page, mine, seed))
+            s = z @ z.T
+            lead = [s[0, 1] - s[i, 2:].max() for i in (0, 1)]
+            if min(map(abs, lead)) < 0.03:
+                continue  # too close for bytes
+            expected = ["Neither finds", "One of them finds", "Each finds"][
+                sum(v > 0 for v in lead)
+            ]
+            words = page.text(".ssl-affinity-own")
+            assert (
+                f"Rows 1 and 2 are two views of your picture. {expected} the other among 15"
+                in words
+            )
+            said.add(expected)
+        page.set("order", "halves")
+        assert "Rows 1 and 9" in page.text(".ssl-affinity-own")
+        page.page.locator(".ssl-grid").focus()
+        assert page.page.evaluate("() => window.model.get('order')") == "halves"
+    assert said
+
+
+def test_own_picture_waits_until_after_training(browser, trained, tmp_path):
+    with mount(browser, tmp_path, trained.widget()) as page:
+        page.set("trained", False)
+        first = shown(page, "cosine")
+        assert page.page.locator("input[type=file]").is_disabled()
+        assert "has to wait until after training" in page.text(".ssl-affinity-own")
+        page.set("trained", True)
+        give(page)
+        after = shown(page, "cosine")
+        page.page.get_by_label("before training").click()
+        page.settle()
+        assert shown(page, "cosine") == first
+        assert "Your picture waits until after training" in page.text(".ssl-affinity-own")
+        assert page.text("figcaption >> nth=0") == "row 1"
+        page.page.get_by_label("after training").click()
+        page.settle()
+        assert shown(page, "cosine") == after
+
+
+def test_without_a_network_no_own_picture(browser, widget, tmp_path):
+    with mount(browser, tmp_path, widget) as page:
+        assert page.page.locator("input[type=file]").count() == 0
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_own_picture_on_a_phone(browser, trained, tmp_path, theme):
+    widget = trained.widget()
+    with mount(browser, tmp_path, widget, width=360, theme=theme, touch=True) as page:
+        assert page.overflow() <= 0
+        give(page)
+        assert page.overflow() <= 0
+        page.take_back()
+
+
+def test_a_link_brings_back_the_state(browser, widget, tmp_path):
+    state = "tau=0.2&n=4&order=halves&show=share&selected=2,3&trained=false&step=99"
+    with mount(browser, tmp_path, widget) as page:
+        query = "&".join(f"place.{part}" for part in state.split("&"))
+        page.page.goto(f"{page.page.url}?{query}")
+        page.page.wait_for_selector("body[data-ready]")
+        names = ("tau", "n", "order", "show", "selected", "trained", "step")
+        expected = [0.2, 4, "halves", "share", [2, 3], False, 0]
+        assert [page.get(name) for name in names] == expected

@@ -76,6 +76,27 @@ def test_negatives_spread_the_points_and_without_them_all_collapse(browser, tmp_
         assert collapsed["uniformity"] > spread["uniformity"] / 2
 
 
+def test_a_walk_told_to_the_page_is_walked_again(browser, tmp_path):
+    with mount(browser, tmp_path, Circle(pairs=4)) as page:
+        page.page.get_by_role("button", name="50 steps").click()
+        page.page.get_by_role("radio", name="off").check()
+        page.page.get_by_role("button", name="Step", exact=True).click()
+        page.page.get_by_role("button", name="Step", exact=True).click()
+        page.settle()
+        walked, found = page.get("walked"), page.get("found")
+        assert walked == [[50, 0.2, True], [2, 0.2, False]]
+        shown = page.text(".ssl-record")
+        page.page.get_by_role("button", name="Reset").click()
+        page.settle()
+        assert page.get("walked") == []
+        page.set("walked", walked)  # as Python does
+        assert page.text(".ssl-record") == shown
+        assert found["steps"] == 52
+        page.set("pairs", 5)  # another start: nothing was walked from there
+        assert page.get("walked") == []
+        assert page.text('[data-value="steps"]') == "0"
+
+
 def test_a_small_step_lowers_the_loss_of_what_is_in_sight(browser, tmp_path):
     """Descent by the gradient shown, without new noise: every such step goes down."""
     with mount(browser, tmp_path, Circle()) as page:

@@ -1,10 +1,12 @@
 """The game of patches in a real browser: cut as Python cuts, answered as torch answers."""
 
+import io
 import re
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from widget_page import mount
 
 from ssl_teach.encoders import ConvNet, export_weights
@@ -312,6 +314,122 @@ def test_grey_pictures_and_one_network(browser, tmp_path):
     grey = np.random.default_rng(0).integers(0, 256, (2, 64, 64), dtype=np.uint8)
     with mount(browser, tmp_path, game({"grey": grey}, [export("one", build(2, 1))])) as page:
         assert shown(page).sum() == pytest.approx(1, abs=1e-5)
+
+
+def own(seed=5):
+    """A picture of the right size, and the file it comes in."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (8, 8, 3))
+    pixels = np.kron(coarse, np.ones((8, 8, 1))).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return pixels, file.getvalue()
+
+
+def give(page, content):
+    """Choose a file, as with the button."""
+    file = {"name": "mine.png", "mimeType": "image/png", "buffer": content}
+    page.page.locator("input[type=file]").set_input_files(file)
+
+
+def drop(page, content):
+    """Let a file fall onto the figure."""
+    transfer = page.page.evaluate_handle(
+        """(bytes) => {
+          const transfer = new DataTransfer();
+          transfer.items.add(new File([new Uint8Array(bytes)], "mine.png", { type: "image/png" }));
+          return transfer;
+        }""",
+        list(content),
+    )
+    for name in ("dragover", "drop"):
+        page.page.dispatch_event(".ssl-explorable", name, {"dataTransfer": transfer})
+
+
+@pytest.mark.parametrize("way", [give, drop])
+def test_a_picture_of_the_readers_own_is_cut_and_judged(
+    browser, widget, nets, pictures, tmp_path, way
+):
+    picture, content = own()
+    with mount(browser, tmp_path, widget) as page:
+        way(page, content)
+        yours = page.page.get_by_role("button", name="your picture")
+        yours.wait_for()
+        page.settle()
+        assert yours.get_attribute("aria-pressed") == "true"
+        assert yours.inner_text() == "yours"
+        assert page.get("picture") == 3
+        for scene, place, spaced, k in [("plain", 1, True, 0), ("with fringes", 7, False, 1)]:
+            for name, value in {
+                "scene": scene, "place": place, "spaced": spaced, "network": NAMES[k],
+            }.items():  # fmt: skip
+                page.set(name, value)
+            where = corners(page, place, page.get("draw"), spaced)
+            expected = probabilities(nets[k], picture, where)
+            np.testing.assert_allclose(shown(page), expected, atol=2e-2)
+        assert "all 3 pictures" in page.text(".ssl-patch-tally caption")  # as many as before
+        label = page.page.locator(".ssl-patch-whole canvas").get_attribute("aria-label")
+        assert label.startswith("your picture; the patch lies below right")
+
+
+def test_an_own_picture_is_seen_as_one_of_the_album_is(browser, widget, pictures, tmp_path):
+    file = io.BytesIO()
+    Image.fromarray(pictures["plain"][2]).save(file, "PNG")
+    with mount(browser, tmp_path, widget) as page:
+        page.set("picture", 2)
+        before = shown(page)
+        give(page, file.getvalue())
+        page.page.get_by_role("button", name="your picture").wait_for()
+        page.settle()
+        assert page.get("picture") == 3
+        assert np.array_equal(shown(page), before)
+
+
+def test_another_own_picture_is_judged_anew(browser, widget, nets, tmp_path):
+    """What a network made of the first one's patches is not taken for the second's."""
+    with mount(browser, tmp_path, widget) as page:
+        for seed in (5, 6):
+            picture, content = own(seed)
+            give(page, content)
+            page.page.wait_for_function(
+                "(n) => window.saved === n", arg={5: 1, 6: 2}[seed]
+            )  # the model was told
+            page.settle()
+            where = corners(page, page.get("place"), page.get("draw"))
+            np.testing.assert_allclose(
+                shown(page), probabilities(nets[0], picture, where), atol=2e-2
+            )
+        assert page.page.locator(".ssl-patch-strip button").count() == 4
+
+
+def test_own_pictures_play_too_and_fall_back(browser, nets, tmp_path):
+    one = np.zeros((1, 64, 64, 3), np.uint8)
+    picture, content = own()
+    with mount(browser, tmp_path, game({"one": one}, [export("one", nets[0])])) as page:
+        page.set("picture", 1)
+        label = page.page.locator(".ssl-patch-whole canvas").get_attribute("aria-label")
+        assert label.startswith("picture 1;")  # there is none of the reader's own yet
+        give(page, content)
+        page.page.get_by_role("button", name="your picture").wait_for()
+        page.page.get_by_role("button", name="picture 1").click()
+        page.page.get_by_role("button", name="Play against").click()
+        page.settle()
+        assert page.get("picture") == 1
+        assert not page.page.locator(".ssl-own").is_visible()
+        place = page.get("place")
+        where = corners(page, place, page.get("draw"))
+        page.page.keyboard.press("Enter")
+        page.settle()
+        best = int(probabilities(nets[0], picture, where).argmax())
+        assert page.get("score")["networks"] == [int(best == place)]
+
+
+@pytest.mark.parametrize("way", [give, drop])
+def test_a_file_that_is_no_picture_gives_words(browser, widget, tmp_path, way):
+    with mount(browser, tmp_path, widget) as page:
+        way(page, b"no picture at all")
+        page.page.get_by_text("mine.png could not be read as a picture").wait_for()
+        assert page.get("picture") == 0
+        assert page.page.get_by_role("button", name="your picture").count() == 0
 
 
 def test_clean_up_leaves_nothing(browser, widget, tmp_path):

@@ -1,11 +1,13 @@
 """The rotation game in a real browser: its networks answer as torch does."""
 
+import io
 import re
 from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 from widget_page import mount, on_grid
 
@@ -240,6 +242,151 @@ def test_grey_pictures(browser, tmp_path):
     widget = RotationGame({"drawings": grey}, [export("one", build(2, channels=1))])
     with mount(browser, tmp_path, widget) as page:
         assert sum(shown(page, 0)) == pytest.approx(1, abs=0.003)
+
+
+def png(pixels):
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+OWN = np.random.default_rng(7).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+
+
+def give(page, content, name="mine.png"):
+    """Choose a file, as with the button."""
+    file = {"name": name, "mimeType": "image/png", "buffer": content}
+    page.page.locator("input[type=file]").set_input_files(file)
+
+
+def drop(page, content, selector=".ssl-explorable"):
+    """Let a file fall onto the figure."""
+    transfer = page.page.evaluate_handle(
+        """(bytes) => {
+          const transfer = new DataTransfer();
+          transfer.items.add(new File([new Uint8Array(bytes)], "mine.png", { type: "image/png" }));
+          return transfer;
+        }""",
+        list(content),
+    )
+    for name in ("dragover", "drop"):
+        page.page.dispatch_event(selector, name, {"dataTransfer": transfer})
+
+
+@pytest.mark.parametrize("way", [give, drop])
+def test_a_picture_of_the_readers_own_is_turned_and_judged(browser, widget, nets, tmp_path, way):
+    with mount(browser, tmp_path, widget) as page:
+        way(page, png(OWN))
+        yours = page.page.get_by_role("button", name="your picture")
+        yours.wait_for()
+        page.settle()
+        assert yours.get_attribute("aria-pressed") == "true"
+        assert yours.inner_text() == "yours"
+        assert "stays in this page" in page.text(".ssl-own")
+        assert page.get("picture") == 5
+        for scene in ("level horizon", "turned background"):
+            page.set("scene", scene)
+            for turns in (0, 3):
+                page.set("angle", 90 * turns)
+                for k, net in enumerate(nets):
+                    expected = scores(net, OWN, turns).softmax(0).numpy()
+                    assert shown(page, k) == pytest.approx(expected, abs=2e-3)
+        assert "middle square, in 32 × 32 pixels" in page.text(".ssl-stage p")
+        page.page.get_by_role("button", name="boat").click()
+        page.settle()
+        assert page.get("picture") == 3
+        yours.click()
+        page.settle()
+        assert page.get("picture") == 5
+        heading = page.page.locator(".ssl-tally caption").inner_text()
+        assert heading.startswith("Right answers, all 5 pictures")  # as many as before
+
+
+def test_another_picture_of_ones_own_takes_the_place_of_the_first(browser, widget, nets, tmp_path):
+    with mount(browser, tmp_path, widget) as page:
+        give(page, png(OWN))
+        page.page.get_by_role("button", name="your picture").wait_for()
+        large = np.kron(255 - OWN, np.ones((4, 4, 1), np.uint8))
+        wide = np.pad(large, ((0, 0), (50, 50), (0, 0)))
+        give(page, png(wide))
+        expected = scores(nets[0], 255 - OWN, 1).softmax(0).numpy()
+        page.page.wait_for_function(
+            "(text) => document.querySelector('.ssl-answers td:last-child').textContent === text",
+            arg=f"{expected[0]:.3f}",
+        )
+        assert shown(page, 0) == pytest.approx(expected, abs=2e-3)
+        assert page.page.locator(".ssl-strip button").count() == 6
+
+
+def test_own_pictures_play_too(browser, nets, tmp_path):
+    one = np.zeros((1, 32, 32, 3), np.uint8)
+    widget = RotationGame({"one": one}, [export(NAMES[0], nets[0])])
+    with mount(browser, tmp_path, widget) as page:
+        give(page, png(OWN))
+        page.page.get_by_role("button", name="your picture").wait_for()
+        page.page.get_by_role("button", name="picture 1").click()
+        page.page.get_by_role("button", name="Play against").click()
+        page.settle()
+        assert page.get("picture") == 1  # the only other one
+        assert not page.page.locator(".ssl-own").is_visible()
+        page.page.keyboard.press("2")
+        page.settle()
+        told = int(re.search(r"(\d+)°", page.text(".ssl-words")).group(1))
+        guess = int(scores(nets[0], OWN, told // 90).argmax())
+        assert page.get("score")["networks"] == [int(90 * guess == told)]
+
+
+def test_an_own_picture_that_is_not_there_falls_back(browser, widget, tmp_path):
+    with mount(browser, tmp_path, widget) as page:
+        page.set("picture", 5)
+        assert "mug" in page.page.locator(".ssl-picture").get_attribute("aria-label")
+        page.page.goto(f"{page.page.url}?place.picture=5&place.angle=180#place")
+        page.page.wait_for_selector("body[data-ready]")
+        assert (page.get("picture"), page.get("angle")) == (0, 180)
+        page.page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(1); }")
+        give(page, png(OWN))
+        page.page.get_by_role("button", name="your picture").wait_for()
+        page.page.get_by_role("button", name="Copy link").click()
+        page.page.get_by_text("a picture of your own, say, stays in this page").wait_for()
+        link = page.page.get_by_role("textbox", name="Link to this state").input_value()
+        assert "place.angle=180" in link and "place.picture" not in link
+
+
+@pytest.mark.parametrize("way", [give, drop])
+def test_a_file_that_is_no_picture_gives_words(browser, widget, tmp_path, way):
+    with mount(browser, tmp_path, widget) as page:
+        way(page, b"no picture at all")
+        page.page.get_by_text("mine.png could not be read as a picture").wait_for()
+        assert page.get("picture") == 0
+        assert page.page.get_by_role("button", name="your picture").count() == 0
+        give(page, png(OWN))
+        page.page.get_by_text("It stays in this page.").wait_for()
+
+
+def test_words_dragged_over_it_are_no_picture(browser, widget, tmp_path):
+    with mount(browser, tmp_path, widget) as page:
+        page.page.evaluate(
+            """() => {
+              const dataTransfer = new DataTransfer();
+              dataTransfer.setData("text/plain", "hello");
+              const drop = new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true });
+              document.querySelector(".ssl-explorable").dispatchEvent(drop);
+            }"""
+        )
+        page.settle()
+        assert page.text(".ssl-own") == "Use your own picture"
+
+
+def test_own_pictures_by_keyboard_and_on_a_phone(browser, nets, pictures, tmp_path):
+    networks = [export(name, net) for name, net in zip(NAMES, nets, strict=True)]
+    widget = RotationGame(pictures, networks, compact=True)
+    with mount(browser, tmp_path, widget, width=360, theme="dark", touch=True) as page:
+        give(page, png(OWN))
+        page.page.get_by_role("button", name="your picture").wait_for()
+        assert page.overflow() <= 0
+        page.page.locator("input[type=file]").focus()
+        with page.page.expect_file_chooser():
+            page.page.keyboard.press("Space")
 
 
 def test_clean_up_leaves_nothing(browser, widget, tmp_path):
