@@ -4,12 +4,52 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ssl_teach.exercises import similarity
+from ssl_teach.exercises import (
+    backbone,
+    cosine,
+    evaluation,
+    frozen,
+    inpainting,
+    jigsaw,
+    labels,
+    losses,
+    mending,
+    nt_xent,
+    patches,
+    psnr,
+    pushes,
+    reading_contrast,
+    reading_labels,
+    reading_pretext,
+    rotation,
+    similarity,
+    transfer,
+)
 from ssl_teach.exercises.core import Exercise, Variant
 
 MAKERS: tuple[Callable[[Variant], Exercise], ...] = (
+    labels.draw_labels,
+    transfer.transfer_strategy,
+    frozen.frozen_probe,
+    backbone.unfrozen_backbone,
+    evaluation.seen_test,
+    rotation.rotation_batch,
+    patches.patch_pair,
+    jigsaw.permutation_set,
+    inpainting.masked_l2,
+    psnr.psnr,
+    losses.info_nce_cross_entropy,
+    pushes.push_and_pull,
+    cosine.cosine_similarity,
     similarity.affinity_matrix,
     similarity.partner_index,
+    nt_xent.two_loops,
+    nt_xent.nt_xent,
+    mending.s_minus_identity,
+    mending.will_not_fall,
+    *reading_labels.MAKERS,
+    *reading_pretext.MAKERS,
+    *reading_contrast.MAKERS,
 )
 
 
@@ -20,6 +60,7 @@ def all_exercises(seed: int | None = None) -> dict[str, Exercise]:
         seed: None for the practice forms, else of the graded forms.
     """
     made = [make(Variant(seed)) for make in MAKERS]
+    made.sort(key=lambda each: each.lesson)  # within a lesson as above: code first, then words
     return {each.key: each for each in made}
 
 

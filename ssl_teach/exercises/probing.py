@@ -195,6 +195,41 @@ def call(
     return result
 
 
+def _as_tensor(result: object) -> object:
+    """Numbers, arrays, and lists of numbers or of tensors, as a tensor; anything else as it is."""
+    if isinstance(result, bool) or not isinstance(
+        result, (list, tuple, float, int, np.ndarray, np.generic)
+    ):
+        return result
+    try:
+        if isinstance(result, (list, tuple)) and any(isinstance(each, Tensor) for each in result):
+            return torch.stack([torch.as_tensor(each) for each in result])
+        return torch.as_tensor(np.asarray(result) if isinstance(result, (list, tuple)) else result)
+    except (TypeError, ValueError, RuntimeError):
+        return result  # of strings, say, or of unequal lengths
+
+
+def parts_of(result: object, names: Sequence[str], *, on: str) -> tuple[Any, ...]:
+    """The things that a function returns together, if there are as many as are named.
+
+    Args:
+        result: of the learner's function.
+        names: what each is: ("images", "labels").
+        on: the input in words.
+
+    Raises:
+        Wrong: "type".
+    """
+    if not isinstance(result, (tuple, list)) or len(result) != len(names):
+        given = f"{len(result)} things" if isinstance(result, (tuple, list)) else describe(result)
+        raise Wrong(
+            "type",
+            f"on {on} it gave {given}, expected {len(names)}: {', '.join(names)}",
+            "is there a return?" if result is None else "",
+        )
+    return tuple(result)
+
+
 def tensor_like(
     result: object, shape: Sequence[int], *, on: str, whole: bool = False, names: str = ""
 ) -> Tensor:
@@ -210,8 +245,7 @@ def tensor_like(
     Raises:
         Wrong: "type" or "shape".
     """
-    if isinstance(result, (list, tuple, float, int, np.ndarray)) and not isinstance(result, bool):
-        result = torch.as_tensor(result)  # what comes to the same is as good
+    result = _as_tensor(result)  # what comes to the same is as good
     if not isinstance(result, Tensor):
         hint = "is there a return?" if result is None else ""
         raise Wrong("type", f"on {on} it gave {describe(result)}, not a tensor", hint)

@@ -1,4 +1,4 @@
-"""Exercises on cosines and pairs: similarity, the affinity matrix, where each view's partner is."""
+"""Exercises on the affinity matrix: all its cosines, and where each view's partner is."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ssl_teach.contrastive import partners
 from ssl_teach.exercises.core import Exercise, Property, Variant
 from ssl_teach.exercises.probing import call, close, require, seeded, tensor_like
+from ssl_teach.exercises.reference import ORDERS, partner_of
 
 Matrix = Callable[[Tensor], Tensor]
 LESSON = "11_simclr"
@@ -112,7 +112,7 @@ $$s_{ij} = \\frac{z_i^\\top z_j}{\\lVert z_i \\rVert\\, \\lVert z_j \\rVert}$$
 ''',
         solution='''def affinity(z):
     """Cosines of all pairs: (M, D) -> (M, M)."""
-    z = torch.nn.functional.normalize(z.float() if z.dtype == torch.half else z, dim=1)
+    z = torch.nn.functional.normalize(z, dim=1)
     return z @ z.T
 ''',
         hints=(
@@ -138,17 +138,13 @@ $$s_{ij} = \\frac{z_i^\\top z_j}{\\lVert z_i \\rVert\\, \\lVert z_j \\rVert}$$
 
 
 def partner_index(variant: Variant) -> Exercise:
-    """Where each view's partner stands, in one of the two orders in use."""
-    order = variant.choose("partner order", ("pairs", "halves"))
-    words = {
-        "pairs": "views $2k$ and $2k + 1$ (counted from 0) belong together",
-        "halves": "view $k$ of the first half and view $k$ of the second half belong together",
-    }
+    """Where each view's partner stands, in one of three orders."""
+    order = variant.choose("partner order", tuple(ORDERS))
     solution = {
         "pairs": "    return torch.arange(num_views) ^ 1",
         "halves": "    return (torch.arange(num_views) + num_views // 2) % num_views",
+        "mirrored": "    return torch.arange(num_views).flip(0)",
     }
-    theirs = "halves" if order == "pairs" else "pairs"
 
     def index(answer: Callable[[int], Tensor], views: int) -> Tensor:
         on = f"{views} views"
@@ -162,8 +158,8 @@ def partner_index(variant: Variant) -> Exercise:
         found = index(answer, 8)
         itself = (found == torch.arange(8)).nonzero().flatten().tolist()
         require(not itself, f"of 8 views, number {itself[:1]} is said to be its own partner")
-        inside = bool(((found >= 0) & (found < 8)).all())
-        require(inside, f"of 8 views, a partner is said to stand at {int(found.max())}")
+        outside = [place for place in found.tolist() if not 0 <= place < 8]
+        require(not outside, f"of 8 views, a partner is said to stand at {outside[:1]}")
 
     def mutual(answer: Callable[[int], Tensor]) -> None:
         found = index(answer, 8)
@@ -177,12 +173,15 @@ def partner_index(variant: Variant) -> Exercise:
 
     def right_order(answer: Callable[[int], Tensor]) -> None:
         for views in (4, 12):
-            found = index(answer, views)
-            other = torch.equal(found, partners(views, theirs))
+            found = index(answer, views).tolist()
+            in_orders = {o: [partner_of(i, views, o) for i in range(views)] for o in ORDERS}
+            strays = [i for i in range(views) if found[i] != in_orders[order][i]]
+            i = strays[0] if strays else 0
+            other = found in in_orders.values()
             require(
-                torch.equal(found, partners(views, order)),
-                f"of {views} views, number 0 is paired with number {int(found[0])}"
-                + (": that is the other of the two orders in use" if other else ""),
+                not strays,
+                f"of {views} views, number {i} is paired with number {found[i]}"
+                + (": that is another of the orders in use" if other else ""),
                 "read again how the views lie in the batch",
             )
 
@@ -194,7 +193,7 @@ def partner_index(variant: Variant) -> Exercise:
         points=3,
         minutes=5,
         objective="give each row of the affinity matrix its label, in the order that the batch has",
-        statement=f"""A batch of $2N$ views is given in this order: {words[order]}.
+        statement=f"""A batch of $2N$ views is given in this order: {ORDERS[order]}.
 Write `partner(num_views)`: for each view the place of its partner, $(2N,)$ whole numbers.""",
         function="partner",
         starter='''def partner(num_views):
@@ -213,7 +212,7 @@ Write `partner(num_views)`: for each view the place of its partner, $(2N,)$ whol
             Property("fits the order of the batch", right_order),
         ),
         mistakes=(
-            "The other order: nothing fails, and the loss pulls strangers together.",
+            "Another order: nothing fails, and the loss pulls strangers together.",
             "Counting from 1, as the paper does.",
         ),
         discuss="How would you notice in a training that labels and batch have different orders?",

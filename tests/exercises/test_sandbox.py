@@ -85,7 +85,7 @@ def test_what_reaches_further_than_mathematics_is_not_run(code, reason):
     "code",
     [
         "import math, itertools\nfrom einops import rearrange\nfrom torch import nn",
-        "class A(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.a = 1",
+        "class A(nn.Module):\n  def __init__(self):\n    super().__init__()\n    self.a = 1",
         "for p in net.parameters():\n    p.requires_grad = False\n    p.grad = None",
         "x[0] = 1\ny = x.T @ x\nz, w = y.max(dim=1)",
         "def f(:",

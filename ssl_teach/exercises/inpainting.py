@@ -1,0 +1,262 @@
+"""Exercise on inpainting: the error in the holes (lesson 7)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ssl_teach.exercises.core import Exercise, Property, Variant
+from ssl_teach.exercises.probing import call, require, seeded, tensor_like
+
+Answer = Callable[..., Any]
+
+
+def _same(ours: float, theirs: float) -> bool:
+    return math.isclose(ours, theirs, rel_tol=1e-4, abs_tol=1e-5)
+
+
+def _hole(B: int, H: int, W: int, *missing: int) -> Tensor:
+    """A mask (B, 1, H, W) with so many missing pixels in each picture, at random places."""
+    mask = torch.zeros(B, H * W, dtype=torch.bool)
+    for picture, count in enumerate(missing):
+        mask[picture, torch.randperm(H * W, generator=seeded(picture))[:count]] = True
+    return mask.view(B, 1, H, W)
+
+
+@dataclass(frozen=True)
+class Holes:
+    """A form of the reconstruction loss.
+
+    Attributes:
+        per_picture: whether the mean is taken in each picture first, and then over pictures.
+        summed: whether the channels of a pixel are added, else averaged.
+        border: how many times a missing pixel at the border counts; 1 for no such thing.
+    """
+
+    per_picture: bool
+    summed: bool
+    border: int
+
+    @property
+    def arguments(self) -> str:
+        """Of the learner's function."""
+        return "made, true, mask" + (", border" if self.border > 1 else "")
+
+    def ask(
+        self, answer: Answer, off: Tensor, mask: Tensor, on: str, border: Tensor | None = None
+    ) -> float:
+        """The loss of pictures that are off by so much, (B, C, H, W)."""
+        true = torch.rand(off.shape, generator=seeded(9)).double()
+        rest = [] if self.border == 1 else [torch.zeros_like(mask) if border is None else border]
+        loss = call(answer, true + off, true, mask, *rest, on=on)
+        return float(tensor_like(loss, (), on=on, names="one number"))
+
+    def one_number(self, answer: Answer) -> None:
+        """A number comes out."""
+        self.ask(answer, torch.ones(2, 3, 4, 5), _hole(2, 4, 5, 3, 4), "2 pictures with holes")
+
+    def holes_alone(self, answer: Answer) -> None:
+        """What is known does not count."""
+        mask = _hole(2, 4, 5, 3, 6)
+        on = "pictures that are right in the holes, and wrong everywhere else"
+        for border in (torch.zeros_like(mask), ~mask):
+            loss = self.ask(answer, torch.ones(2, 3, 4, 5) * ~mask, mask, on, border)
+            require(
+                _same(loss, 0),
+                f"on {on} it gives {loss:.4f}",
+                "what lies outside a hole was never painted; True in the mask means missing",
+            )
+
+    def any_size(self, answer: Answer) -> None:
+        """The same error gives the same loss in any hole."""
+        sizes = (
+            (1, 4, 5, (3, 6)),
+            (1, 4, 3, (1,)),
+            (3, 4, 5, (3, 6)),
+            (3, 6, 3, (1, 18)),
+            (2, 5, 5, (12,)),
+        )
+        for error in (0.5, -1.0, 2.0):
+            for C, H, W, missing in sizes:
+                mask = _hole(len(missing), H, W, *missing)
+                on = f"pictures {(len(missing), C, H, W)} with {missing} missing pixels"
+                loss = self.ask(answer, torch.full((len(missing), C, H, W), error), mask, on)
+                right = error**2 * (C if self.summed else 1)
+                known = {
+                    right * C: "over how many channels does the mean go?",
+                    right / C: "over how many channels does the mean go?",
+                    right * sum(missing) / mask.numel(): "the mean of what: of all pixels?",
+                    abs(error): "the error is to be squared",
+                }
+                found = [where for value, where in known.items() if _same(loss, value)]
+                require(
+                    _same(loss, right),
+                    f"on {on}, each missing number off by {error}, it gives {loss:.4f}",
+                    (found or ["by what is the sum divided?"])[0],
+                )
+
+    def signs(self, answer: Answer) -> None:
+        """Errors do not cancel."""
+        mask = _hole(1, 4, 4, 16)
+        off = torch.ones(1, 2, 4, 4) * torch.tensor([1.0, -1.0]).view(1, 2, 1, 1)
+        loss = self.ask(answer, off, mask, "a picture with one channel too light and one too dark")
+        require(
+            _same(loss, 2 if self.summed else 1),
+            f"where one channel is 1 too high and the other 1 too low, it gives {loss:.4f}",
+            "square first, then take the mean",
+        )
+
+    def weighs(self, answer: Answer) -> None:
+        """Small and large holes weigh as asked."""
+        mask = _hole(2, 4, 4, 2, 6)
+        off = torch.zeros(2, 1, 4, 4)
+        off[0] = 1
+        on = "two pictures, one with 2 missing pixels that are off by 1, one with 6 that are right"
+        loss = self.ask(answer, off, mask, on)
+        require(
+            _same(loss, 1 / 2 if self.per_picture else 2 / 8),
+            f"on {on}, it gives {loss:.4f}",
+            "what is to weigh the same: each missing pixel, or each picture?",
+        )
+
+    def at_the_border(self, answer: Answer) -> None:
+        """A pixel at the border counts more."""
+        mask = _hole(1, 4, 4, 5)
+        first = torch.zeros_like(mask).flatten()
+        first[int(mask.flatten().nonzero()[0])] = True  # one of the missing pixels
+        first = first.view_as(mask)
+        k = self.border
+        for what, bad, border, right in (
+            ("the one at the border", first, first, k / (4 + k)),
+            ("one that is not at the border", first, mask & ~first, 1 / (1 + 4 * k)),
+            ("one, and none is at the border", first, ~mask, 1 / 5),
+        ):
+            on = f"a hole of 5 pixels, of which {what}, is off by 1"
+            loss = self.ask(answer, bad.double().expand(1, 1, 4, 4), mask, on, border)
+            require(
+                _same(loss, right),
+                f"on {on}, it gives {loss:.4f}",
+                "each weight stands above and below the line of the fraction; what is known has "
+                "none, wherever it lies",
+            )
+
+    def nothing_missing(self, answer: Answer) -> None:
+        """Without a hole it is zero."""
+        whole = self.ask(answer, torch.ones(2, 1, 4, 4), _hole(2, 4, 4), "pictures without a hole")
+        require(
+            whole == 0,
+            f"on pictures without a hole it gives {whole}",
+            "a sum of nothing, divided by a number of nothing",
+        )
+        mask, on = _hole(2, 4, 4, 4), "two pictures, of which one has a hole"
+        one = self.ask(answer, torch.ones(2, 1, 4, 4), mask, on)
+        require(_same(one, 1 / 2 if self.per_picture else 1), f"on {on}, it gives {one:.4f}")
+
+    def gradient(self, answer: Answer) -> None:
+        """The gradient reaches the fill."""
+        made = torch.rand(1, 2, 4, 4, generator=seeded(1)).requires_grad_()
+        mask = _hole(1, 4, 4, 7)
+        rest = [] if self.border == 1 else [torch.zeros_like(mask)]
+        loss = call(answer, made, torch.zeros(1, 2, 4, 4), mask, *rest, on="a fill to be trained")
+        require(
+            isinstance(loss, Tensor) and loss.requires_grad,
+            "no gradient comes back through the result, so no decoder could be trained",
+            "was it detached, or made a number (.item(), float)?",
+        )
+        (slope,) = torch.autograd.grad(loss, made)
+        require(
+            slope[~mask.expand_as(slope)].abs().max() == 0 and slope.abs().max() > 0,
+            "the gradient is not where the hole is",
+        )
+
+    def solution(self) -> str:
+        """Code that passes."""
+        weight = f"mask * torch.where(border, {self.border}.0, 1.0)" if self.border > 1 else "mask"
+        count = "weight" + (".sum(dim=(1, 2, 3))" if self.per_picture else ".sum()")
+        count += "" if self.summed else " * made.shape[1]"
+        total = "squared.sum(dim=(1, 2, 3))" if self.per_picture else "squared.sum()"
+        mean = ".mean()" if self.per_picture else ""
+        return f'''def masked_l2({self.arguments}):
+    """Squared error in the holes: pictures (B, C, H, W), masks (B, 1, H, W) -> one number."""
+    weight = {weight}
+    squared = (made - true) ** 2 * weight
+    count = {count}
+    return ({total} / count.clamp(min=1)){mean}
+'''
+
+
+HOLES = (
+    Holes(False, False, 1),
+    Holes(True, False, 1),
+    Holes(False, True, 1),
+    Holes(False, False, 10),
+    Holes(True, True, 1),
+    Holes(True, False, 5),
+)
+
+
+def masked_l2(variant: Variant) -> Exercise:
+    """The reconstruction loss of context encoders (Pathak et al., 2016, equation 1)."""
+    form = variant.choose("mean of the reconstruction loss", HOLES)
+    channels = "added over the channels" if form.summed else "averaged over the channels"
+    mean = (
+        "the mean over the missing pixels of each picture, then the mean over all pictures. A "
+        "picture without a hole adds 0"
+        if form.per_picture
+        else "the mean over all missing pixels of the batch. If nothing is missing it is 0"
+    )
+    border = (
+        f"\n\n`border`, $(B, 1, H, W)$ bool, tells which pixels lie close to a border. A missing "
+        f"pixel there has the weight {form.border} in the mean, every other missing one the "
+        "weight 1."
+        if form.border > 1
+        else ""
+    )
+    at_border = Property("gives a missing pixel at the border its weight", form.at_the_border)
+    return Exercise(
+        key="masked-l2",
+        lesson="07_inpainting",
+        kind="implement",
+        title="The error in the holes",
+        points=4,
+        minutes=10,
+        objective="write a loss that judges what was painted and nothing else, whatever the size "
+        "of the hole",
+        statement=f"""Write `masked_l2({form.arguments})`. `made` and `true` are pictures \
+$(B, C, H, W)$; `mask` is $(B, 1, H, W)$ bool, and True where a pixel is missing. The loss is one \
+number: the squared error, {channels} of a pixel; of it {mean}.{border}""",
+        function="masked_l2",
+        starter=f'''def masked_l2({form.arguments}):
+    """Squared error in the holes: pictures (B, C, H, W), masks (B, 1, H, W) -> one number."""
+    ...
+''',
+        solution=form.solution(),
+        hints=(
+            "A mask multiplies as 0 and 1, and (B, 1, H, W) stretches over the channels.",
+            "Sum what counts, then divide by how much counts. What if that is nothing?",
+        ),
+        properties=(
+            Property("gives one number", form.one_number),
+            Property("looks at the holes alone", form.holes_alone),
+            Property("is the mean of squares, for holes of any size", form.any_size),
+            Property("lets no error cancel another", form.signs),
+            Property("weighs small holes and large ones as asked", form.weighs),
+            *([at_border] if form.border > 1 else []),
+            Property("is zero where nothing is missing", form.nothing_missing),
+            Property("sends its gradient into the holes alone", form.gradient),
+        ),
+        mistakes=(
+            "Dividing by all pixels: the loss then depends on how large the holes are.",
+            "Forgetting the channels in the count, since the mask has only one.",
+            "The mask upside down: what is known is judged.",
+            "A batch without holes divides 0 by 0, and one NaN ends a training.",
+        ),
+        discuss="Two batches, one with small holes, one with large ones: which should weigh more?",
+        form=f"{'per picture' if form.per_picture else 'over all missing pixels'}, channels "
+        f"{'added' if form.summed else 'averaged'}, border counts {form.border}",
+    )

@@ -1,0 +1,196 @@
+"""Exercise on the jigsaw: permutations that are far apart (lesson 6)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ssl_teach.exercises.core import Exercise, Property, Variant
+from ssl_teach.exercises.probing import call, require, seeded, tensor_like
+
+Answer = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Far:
+    """A form of the permutation exercise.
+
+    Attributes:
+        tiles: T, how many are permuted.
+        mean: whether the mean distance is to be large, else the smallest.
+        apart: whether the unshuffled order must be far too, and is no class itself.
+        wanted: (count, distance) that every sensible greedy choice reaches.
+    """
+
+    tiles: int
+    mean: bool
+    apart: bool
+    wanted: tuple[tuple[int, float], ...]
+
+    def ask(self, answer: Answer, count: int, seed: int = 0) -> Tensor:
+        """The set that the answer chooses, (P, T), if it is one."""
+        on = f"count {count} and a generator"
+        result = call(answer, count, seeded(seed), on=on, seconds=20)
+        return tensor_like(
+            result, (count, self.tiles), on=on, whole=True, names="one permutation a row"
+        )
+
+    def permutations(self, answer: Answer) -> None:
+        """Each row is a permutation."""
+        for count in (1, 8):
+            for row in self.ask(answer, count).tolist():
+                require(
+                    sorted(row) == list(range(self.tiles)),
+                    f"for count {count} there is a row {row}, which is no order of "
+                    f"0 … {self.tiles - 1}",
+                    "each tile must appear once",
+                )
+
+    def distinct(self, answer: Answer) -> None:
+        """No row appears twice."""
+        count = 60  # by the mean, one that was chosen is soon the best again
+        rows = [tuple(row) for row in self.ask(answer, count).tolist()]
+        twice = [row for row, times in Counter(rows).items() if times > 1]
+        require(
+            not twice,
+            f"for count {count}, the order {twice[:1]} is there more than once",
+            "two classes with one answer cannot be told apart",
+        )
+        require(
+            not self.apart or tuple(range(self.tiles)) not in rows,
+            "the order in which nothing is shuffled is among them",
+        )
+
+    def distant(self, answer: Answer) -> None:
+        """The set is as far apart as a greedy choice makes it."""
+        for count, wanted in self.wanted:
+            rows = self.ask(answer, count)
+            if self.apart:
+                rows = torch.cat([torch.arange(self.tiles)[None], rows])
+            distances = (rows[:, None] != rows[None]).sum(dim=2)
+            among = distances[~torch.eye(len(rows), dtype=torch.bool)].float()
+            reached = float(among.mean() if self.mean else among.min())
+            name = "mean" if self.mean else "smallest"
+            also = ", the unshuffled order with them" if self.apart else ""
+            require(
+                reached >= wanted,
+                f"of {count} permutations{also}, the {name} distance is {reached:.3g}; a greedy "
+                f"choice among a few hundred candidates reaches {wanted:g} or more",
+                "take each new one with regard to all that were chosen before; are there enough "
+                "candidates, and is it their mean or their smallest distance that counts?",
+            )
+
+    def repeatable(self, answer: Answer) -> None:
+        """All randomness comes from the generator."""
+        state = torch.get_rng_state()
+        first, second = (self.ask(answer, 5, seed=3) for _ in range(2))
+        require(
+            torch.equal(first, second),
+            "two generators with the same seed gave two different sets",
+            "every drawing must use `generator`: torch.randperm(n, generator=generator)",
+        )
+        require(
+            torch.equal(state, torch.get_rng_state()),
+            "torch's own source of randomness was drawn from or seeded anew",
+            "other parts of a program rely on it; use `generator` alone",
+        )
+
+    def solution(self) -> str:
+        """Code that passes."""
+        if self.apart:
+            start = "(candidates != torch.arange(TILES)).sum(dim=1)"
+        else:
+            start = "torch.full((len(candidates),), TILES)"
+        join = (
+            "(score + distance) * (distance > 0)  # nobody is chosen twice"
+            if self.mean
+            else "torch.minimum(score, distance)"
+        )
+        return f'''TILES = {self.tiles}
+
+
+def permutation_set(count, generator):
+    """Permutations that are far apart: -> (count, {self.tiles})."""
+    candidates = torch.stack([torch.randperm(TILES, generator=generator) for _ in range(500)])
+    score = {start}  # how far each is from those chosen
+    chosen = []
+    for _ in range(count):
+        chosen.append(candidates[score.argmax()])
+        distance = (candidates != chosen[-1]).sum(dim=1)
+        score = {join}
+    return torch.stack(chosen)
+'''
+
+
+FAR = (
+    Far(9, False, False, ((10, 7), (30, 6))),
+    Far(9, True, False, ((10, 8.55), (20, 8.3))),
+    Far(9, False, True, ((10, 7), (30, 6))),
+    Far(6, False, False, ((6, 5), (12, 4))),
+    Far(6, False, True, ((5, 5), (11, 4))),
+)
+
+
+def permutation_set(variant: Variant) -> Exercise:
+    """The classes of the jigsaw, far apart (Noroozi and Favaro, 2016)."""
+    form = variant.choose("kind of permutation set", FAR)
+    T, grid = form.tiles, {6: "2×3", 9: "3×3"}[form.tiles]
+    what = "mean distance to all" if form.mean else "smallest distance to any"
+    apart = (
+        " The order in which nothing is shuffled, $0, 1, 2, \\dots$, counts as one that is chosen "
+        "already: it is no class, and all classes are to be far from it too."
+        if form.apart
+        else ""
+    )
+    return Exercise(
+        key="permutation-set",
+        lesson="06_jigsaw",
+        kind="implement",
+        title="Permutations far apart",
+        points=4,
+        minutes=20,
+        objective="choose the classes of a task so that no two of them look alike",
+        statement=f"""A puzzle of {grid} tiles is to be shuffled in one of $P$ orders. The Hamming \
+distance of two orders is the number of places in which they differ. Write \
+`permutation_set(count, generator)`: $P$ different permutations of $0 \\dots {T - 1}$, $(P, {T})$ \
+whole numbers, chosen greedily: each time, of many candidates, one whose {what} of those chosen \
+before is largest.{apart}
+
+The candidates may be all ${T}!$ orders, or some hundreds drawn at random. Whatever is random \
+comes from `generator`, a `torch.Generator`.""",
+        function="permutation_set",
+        starter=f'''def permutation_set(count, generator):
+    """Permutations that are far apart: -> (count, {T})."""
+    ...
+''',
+        solution=form.solution(),
+        hints=(
+            "Distances of all candidates to one permutation: `(candidates != one).sum(dim=1)`.",
+            "Keep one number for each candidate, and bring it up to date when one is chosen: no "
+            "table of all pairs is needed.",
+        ),
+        properties=(
+            Property("gives P permutations", form.permutations),
+            Property("gives none twice", form.distinct),
+            Property(
+                f"is as far apart as a greedy choice, by the {'mean' if form.mean else 'smallest'} "
+                "distance",
+                form.distant,
+            ),
+            Property("takes all randomness from the generator", form.repeatable),
+        ),
+        mistakes=(
+            "The first P in lexicographic order: two neighbours differ in two places.",
+            "Random ones: good in the mean, but some pair is close.",
+            "Looking at the distance to the one chosen last, and forgetting those before.",
+            "The mean for the smallest distance, or the other way round.",
+        ),
+        discuss="What would the network learn if two of the classes differed in two tiles of sky?",
+        form=f"{T} tiles, {'mean' if form.mean else 'smallest'} distance"
+        + (", far from the unshuffled order" if form.apart else ""),
+    )

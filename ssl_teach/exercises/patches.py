@@ -1,0 +1,236 @@
+"""Exercise on patches: a centre and its neighbour (lesson 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from ssl_teach.exercises.core import Exercise, Property, Variant
+from ssl_teach.exercises.probing import call, require, seeded, tensor_like
+
+Answer = Callable[..., Any]
+
+
+NUMBERINGS = {
+    "reading": ((0, 0), (0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1), (2, 2)),
+    "clock": ((0, 1), (0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (1, 0), (0, 0)),
+    "columns": ((0, 0), (1, 0), (2, 0), (0, 1), (2, 1), (0, 2), (1, 2), (2, 2)),
+    "angle": ((1, 2), (0, 2), (0, 1), (0, 0), (1, 0), (2, 0), (2, 1), (2, 2)),
+}
+"""Row and column in the 3×3 grid of each place number, by the name of the numbering."""
+
+Corners = list[tuple[int, int]]
+STILL = ((0, 0), (0, 0))
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """A form of the patch exercise.
+
+    Attributes:
+        numbering: of the eight places, one of `NUMBERINGS`.
+        step: whether the fourth argument is the step from patch to patch, else the gap between.
+    """
+
+    numbering: str
+    step: bool
+
+    @property
+    def measure(self) -> str:
+        """Name of the fourth argument."""
+        return "step" if self.step else "gap"
+
+    def picture(self) -> str:
+        """The numbering, drawn as the grid."""
+        cells = {cell: str(number) for number, cell in enumerate(NUMBERINGS[self.numbering])}
+        return "\n".join(" ".join(cells.get((r, c), "·") for c in range(3)) for r in range(3))
+
+    def ask(
+        self,
+        answer: Answer,
+        place: int,
+        patch: int = 4,
+        gap: int = 2,
+        offsets: Sequence[tuple[int, int]] = STILL,
+        spare: tuple[int, int] = (3, 5),
+    ) -> Corners:
+        """Where the two patches were cut: rows and columns of their upper left pixels.
+
+        The picture tells: its channels are the row and the column of each pixel, and noise.
+        """
+        side = 3 * patch + 2 * gap
+        H, W = side + spare[0], side + spare[1]
+        rows, columns = torch.meshgrid(torch.arange(H), torch.arange(W), indexing="ij")
+        noise = torch.rand(H, W, generator=seeded(place))
+        image = torch.stack([rows.float(), columns.float(), noise])
+        measure = patch + gap if self.step else gap
+        on = f"an image {(3, H, W)}, place {place}, patch {patch}, {self.measure} {measure}"
+        on += f", offsets {tuple(offsets)}" if tuple(offsets) != STILL else ""
+        result = call(answer, image, place, patch, measure, tuple(offsets), on=on)
+        pair = tensor_like(result, (2, 3, patch, patch), on=on, names="two patches")
+        found = []
+        for which, cut in zip(("first", "second"), pair, strict=True):
+            top, left = (int(value) for value in cut[:2, 0, 0].nan_to_num().round())
+            there = image[:, top : top + patch, left : left + patch]
+            require(
+                torch.equal(cut, there.to(cut.dtype)),
+                f"on {on} the {which} patch is not a block of the picture, pixel for pixel",
+                "is it turned, resampled, or taken from two places?",
+            )
+            found.append((top, left))
+        return found
+
+    def shape(self, answer: Answer) -> None:
+        """Both patches have the side asked for, up to the rim of the picture."""
+        for place in (0, 7):
+            self.ask(answer, place)
+            self.ask(answer, place, patch=3, gap=1, spare=(0, 0))
+
+    def centre(self, answer: Answer) -> None:
+        """The first patch is the centre, whatever the place."""
+        found = [self.ask(answer, place) for place in range(8)]
+        first, second = ({pair[which] for pair in found} for which in (0, 1))
+        require(
+            len(first) == 1,
+            "the first patch lies elsewhere for another place number"
+            + (", and the second does not" if len(second) == 1 else ""),
+            "which of the two patches is the centre, and does it move?",
+        )
+        top, left = found[0][0]
+        require(
+            (top, left) == (6, 6),
+            f"of patches of 4 pixels with 2 between them, the first one begins in row {top}, "
+            f"column {left}; the middle one of the grid does not",
+            "the grid begins at the upper left pixel; how far is it from there to the middle one?",
+        )
+
+    def side(self, answer: Answer) -> None:
+        """The neighbour lies where its number says."""
+        found = [self.ask(answer, place) for place in range(8)]
+        cells = [
+            ((b[0] > a[0]) - (b[0] < a[0]) + 1, (b[1] > a[1]) - (b[1] < a[1]) + 1) for a, b in found
+        ]
+        for place, (cell, right) in enumerate(zip(cells, NUMBERINGS[self.numbering], strict=True)):
+            words = (
+                f"{('above', 'beside', 'below')[cell[0]]}, {('left', 'middle', 'right')[cell[1]]}"
+            )
+            known = tuple(cells) in NUMBERINGS.values()
+            require(
+                cell == right,
+                f"for place {place} the second patch lies so to the first: {words}"
+                + ("; the numbering is another one in use" if known else ""),
+                "compare with the numbers drawn in the statement; are row and column exchanged?",
+            )
+
+    def apart(self, answer: Answer) -> None:
+        """The gap is as asked."""
+        for patch, gap in ((4, 0), (3, 5), (5, 1)):
+            for place in range(8):
+                first, second = self.ask(answer, place, patch, gap)
+                for axis, name in enumerate(("rows", "columns")):
+                    between = abs(second[axis] - first[axis]) - patch
+                    require(
+                        between in (-patch, gap),
+                        f"with patches of {patch} pixels and "
+                        f"{f'a step of {patch + gap}' if self.step else f'a gap of {gap}'}, "
+                        f"there are {between} {name} between the two for place {place}",
+                        "a step is a patch and a gap",
+                    )
+
+    def offset(self, answer: Answer) -> None:
+        """Each patch moves by its own offset."""
+        for place in (0, 3, 7):
+            still = self.ask(answer, place)
+            for offsets in (((2, 0), (0, 0)), ((0, 0), (0, 3)), ((-1, 1), (2, 0)), STILL):
+                now = self.ask(answer, place, offsets=offsets)
+                moved = tuple((b[0] - a[0], b[1] - a[1]) for a, b in zip(still, now, strict=True))
+                require(
+                    moved == offsets,
+                    f"with the offsets {offsets} the patches moved by {moved} rows and columns",
+                    "each patch has an offset of its own: rows first, then columns",
+                )
+
+    def solution(self) -> str:
+        """Code that passes."""
+        step = "step" if self.step else "(patch + gap)"
+        return f'''PLACES = {NUMBERINGS[self.numbering]}
+
+
+def patch_pair(image, place, patch, {self.measure}, offsets):
+    """The centre and a neighbour: (C, H, W) -> (2, C, patch, patch)."""
+    pair = []
+    for (row, column), (down, right) in zip(((1, 1), PLACES[place]), offsets):
+        top, left = row * {step} + down, column * {step} + right
+        pair.append(image[:, top : top + patch, left : left + patch])
+    return torch.stack(pair)
+'''
+
+
+PAIRS = (
+    Pairs("reading", False),
+    Pairs("clock", False),
+    Pairs("columns", True),
+    Pairs("angle", False),
+    Pairs("clock", True),
+    Pairs("angle", True),
+)
+
+
+def patch_pair(variant: Variant) -> Exercise:
+    """The centre patch and a neighbour, with a gap and jitter (Doersch et al., 2015)."""
+    form = variant.choose("numbering of the patch pair", PAIRS)
+    measure = (
+        "`step` pixels from the upper left pixel of one to that of the next"
+        if form.step
+        else "`gap` pixels between two neighbours"
+    )
+    return Exercise(
+        key="patch-pair",
+        lesson="05_patch_position",
+        kind="implement",
+        title="A centre and its neighbour",
+        points=4,
+        minutes=15,
+        objective="cut the two patches of the task, so that no line runs on from one to the other",
+        statement=f"""A 3×3 grid of patches lies in a picture: square ones with sides of `patch` \
+pixels, {measure}. The grid begins at the upper left pixel. Its places are numbered like this, \
+with a dot for the centre:
+
+```
+{form.picture()}
+```
+
+Write `patch_pair(image, place, patch, {form.measure}, offsets)`: the centre patch and the one at \
+`place`, in this order, $(2, C, p, p)$ of a picture $(C, H, W)$. `offsets` is jitter that somebody \
+has drawn already, `((down, right), (down, right))` in pixels: by how much the centre is off its \
+place in the grid, and by how much the neighbour is. They may be negative. All patches lie within \
+the picture.""",
+        function="patch_pair",
+        starter=f'''def patch_pair(image, place, patch, {form.measure}, offsets):
+    """The centre and a neighbour: (C, H, W) -> (2, C, patch, patch)."""
+    ...
+''',
+        solution=form.solution(),
+        hints=(
+            "First turn the place number into row and column of the grid, counted from 0.",
+            "Where does patch number 0, 1, 2 of a row begin? Then add the offset.",
+        ),
+        properties=(
+            Property("cuts two blocks of the side asked for", form.shape),
+            Property("puts the centre first, wherever the neighbour lies", form.centre),
+            Property("takes the neighbour from the side that its number says", form.side),
+            Property("leaves the right space between the two", form.apart),
+            Property("moves each patch by its own offset", form.offset),
+        ),
+        mistakes=(
+            "The same offset for both patches: lines then run on in a way to rely on.",
+            "The number 4 for the centre, so that the last four places are off by one.",
+            "Row and column exchanged: the places are mirrored at the diagonal. Nothing fails, "
+            "since these are eight places too.",
+        ),
+        discuss="Which cue is left if the gap is wide but the jitter is none?",
+        form=f"places in the order {form.numbering}, {form.measure} given",
+    )

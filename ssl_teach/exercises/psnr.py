@@ -1,0 +1,187 @@
+"""Exercise on super-resolution: the peak signal-to-noise ratio (lesson 8)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ssl_teach.exercises.core import Exercise, Property, Variant
+from ssl_teach.exercises.probing import Wrong, call, require, tensor_like
+
+Answer = Callable[..., Any]
+
+
+def _same(ours: float, theirs: float) -> bool:
+    return math.isclose(ours, theirs, rel_tol=1e-4, abs_tol=1e-5)
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A form of the PSNR.
+
+    Attributes:
+        low: darkest value.
+        high: lightest value; 255 for uint8 pictures.
+        together: whether one error is taken over the batch, else a PSNR of each picture.
+    """
+
+    low: int
+    high: int
+    together: bool
+
+    @property
+    def span(self) -> int:
+        """The largest difference that there can be."""
+        return self.high - self.low
+
+    def ask(self, answer: Answer, off: Tensor, on: str) -> tuple[float, float]:
+        """PSNR of grey pictures that are off by so much of the range, and with both exchanged."""
+        grey = torch.full(off.shape, self.low + 0.2 * self.span)
+        made = grey + off * self.span
+        if self.high == 255:
+            grey, made = grey.round().byte(), made.round().byte()
+        there, back = (call(answer, *pair, on=on) for pair in ((made, grey), (grey, made)))
+        return tuple(float(tensor_like(each, (), on=on)) for each in (there, back))  # type: ignore[return-value]
+
+    def expect(self, answer: Answer, off: Tensor, right: float, on: str, where: str) -> None:
+        """Require this value, both ways."""
+        there, back = self.ask(answer, off, on)
+        both = _same(there, right), _same(back, right)
+        if any(both) and not all(both):
+            raise Wrong(
+                "value",
+                f"on {on}, it gives {there:.3f}, and with `made` and `true` exchanged {back:.3f}",
+                "an error is as large one way as the other; what is 3 − 5 in whole numbers of "
+                "8 bits without a sign?",
+            )
+        require(both[0], f"on {on}, it gives {there:.3f}", where)
+
+    def one_number(self, answer: Answer) -> None:
+        """A number comes out."""
+        self.ask(answer, torch.full((2, 3, 4, 5), 0.2), "2 pictures (3, 4, 5)")
+
+    def known(self, answer: Answer) -> None:
+        """The definition, where every pixel is off by the same."""
+        for shape in ((2, 3, 4, 5), (1, 1, 3, 2)):
+            for part in (5, 51):
+                on = f"pictures {shape} of {self.low} to {self.high}, each pixel off by a {part}th "
+                on += "of that range"
+                where = (
+                    f"by the definition the fraction is {part}² here; is it the right "
+                    "logarithm, with the right factor, and is R the whole range?"
+                )
+                right = 20 * math.log10(part)
+                self.expect(answer, torch.full(shape, 1 / part), right, on, where)
+
+    def squares(self, answer: Answer) -> None:
+        """Within a picture the squares are averaged."""
+        half = torch.zeros(1, 2, 2, 2)
+        for axis, name in ((1, "channels"), (2, "rows"), (3, "columns")):
+            off = half.index_fill(axis, torch.tensor([0]), 0.4)
+            on = f"a picture with one of its two {name} off by 2/5 of the range, the other right"
+            where = "the mean of what is taken: of errors, of their squares, of decibels?"
+            self.expect(answer, off, 10 * math.log10(2 / 0.16), on, where)
+
+    def batches(self, answer: Answer) -> None:
+        """The pictures of a batch are joined as asked."""
+        off = torch.zeros(2, 1, 4, 3)
+        off[0], off[1] = 1 / 5, 1 / 51
+        on = "two pictures, one off by a 5th of the range, one by a 51st"
+        mean = 10 * math.log10(25) / 2 + 10 * math.log10(51**2) / 2
+        joined = -10 * math.log10((1 / 25 + 1 / 51**2) / 2)
+        where = "is it the mean of the decibels, or of the squared errors?"
+        self.expect(answer, off, joined if self.together else mean, on, where)
+
+    def equal(self, answer: Answer) -> None:
+        """Equal pictures are infinitely good."""
+        on = "two pictures, each compared with itself"
+        found, _ = self.ask(answer, torch.zeros(2, 1, 3, 3), on)
+        require(found == math.inf, f"on {on}, it gives {found}", "what is the limit?")
+        off = torch.zeros(2, 1, 3, 3)
+        off[0] = 0.2
+        on = "two pictures, one off by a 5th of the range, one right"
+        right = 10 * math.log10(50) if self.together else math.inf
+        self.expect(answer, off, right, on, "a picture without an error belongs to the mean too")
+
+    def solution(self) -> str:
+        """Code that passes."""
+        error = "made.double() - true" if self.high == 255 else "made - true"
+        square = f"{self.span} ** 2" if self.span > 1 else "1"
+        mean = ".mean()" if self.together else ".mean(dim=(1, 2, 3))"
+        end = "" if self.together else ".mean()"
+        return f'''def psnr(made, true):
+    """Peak signal-to-noise ratio in decibels: two batches (B, C, H, W) -> one number."""
+    error = (({error}) ** 2){mean}
+    return (10 * torch.log10({square} / error)){end}
+'''
+
+
+SIGNALS = (
+    Signal(0, 1, False),
+    Signal(0, 255, False),
+    Signal(-1, 1, False),
+    Signal(0, 1, True),
+    Signal(0, 255, True),
+    Signal(-1, 1, True),
+)
+
+
+def psnr(variant: Variant) -> Exercise:
+    """Peak signal-to-noise ratio of a batch."""
+    form = variant.choose("range of the psnr", SIGNALS)
+    kind = "whole numbers (uint8)" if form.high == 255 else "real numbers"
+    joined = (
+        "Take one mean of squared errors over the whole batch, and the PSNR of that."
+        if form.together
+        else "Take the PSNR of each picture, and then the mean over the pictures."
+    )
+    return Exercise(
+        key="psnr",
+        lesson="08_super_resolution",
+        kind="implement",
+        title="Peak signal-to-noise ratio",
+        points=3,
+        minutes=10,
+        objective="compute the measure that enlarged pictures are compared by, and say which of "
+        "its conventions a number belongs to",
+        statement=f"""Write `psnr(made, true)` for two batches of pictures $(B, C, H, W)$, {kind} \
+from {form.low} to {form.high}. With the mean squared error $E$ and the largest difference $R$ \
+that there can be between two pixels,
+
+$$\\text{{PSNR}} = 10 \\log_{{10}} \\frac{{R^2}}{{E}}.$$
+
+{joined} Pictures without any error have a PSNR of infinity, `math.inf`.""",
+        function="psnr",
+        starter='''def psnr(made, true):
+    """Peak signal-to-noise ratio in decibels: two batches (B, C, H, W) -> one number."""
+    ...
+''',
+        solution=form.solution(),
+        hints=(
+            "What are the values of the lightest and of the darkest pixel? R is their difference.",
+            "`torch.log10` of infinity is infinity; so a division by zero does no harm here, if it "
+            "is torch that divides.",
+        ),
+        properties=(
+            Property("gives one number", form.one_number),
+            Property("is right where all pixels are off by the same", form.known),
+            Property("averages the squares within a picture", form.squares),
+            Property("joins the pictures of a batch as asked", form.batches),
+            Property("is infinite where nothing is wrong", form.equal),
+        ),
+        mistakes=(
+            "The natural logarithm.",
+            "R = 1 for pictures of another range.",
+            "Subtracting uint8 pictures: 3 − 5 is 254.",
+            "The mean of the errors in place of the mean of decibels, or the other way round: "
+            "published numbers differ by that alone.",
+        ),
+        discuss="Which of two methods with the same mean PSNR has the smaller mean squared error?",
+        form=f"pictures from {form.low} to {form.high}, "
+        f"{'one error of the batch' if form.together else 'mean over pictures'}",
+    )
