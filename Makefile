@@ -7,6 +7,7 @@
 
 PYTHON ?= python3
 PORT ?= 8000
+SEED ?= 1
 BIN := .venv/bin
 READY := .venv/.ready
 # what the benchmarks compare with stays out of .venv: a second environment, which sees the first
@@ -16,7 +17,7 @@ BENCH_READY := .venv-bench/.ready
 TEST_ENV := OMP_NUM_THREADS=1
 
 .DELETE_ON_ERROR:
-.PHONY: book serve test lab bench lint mutants records clean setup
+.PHONY: book book-teacher serve test lab bench lint mutants records clean setup
 
 book: $(READY)
 	$(BIN)/python tools/build_book.py
@@ -31,6 +32,10 @@ test: lint book
 	$(TEST_ENV) $(BIN)/python -m pytest -n auto --dist loadscope --durations 10 \
 	  --doctest-modules --nbval-lax --nbval-current-env --nbval-cell-timeout 1200 \
 	  --ignore ssl_teach/__main__.py tests ssl_teach notebooks
+
+# the instructor's book, with the graded forms of SEED and their solutions: not for publishing
+book-teacher: $(READY)
+	$(BIN)/python tools/build_book.py --teacher $(SEED)
 
 slides: book
 	$(BIN)/python tools/make_slides.py

@@ -23,6 +23,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE, LOCK = "ssl_teach", "requirements.lock"
+TEACHER = "SSL_TEACH_SEED"  # read by ssl_teach.exercises.display
 
 
 def sources(root: Path) -> list[Path]:
@@ -33,7 +34,7 @@ def sources(root: Path) -> list[Path]:
 
 def state_key(root: Path) -> str:
     """A short hash of the names and contents of `sources`."""
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(os.environ.get(TEACHER, "").encode())
     for path in sources(root):
         content = hashlib.sha256(path.read_bytes()).hexdigest()
         digest.update(f"{path.relative_to(root)} {content}\n".encode())
@@ -166,9 +167,15 @@ def main() -> int:
     """Build; 1 if a lesson failed or Sphinx warned."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--workers", type=int, help="lessons run at a time (default: 2)")
+    parser.add_argument(
+        "--teacher", type=int, metavar="SEED", help="the instructor's book, into _build/teacher"
+    )
     args = parser.parse_args()
     logging.getLogger("traitlets").setLevel(logging.ERROR)
     begin, build, cores = time.perf_counter(), ROOT / "_build", os.cpu_count() or 1
+    if args.teacher is not None:  # a cache of its own too: the pages show other things
+        build /= "teacher"
+        os.environ[TEACHER] = str(args.teacher)
     workers = args.workers or min(2, cores)
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores // workers)))
     cache = fresh_cache(build, state_key(ROOT))
