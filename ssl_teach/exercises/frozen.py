@@ -241,12 +241,12 @@ class Frozen:
         else:
             take = f"h = encoder({pictures})"
         end = "torch.nn.functional.normalize(h, dim=1)" if self.unit else "h"
-        return f'''def frozen_features(encoder, images):
+        return f'''@torch.no_grad()
+def frozen_features(encoder, images):
     """Features of an encoder that is held still: (N, C, H, W) -> (N, D)."""
     was_training = encoder.training
     encoder.eval()
-    with torch.no_grad():
-        {take}
+    {take}
     encoder.train(was_training)
     return {end}
 '''

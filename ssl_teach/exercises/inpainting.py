@@ -180,13 +180,14 @@ class Holes:
         count = "weight" + (".sum(dim=(1, 2, 3))" if self.per_picture else ".sum()")
         count += "" if self.summed else " * made.shape[1]"
         total = "squared.sum(dim=(1, 2, 3))" if self.per_picture else "squared.sum()"
-        mean = ".mean()" if self.per_picture else ""
+        loss = f"{total} / count.clamp(min=1)"
+        loss = f"({loss}).mean()" if self.per_picture else loss
         return f'''def masked_l2({self.arguments}):
     """Squared error in the holes: pictures (B, C, H, W), masks (B, 1, H, W) -> one number."""
     weight = {weight}
     squared = (made - true) ** 2 * weight
     count = {count}
-    return ({total} / count.clamp(min=1)){mean}
+    return {loss}
 '''
 
 

@@ -199,7 +199,7 @@ def push_and_pull(variant: Variant) -> Exercise:
     layout = variant.choose("push layout", tuple(LAYOUTS))
     checks = Push(what, layout)
     (asked, doc), (given, shapes, (axis, at)) = WHAT[what], LAYOUTS[layout]
-    head = f'''def push(cosines, positive, tau):
+    head = f'''def pushes(cosines, positive, tau):
     """{doc}: {shapes}."""
     '''
     softmax, shares = f"torch.softmax({{}}, dim={axis})", what == "shares"
@@ -226,10 +226,10 @@ def push_and_pull(variant: Variant) -> Exercise:
         minutes=10,
         objective="say from the scores alone which negatives a step of training pushes away",
         statement=f"""Given are {given}. The loss of a query is the cross-entropy of finding the
-right one with the scores $s_k/\\tau$. Write `push(cosines, positive, tau)`: {asked}.
+right one with the scores $s_k/\\tau$. Write `pushes(cosines, positive, tau)`: {asked}.
 
 Do it by hand, from the probabilities of the softmax.""",
-        function="push",
+        function="pushes",
         starter=head + "...\n",
         solution=head + "\n    ".join(lines) + "\n",
         hints=(

@@ -265,7 +265,8 @@ def _one_process(
 ) -> tuple[dict[str, Outcome], tuple[str, str, str] | None]:
     """Outcomes of one child; and where it broke, with status and words, if it did."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["ssl_teach.exercises", __name__])
+    # torch imports its compiler at the first optimiser, which it could not do under the limits
+    context.set_forkserver_preload(["ssl_teach.exercises", "torch._dynamo", __name__])
     ours, theirs = context.Pipe(duplex=False)
     with tempfile.TemporaryDirectory() as folder:
         child = context.Process(target=_judge, args=(theirs, folder, cells, seed, limits))

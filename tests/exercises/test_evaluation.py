@@ -11,7 +11,7 @@ from sklearn.model_selection import StratifiedShuffleSplit
 from zoo import SEEDS, Bad, assert_right, assert_wrong, solved
 
 from ssl_teach.evaluate import frozen
-from ssl_teach.exercises import exercise, judge
+from ssl_teach.exercises import exercise, judge, sandbox
 from ssl_teach.exercises.backbone import BACKBONES, unfrozen_backbone
 from ssl_teach.exercises.evaluation import PEEKS, seen_test
 from ssl_teach.exercises.frozen import FROZEN, frozen_probe
@@ -641,3 +641,13 @@ SEEN_WRONG = [
 @pytest.mark.parametrize("bad", SEEN_WRONG)
 def test_seen_refuses(bad):
     assert_wrong(exercise("seen-test"), bad)
+
+
+def test_every_solution_passes_where_submissions_are_judged():
+    mine = ["unfrozen-backbone", "draw-labels", "transfer-strategy", "frozen-probe", "seen-test"]
+    mine += ["rotation-batch", "patch-pair", "permutation-set", "masked-l2", "psnr"]
+    for seed in SEEDS:
+        asked = {key: exercise(key, seed) for key in mine}
+        points = {key: each.points for key, each in asked.items()}
+        found = sandbox.run({key: each.solution for key, each in asked.items()}, points, seed)
+        assert {key: outcome.points for key, outcome in found.items()} == points
