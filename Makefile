@@ -3,6 +3,8 @@
 # make test     build it, then run every test                 make records  remake the recorded experiments
 # make lint     style and types                               make clean  remove what was built
 # make mutants  how many mistakes the checks of the exercises miss
+# make pack     the built book as one archive               make pdf    and as one PDF
+# make test-widgets7   explorables with ipywidgets 7, the version of Colab
 # Each sets itself up: all that is needed is make and Python 3.11 to 3.13 with pip.
 
 PYTHON ?= python3
@@ -13,11 +15,14 @@ READY := .venv/.ready
 # what the benchmarks compare with stays out of .venv: a second environment, which sees the first
 BENCH := .venv-bench/bin
 BENCH_READY := .venv-bench/.ready
+# JupyterLab 3 with ipywidgets 7, to try explorables in
+SEVEN := .venv-seven/bin
+SEVEN_READY := .venv-seven/.ready
 # one thread for each of the parallel test workers, so that they do not fight for the cores
 TEST_ENV := OMP_NUM_THREADS=1
 
 .DELETE_ON_ERROR:
-.PHONY: book book-teacher serve test lab bench lint mutants records clean setup
+.PHONY: book book-teacher pack pdf serve test test-widgets7 lab bench lint mutants records clean setup
 
 book: $(READY)
 	$(BIN)/python tools/build_book.py
@@ -39,6 +44,17 @@ book-teacher: $(READY)
 
 slides: book
 	$(BIN)/python tools/make_slides.py
+
+pack: book
+	$(BIN)/python tools/pack_book.py
+
+pdf: book
+	CHROMIUM="$$($(BIN)/python tools/find_chromium.py)"; export CHROMIUM; \
+	$(BIN)/python tools/pack_book.py --pdf
+
+test-widgets7: book $(SEVEN_READY)
+	CHROMIUM="$$($(BIN)/python tools/find_chromium.py)"; export CHROMIUM; \
+	JUPYTER_UNDER_TEST=$(CURDIR)/$(SEVEN)/python $(TEST_ENV) $(BIN)/python -m pytest tests/browser/test_jupyter.py
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -81,6 +97,12 @@ $(BENCH_READY): $(READY) benchmarks/requirements.txt
 	$(BENCH)/python -m pip install --quiet -r benchmarks/requirements.txt -c requirements.lock
 	@touch $(BENCH_READY)
 
+$(SEVEN_READY): $(READY) tests/browser/widgets7.txt
+	$(BIN)/python tools/make_venv.py .venv-seven
+	@echo '*' > .venv-seven/.gitignore
+	$(SEVEN)/python -m pip install --quiet -r tests/browser/widgets7.txt
+	@touch $(SEVEN_READY)
+
 clean:
-	rm -rf .venv-bench _build .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info book/_vendor
+	rm -rf .venv-bench .venv-seven _build .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info book/_vendor
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
