@@ -61,6 +61,18 @@ EXPLAINED: dict[tuple[str, str], str] = {
     ("permutation-set", SHUFFLES.format(499)): "how many candidates is free",
     ("permutation-set", "score = torch.minimum(distance, score)"): "a minimum has no order",
     ("permutation-set", "return chosen"): AS_A_LIST,
+    (
+        "permutation-set",
+        "score = (score + distance) * (distance > 1)",
+    ): "two permutations never differ in one place",
+    (
+        "permutation-set",
+        "score = score * distance * (distance > 0)",
+    ): "the geometric mean chooses sets as good",
+    (
+        "permutation-set",
+        "score = score + distance + (distance > 0)",
+    ): "what is chosen already falls behind all the same",
     ("masked-l2", "squared = (true - made) ** 2 * weight"): SQUARED,
     ("masked-l2", "count = weight.sum() * true.shape[1]"): "both have the same shape",
     ("psnr", "error = ((true - made) ** 2).mean(dim=(1, 2, 3))"): SQUARED,

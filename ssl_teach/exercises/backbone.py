@@ -31,8 +31,7 @@ BACKBONES = {
     "biases": (
         "    backbone.eval()\n    for name, parameter in backbone.named_parameters():\n"
         '        if name.endswith("weight"):\n            parameter.requires_grad_(False)\n',
-        "    backbone.eval()\n    for name, parameter in backbone.named_parameters():\n"
-        "        parameter.requires_grad_(False)\n",
+        "    backbone.eval()\n    backbone.requires_grad_(False)\n",
         "    optimizer = torch.optim.AdamW(model.parameters(), lr=0.05)\n",
         "logits = model(images)",
     ),

@@ -40,6 +40,16 @@ class Draw:
         """How many of a class of this size are drawn."""
         return max(1, round(budget * size)) if self.share else int(budget)
 
+    def share_of(self, part: str, budget: float) -> list[int]:
+        """How many of each class belong into a part."""
+        taken = [self.take(budget, size) for size in SIZES]
+        if not self.held:
+            return taken
+        fifths = [max(1, count // 5) for count in taken]
+        if part == "validation":
+            return fifths
+        return [count - fifth for count, fifth in zip(taken, fifths, strict=True)]
+
     def budgets(self) -> tuple[float, float]:
         """A small and a larger one."""
         return (0.03, 0.45) if self.share else (3, 7)
@@ -52,11 +62,11 @@ class Draw:
         parts = parts_of(result, names, on=on) if self.held else (result,)
         found = []
         for name, part in zip(names, parts, strict=True):
-            length = len(part) if isinstance(part, (Tensor, list, tuple)) else -1
-            length = part.shape[0] if hasattr(part, "shape") and len(part.shape) == 1 else length
+            shape = getattr(part, "shape", [len(part)] if isinstance(part, (list, tuple)) else [])
+            empty = tuple(shape) == (0,)  # a list of nothing is of no type
             places = tensor_like(
-                part if length else torch.zeros(0, dtype=torch.long),
-                (max(length, 0),),
+                torch.zeros(0, dtype=torch.long) if empty else part,
+                tuple(shape) if len(shape) == 1 else (sum(self.share_of(name, budget)),),
                 on=on,
                 whole=True,
                 names=f"places of the {name} labels",
@@ -94,10 +104,7 @@ class Draw:
                 ("training", "validation"), self.ask(answer, labels, budget), strict=False
             ):
                 for label, size in enumerate(SIZES):
-                    right = self.take(budget, size)
-                    if self.held:
-                        fifth = max(1, right // 5)
-                        right = fifth if part == "validation" else right - fifth
+                    right = self.share_of(part, budget)[label]
                     count = int((labels[places] == label).sum()) if places else 0
                     among = f" for {part}" if self.held else ""
                     require(

@@ -104,7 +104,7 @@ def borrowed_names() -> Iterator[set[str]]:
 def describe(value: object) -> str:
     """A value in a few words: shape and type of arrays, the value itself if it is short."""
     if isinstance(value, Tensor):
-        small = f" {value.tolist()}" if value.numel() <= 6 else ""
+        small = f" {value.tolist()}" if value.numel() <= 6 and not value.is_sparse else ""
         return f"tensor {tuple(value.shape)} of {str(value.dtype).removeprefix('torch.')}{small}"
     if isinstance(value, np.ndarray):
         return f"array {value.shape} of {value.dtype}"
