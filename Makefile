@@ -4,6 +4,7 @@
 # make lint     style and types                               make clean  remove what was built
 # make mutants  how many mistakes the checks of the exercises miss
 # make pack     the built book as one archive               make pdf    and as one PDF
+# make slides   slides of every lesson                     make book-teacher SEED=…  the instructor's book
 # make test-widgets7   explorables with ipywidgets 7, the version of Colab
 # Each sets itself up: all that is needed is make and Python 3.11 to 3.13 with pip.
 
@@ -22,7 +23,8 @@ SEVEN_READY := .venv-seven/.ready
 TEST_ENV := OMP_NUM_THREADS=1
 
 .DELETE_ON_ERROR:
-.PHONY: book book-teacher pack pdf serve test test-widgets7 lab bench lint mutants records clean setup
+.PHONY: book book-teacher pack pdf slides serve test test-widgets7 lab bench lint mutants records
+.PHONY: clean setup
 
 book: $(READY)
 	$(BIN)/python tools/build_book.py
