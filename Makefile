@@ -38,7 +38,7 @@ test: lint book
 	CHROMIUM="$$($(BIN)/python tools/find_chromium.py)"; export CHROMIUM; \
 	$(TEST_ENV) $(BIN)/python -m pytest -n auto --dist loadscope --durations 10 \
 	  --doctest-modules --nbval-lax --nbval-current-env --nbval-cell-timeout 1200 \
-	  --ignore ssl_teach/__main__.py tests ssl_teach notebooks
+	  --ignore ssl_teach/__main__.py --ignore ssl_teach/exercises/__main__.py tests ssl_teach notebooks
 
 # the instructor's book, with the graded forms of SEED and their solutions: not for publishing
 book-teacher: $(READY)

@@ -10,6 +10,7 @@ what matplotlib drew in a little over half the bytes.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -93,6 +94,7 @@ def lighter_style(css: str, icons: set[str], styles: set[str]) -> tuple[str, set
 
 def cut_font(path: Path, codes: set[int]) -> None:
     """Leave in a font only the glyphs of these code points."""
+    logging.getLogger("fontTools").setLevel(logging.WARNING)  # it would tell of every table
     font = TTFont(path)
     cutter = Subsetter(Options(drop_tables=["FFTM"], hinting=False))
     cutter.populate(unicodes=codes)
