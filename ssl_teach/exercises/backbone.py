@@ -75,8 +75,13 @@ class Backbone:
         state = torch.get_rng_state()
         torch.manual_seed(0)
         try:
+            # torch brings in its compiler at the first step of an optimiser, which takes a while
             head = call(
-                answer, self.backbone, 6, self.images, self.labels, steps, on=on, may_change=(0,)
+                answer,
+                *(self.backbone, 6, self.images, self.labels, steps),
+                seconds=6,
+                on=on,
+                may_change=(0,),
             )
         finally:
             torch.set_rng_state(state)
