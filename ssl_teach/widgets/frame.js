@@ -1,5 +1,6 @@
 // What every explorable needs: elements, labelled controls, words for screen readers, the theme.
 // Joined in front of each explorable's own file, so it declares functions and runs nothing.
+// SCOPE, which `join` declares, is the class of the root by which the explorable's own styles know it.
 
 /** An element: h("button", { type: "button", onclick }, "Next"). */
 function h(tag, attributes = {}, ...children) {
@@ -125,7 +126,7 @@ const mix = (a, b, t) => a.map((v, i) => v + (b[i] - v) * t);
  * `linked` names the values that a link to the figure carries, and what each may be; see `allowed`.
  */
 function frame(model, el, name, redraw, linked = {}) {
-  const root = h("section", { class: "ssl-explorable", "aria-label": name });
+  const root = h("section", { class: `ssl-explorable ${SCOPE}`, "aria-label": name, onkeydown: keepKey });
   el.append(root);
   if (el.classList.contains("ssl-widget") && Object.keys(linked).length) linkState(model, el, root, linked);
   let waiting = 0;
@@ -287,6 +288,12 @@ function bitmap(width, height, value) {
     }
   context.putImageData(image, 0, 0);
   return canvas;
+}
+
+/** Keys in an explorable are its own: in JupyterLab "x" takes its cell away, and arrows leave a slider where it is. */
+function keepKey(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || (event.shiftKey && event.key === "Enter")) return;
+  event.stopPropagation();
 }
 
 /** Keys to actions: keys({ ArrowLeft: back }) as a keydown listener; other keys go on their way. */

@@ -18,15 +18,25 @@ def join(*names: str) -> str:
     A module that the browser loads from a blob cannot import its neighbours, so the shared parts
     are put in front of the explorable's own file; there is no other build step.
 
+    In JupyterLab all notebooks that are open share one document, and so do their styles. So the
+    root has a class with the name of the explorable, and its own styles hold for that alone.
+
     Args:
-        names: files beside this one, shared ones first: "frame.js", "affinity.js".
+        names: files beside this one, shared ones first: "frame.js", "affinity.js". The last names
+            the explorable.
 
     Returns:
         One text, each part under a comment that names its file.
     """
-    return "\n".join(
-        f"/* ---- {name} ---- */\n{(_HERE / name).read_text(encoding='utf-8')}" for name in names
-    )
+    scope = f"ssl-of-{Path(names[-1]).stem.replace('_', '-')}"
+    parts = []
+    for name in names:
+        text = (_HERE / name).read_text(encoding="utf-8")
+        if name.endswith(".css") and name != "frame.css":
+            text = text.replace(".ssl-explorable", f".ssl-explorable.{scope}")
+        parts.append(f"/* ---- {name} ---- */\n{text}")
+    first = [f'const SCOPE = "{scope}";'] if names[0] == "frame.js" else []
+    return "\n".join([*first, *parts])
 
 
 class Explorable(anywidget.AnyWidget):

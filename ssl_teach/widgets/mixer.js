@@ -170,7 +170,7 @@ function buildTable(data) {
   const table = h("table", {}, caption,
     h("thead", {}, h("tr", {}, h("td"), h("td"), ...data.quantities.map((name) => h("th", { scope: "col" }, name)))),
     h("tbody", {}, ...rows.map((row) => row.element)));
-  const element = h("div", { class: "ssl-numbers" }, table);
+  const element = h("div", { class: "ssl-numbers", tabindex: 0, role: "region", "aria-label": "Numbers of each picture" }, table); // it scrolls
   let shown = -1;
   const update = ({ picture, left, right }) => {
     caption.textContent = data.nameOf(picture);

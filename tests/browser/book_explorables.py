@@ -1,0 +1,44 @@
+"""The explorables of the built book, made again from what its pages hold of them.
+
+For tests that want every explorable with the book's own data. A kernel imports it as well, so it
+needs nothing but the package's widgets and anywidget.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from pydoc import locate
+from typing import Any
+
+import anywidget
+
+STATE = re.compile(
+    r'<script type="application/vnd.jupyter.widget-state\+json">(.*?)</script>', re.S
+)
+
+
+def explorables(pages: Iterable[str | Path]) -> dict[str, anywidget.AnyWidget]:
+    """One explorable of each class that the pages show, by the name of its class."""
+    found = {}
+    for page in pages:
+        for data in STATE.findall(Path(page).read_text(encoding="utf-8")):
+            for model in json.loads(data)["models"].values():
+                widget = _made_again(model)
+                found[type(widget).__name__] = widget
+    return found
+
+
+def _made_again(model: dict[str, Any]) -> anywidget.AnyWidget:
+    """The widget with a model's state; its own `__init__` would ask for what made the state."""
+    kind: Any = locate(model["state"]["_anywidget_id"])
+    state = {name: value for name, value in model["state"].items() if not name.startswith("_")}
+    for buffer in model["buffers"]:
+        state[buffer["path"][0]] = base64.b64decode(buffer["data"])
+    widget = kind.__new__(kind)
+    known = {name: value for name, value in state.items() if widget.has_trait(name)}
+    anywidget.AnyWidget.__init__(widget, **known)
+    return widget
