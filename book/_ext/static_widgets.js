@@ -150,15 +150,15 @@
   /** Formulas wait for the explorables: typesetting a page can hold it up for longer than they take. */
   function setFormulasAfter(explorables) {
     const math = (window.MathJax ??= {});
-    const config = (math.config ?? math); // MathJax's own object, if it runs already
+    const config = math.config ?? math; // MathJax's own object, if it runs already
     config.startup = { ...config.startup };
     const ready = config.startup.pageReady ?? (() => window.MathJax.startup.defaultPageReady());
     config.startup.pageReady = () => explorables.then(ready);
   }
 
   setFormulasAfter(
-    document.readyState === "complete" || document.readyState === "interactive"
-      ? start()
-      : new Promise((done) => document.addEventListener("DOMContentLoaded", () => done(start()))),
+    document.readyState === "loading"
+      ? new Promise((done) => document.addEventListener("DOMContentLoaded", () => done(start())))
+      : start(),
   );
 })();

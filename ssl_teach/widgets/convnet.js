@@ -44,8 +44,10 @@ function patches(x, channels, size, stride) {
   return { rows, outSize, length };
 }
 
-/** Convolution 3×3, padding 1, then ReLU: each output is one row of weights times one patch. */
-export function convReLU(x, channels, size, weights, start, outChannels, stride) {
+/**
+ * Convolution 3×3, padding 1, then what is negative times `slope`, 0 for a ReLU: each output is one row of weights times one patch.
+ */
+export function convolve(x, channels, size, weights, start, outChannels, stride, slope = 0) {
   const { rows, outSize, length } = patches(x, channels, size, stride);
   const positions = outSize * outSize, biases = start + outChannels * length;
   const y = new Float32Array(outChannels * positions);
@@ -59,7 +61,8 @@ export function convReLU(x, channels, size, weights, start, outChannels, stride)
         odd += weights[w + k + 1] * rows[q + k + 1];
       }
       if (k < length) even += weights[w + k] * rows[q + k];
-      y[o * positions + p] = Math.max(0, even + odd + weights[biases + o]);
+      const sum = even + odd + weights[biases + o];
+      y[o * positions + p] = sum < 0 ? slope * sum : sum;
     }
   }
   return { y, outSize };
@@ -70,7 +73,7 @@ export function encode(layers, weights, image, size) {
   let x = Float32Array.from(image, (v) => (v - 0.5) / 0.25), channels = x.length / (size * size), start = 0;
   for (const layer of layers) {
     if (layer.kind !== "conv") break;
-    const { y, outSize } = convReLU(x, channels, size, weights, start, layer.out, layer.stride);
+    const { y, outSize } = convolve(x, channels, size, weights, start, layer.out, layer.stride);
     x = y;
     size = outSize;
     channels = layer.out;

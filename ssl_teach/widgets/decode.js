@@ -13,45 +13,20 @@ export function enlarged(x, channels, size, to) {
   return out;
 }
 
-/** Convolution 3×3, padding 1, stride 1, then a leaky ReLU; the loop is that of `convReLU`. */
-export function convLeaky(x, channels, size, weights, start, outChannels, slope) {
-  const { rows, length } = patches(x, channels, size, 1), positions = size * size;
-  const biases = start + outChannels * length, y = new Float32Array(outChannels * positions);
-  for (let o = 0; o < outChannels; o++) {
-    const w = start + o * length;
-    for (let p = 0; p < positions; p++) {
-      const q = p * length;
-      let even = 0, odd = 0, k = 0;
-      for (; k + 1 < length; k += 2) {
-        even += weights[w + k] * rows[q + k];
-        odd += weights[w + k + 1] * rows[q + k + 1];
-      }
-      if (k < length) even += weights[w + k] * rows[q + k];
-      const sum = even + odd + weights[biases + o];
-      y[o * positions + p] = sum < 0 ? slope * sum : sum;
-    }
-  }
-  return y;
-}
-
 /** What encoder and decoder make of an image: (channels, size, size) in [0, 1] -> the same shape, in [0, 1]. */
 export function paint(layers, weights, image, size) {
   let x = Float32Array.from(image, (v) => (v - 0.5) / 0.25), channels = x.length / (size * size), start = 0;
   const sizes = []; // of the maps before each stage, the picture's first
   for (const layer of layers) {
-    if (layer.slope === undefined) {
-      sizes.push(size);
-      const { y, outSize } = convReLU(x, channels, size, weights, start, layer.out, layer.stride);
-      x = y;
-      size = outSize;
-    } else {
-      if (layer.up) {
-        const to = sizes.pop();
-        x = enlarged(x, channels, size, to);
-        size = to;
-      }
-      x = convLeaky(x, channels, size, weights, start, layer.out, layer.slope);
+    if (layer.slope === undefined) sizes.push(size); // the encoder's
+    else if (layer.up) {
+      const to = sizes.pop();
+      x = enlarged(x, channels, size, to);
+      size = to;
     }
+    const { y, outSize } = convolve(x, channels, size, weights, start, layer.out, layer.stride, layer.slope);
+    x = y;
+    size = outSize;
     channels = layer.out;
     start += layerSize(layer);
   }

@@ -166,16 +166,16 @@ function render({ model, el }) {
   };
   const setHole = (mask) => change({ rows: toRows(mask, size) });
 
-  const album = buildStudioAlbum(data, change, box.root, () => version++);
+  const choosing = buildStudioAlbum(data, change, box.root, () => version++);
   const board = buildCuttingBoard(data, model, setHole);
   const results = buildFills(data);
-  box.root.append(album.element, board.tools, h("div", { class: "ssl-studio" }, board.element, results.element), board.hint,
+  box.root.append(choosing.element, board.tools, h("div", { class: "ssl-studio" }, board.element, results.element), board.hint,
     h("p", { class: "ssl-notice" }, rich(STUDIO_NOTICE)), live.element);
 
   function redraw() {
     if (!box.root.clientWidth) return;
     const state = look();
-    album.update(state);
+    choosing.update(state);
     board.update(state, data.image(state.group, state.picture), byKeys ? frameAt : null, model.get("tool"));
     if (state.key !== seen) results.begin(state);
     if (state.key !== seen || toSay) timer ||= setTimeout(work, 0); // after this frame
@@ -253,31 +253,13 @@ function render({ model, el }) {
 /** Which set, and which picture of it; the last may be the reader's own. */
 function buildStudioAlbum(data, change, target, renew) {
   const group = choice({ label: "pictures and their networks", options: data.groups.map((name) => [name, name]), onchange: (name) => change({ group: name }) });
-  const strip = h("div", { class: "ssl-studio-strip", role: "group", "aria-label": "Choose a picture" });
-  const buttons = [];
-  let shown = "";
-  const add = (k, ...marks) => {
-    buttons[k] ??= h("button", { type: "button", class: k < data.count ? null : "ssl-yours", onclick: () => change({ picture: k }) }, h("canvas"), ...marks);
-    strip.append(buttons[k]);
-  };
-  for (let k = 0; k < data.count; k++) add(k);
-  const own = ownPicture({ target, size: data.size, channels: data.channels, onpicture: (bytes) => {
-    data.setOwn(bytes);
-    add(data.count, h("span", {}, "yours"));
-    shown = "";
-    renew();
-    change({ picture: data.count });
-  } });
+  const { strip, own, update: show } = album({ data, target, className: "ssl-studio-strip", choose: change, onown: renew, nameOf: data.nameOf,
+    draw: (name, k) => data.toBitmap(data.image(name, k)) });
   const update = ({ group: name, picture }) => {
     group.set(name);
-    if (shown !== name) buttons.forEach((element, k) => {
-      element.firstChild.replaceWith(data.toBitmap(data.image(name, k)));
-      element.setAttribute("aria-label", data.nameOf(name, k));
-    });
-    shown = name;
-    buttons.forEach((element, k) => element.setAttribute("aria-pressed", k === picture));
+    show(name, picture);
   };
-  const element = h("div", { class: "ssl-row" }, ...(data.groups.length > 1 ? [group.element] : []), strip, own.element);
+  const element = h("div", { class: "ssl-row" }, ...(data.groups.length > 1 ? [group.element] : []), strip, own);
   return { element, update };
 }
 

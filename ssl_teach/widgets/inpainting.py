@@ -27,7 +27,7 @@ class InpaintingStudio(Explorable):
     `tool` ("block", "brush" or "mend").
     """
 
-    _esm = join("frame.js", "convnet.js", "decode.js", "inpainting.js")
+    _esm = join("frame.js", "album.js", "convnet.js", "decode.js", "inpainting.js")
     _css = join("frame.css", "inpainting.css")
 
     pictures = traitlets.Bytes().tag(sync=True)  # (sets, n, S, S, C) uint8

@@ -104,13 +104,13 @@ function render({ model, el }) {
   const open = () => round?.answer === null;
   const chosen = () => Math.min(model.get("picture"), data.total() - 1); // no picture of the reader's own: the last
 
-  const album = buildPatchAlbum(data, model, choose, box.root);
+  const choosing = buildPatchAlbum(data, model, choose, box.root);
   const stage = buildWhole(data);
   const pair = buildPair(data, () => choose({ draw: model.get("draw") + 1 }));
   const grid = buildGrid(data, { move, press });
   const table = buildNetworks(data, choose, box.queue);
   const game = buildPatchGame(data, { start, stop: () => { round = null; box.queue(); } });
-  box.root.append(album.element,
+  box.root.append(choosing.element,
     h("div", { class: "ssl-patches" }, h("div", { class: "ssl-patch-seen" }, pair.element, stage.element), grid.element),
     game.element, table.element, h("p", { class: "ssl-notice" }, rich(NOTICE)), live.element);
 
@@ -122,7 +122,7 @@ function render({ model, el }) {
     const guesses = data.networks.map((network) => network.guess(scene, picture, where));
     const shown = Math.max(0, data.networks.findIndex(({ name }) => name === model.get("network")));
     const state = { scene, picture, place, spaced, hidden, cut, where, guesses, shown, round, aim, score: model.get("score") };
-    for (const part of [album, stage, pair, grid, table, game]) part.update(state);
+    for (const part of [choosing, stage, pair, grid, table, game]) part.update(state);
     const words = hidden ? "" : `The patch lies ${PLACES[place]}. ` + data.networks.map(({ name }, k) => {
       const best = likeliest(guesses[k]);
       return `${name}: ${PLACES[best]}, ${Math.round(100 * guesses[k][best])} percent.`;
@@ -186,30 +186,15 @@ function buildPatchAlbum(data, model, choose, target) {
   const off = model.get("jitter") ? " and jitter" : "";
   const spacing = choice({ label: "patches", options: [["apart", `apart: ${model.get("gap")} pixels${off}`], ["touching", "touching"]],
     onchange: (value) => choose({ spaced: value === "apart" }) });
-  const strip = h("div", { class: "ssl-patch-strip", role: "group", "aria-label": "Choose a picture" });
-  const buttons = [];
-  const add = (k, ...marks) => {
-    buttons[k] ??= h("button", { type: "button", class: k < data.count ? null : "ssl-yours", onclick: () => choose({ picture: k }), "aria-label": data.nameOf(k) }, h("canvas"), ...marks);
-    strip.append(buttons[k]);
-  };
-  for (let k = 0; k < data.count; k++) add(k);
-  let shown = "";
-  const own = ownPicture({ target, size: data.size, channels: data.channels, onpicture: (bytes) => {
-    data.setOwn(bytes);
-    add(data.count, h("span", {}, "yours"));
-    shown = "";
-    choose({ picture: data.count });
-  } });
+  const { strip, own, update: show } = album({ data, target, className: "ssl-patch-strip", choose, draw: data.pictureBitmap });
   const update = ({ scene: name, picture, spaced, hidden }) => {
     scene.set(name);
     spacing.set(spaced ? "apart" : "touching");
     strip.classList.toggle("ssl-covered", hidden); // whole pictures would give the answer away
-    own.element.classList.toggle("ssl-covered", hidden);
-    if (shown !== name) buttons.forEach((element, k) => element.firstChild.replaceWith(data.pictureBitmap(name, k)));
-    shown = name;
-    buttons.forEach((element, k) => element.setAttribute("aria-pressed", !hidden && k === picture));
+    own.classList.toggle("ssl-covered", hidden);
+    show(name, hidden ? -1 : picture);
   };
-  const element = h("div", { class: "ssl-row" }, ...(data.scenes.length > 1 ? [scene.element] : []), spacing.element, strip, own.element);
+  const element = h("div", { class: "ssl-row" }, ...(data.scenes.length > 1 ? [scene.element] : []), spacing.element, strip, own);
   return { element, update };
 }
 

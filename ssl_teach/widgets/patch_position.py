@@ -26,7 +26,7 @@ class PatchGame(Explorable):
     is n, one past the last. Where there is none, n shows the last.
     """
 
-    _esm = join("frame.js", "convnet.js", "patch_position.js")
+    _esm = join("frame.js", "album.js", "convnet.js", "patch_position.js")
     _css = join("frame.css", "patch_position.css")
 
     pictures = traitlets.Bytes().tag(sync=True)  # (sets, n, S, S, C) uint8

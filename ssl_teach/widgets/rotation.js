@@ -58,11 +58,11 @@ function render({ model, el }) {
   const turnBy = (degrees) => turnTo(model.get("angle") + degrees);
 
   const stage = buildStage(model, { turnBy, turnTo });
-  const album = buildAlbum(data, choose, box.root);
+  const choosing = buildAlbum(data, choose, box.root);
   const answers = buildAnswers(data);
   const game = buildGame(data, { start, answer, stop: () => { round = null; box.queue(); } });
   const tally = compact ? null : buildTally(data, box.queue);
-  box.root.append(album.element,
+  box.root.append(choosing.element,
     h("div", { class: "ssl-rotation" }, stage.element,
       h("div", { class: "ssl-side" }, answers.element, ...(tally ? [tally.element] : []))),
     game.element, h("p", { class: "ssl-notice" }, rich(compact ? SHORT_NOTICE : NOTICE)), live.element);
@@ -75,7 +75,7 @@ function render({ model, el }) {
     const guesses = data.networks.map((network) => network.guess(image));
     const state = { scene, picture, angle, hidden, guesses, round, right: answerTo(angle), score: model.get("score") };
     stage.update(state, data, image);
-    album.update(state);
+    choosing.update(state);
     answers.update(state);
     game.update(state);
     tally?.update(state);
@@ -170,29 +170,14 @@ function buildStage(model, { turnBy, turnTo }) {
 /** Which set of pictures, and which picture of it; the last may be the reader's own. */
 function buildAlbum(data, choose, target) {
   const scene = choice({ label: "pictures", options: data.scenes.map((name) => [name, name]), onchange: (name) => choose({ scene: name }) });
-  const strip = h("div", { class: "ssl-strip", role: "group", "aria-label": "Choose a picture" });
-  const buttons = [];
-  const add = (k, ...marks) => {
-    buttons[k] ??= h("button", { type: "button", class: k < data.count ? null : "ssl-yours", onclick: () => choose({ picture: k }), "aria-label": data.nameOf(k) }, h("canvas"), ...marks);
-    strip.append(buttons[k]);
-  };
-  for (let k = 0; k < data.count; k++) add(k);
-  let shown = "";
-  const own = ownPicture({ target, size: data.size, channels: data.channels, onpicture: (bytes) => {
-    data.setOwn(bytes);
-    add(data.count, h("span", {}, "yours"));
-    shown = "";
-    choose({ picture: data.count });
-  } });
+  const { strip, own, update: show } = album({ data, target, className: "ssl-strip", choose, draw: (name, k) => data.toBitmap(data.view(name, k, 0)) });
   const update = ({ scene: name, picture, hidden }) => {
     scene.set(name);
     strip.classList.toggle("ssl-covered", hidden); // upright, it would give the answer away
-    own.element.classList.toggle("ssl-covered", hidden);
-    if (shown !== name) buttons.forEach((element, k) => element.firstChild.replaceWith(data.toBitmap(data.view(name, k, 0))));
-    shown = name;
-    buttons.forEach((element, k) => element.setAttribute("aria-pressed", k === picture));
+    own.classList.toggle("ssl-covered", hidden);
+    show(name, picture);
   };
-  const element = h("div", { class: "ssl-row" }, ...(data.scenes.length > 1 ? [scene.element] : []), strip, own.element);
+  const element = h("div", { class: "ssl-row" }, ...(data.scenes.length > 1 ? [scene.element] : []), strip, own);
   return { element, update };
 }
 

@@ -25,7 +25,7 @@ class RotationGame(Explorable):
     the last.
     """
 
-    _esm = join("frame.js", "convnet.js", "rotation.js")
+    _esm = join("frame.js", "album.js", "convnet.js", "rotation.js")
     _css = join("frame.css", "rotation.css")
 
     pictures = traitlets.Bytes().tag(sync=True)  # (sets, n, S, S, C) uint8
