@@ -11,19 +11,17 @@ Run: python benchmarks/pages.py [--loads 3] [--slower 4] [names of pages]
 from __future__ import annotations
 
 import argparse
-import functools
 import gzip
 import statistics
 import sys
-import threading
 from dataclasses import dataclass
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from playwright.sync_api import Browser, Response, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "browser"))
 from chromium import launch
+from served import served
 
 BUILT = Path(__file__).resolve().parents[1] / "_build" / "html"
 MOST_MEGABYTES, MOST_SECONDS = 1.5, 1.0
@@ -39,13 +37,6 @@ DONE = """() => document.readyState === "complete"
   && [...document.querySelectorAll(".ssl-widget")].every((w) => "mounted" in w.dataset)"""
 TIMES = """() => [performance.getEntriesByName("first-contentful-paint")[0].startTime,
   window.alive ?? null]"""
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    """A server that says nothing."""
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing: the table does."""
 
 
 @dataclass(frozen=True)
@@ -98,13 +89,11 @@ def main() -> None:
     args = parser.parse_args()
     if not BUILT.exists():
         raise SystemExit("the book is not built: run `make book`")
-    handler = functools.partial(Quiet, directory=str(BUILT))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as http, sync_playwright() as playwright:
-        threading.Thread(target=http.serve_forever, daemon=True).start()
+    with served(BUILT) as book, sync_playwright() as playwright:
         browser = launch(playwright)
         print(f"{'page':44s}{'MB':>7s}{'paint, s':>10s}{'alive, s':>10s}")
         for name in args.names or pages():
-            address = f"http://127.0.0.1:{http.server_port}/{name}.html"
+            address = f"{book}/{name}.html"
             loads = [load(browser, address, args.slower) for _ in range(args.loads)]
             size = loads[0].size / 1e6
             paint = statistics.median(one.paint for one in loads)
@@ -123,7 +112,6 @@ def main() -> None:
             verdict = "missed: " + ", ".join(missed) if missed else "kept"
             print(f"{name:44s}{size:7.2f}{paint:10.2f}{said:>10s}   {verdict}", flush=True)
         browser.close()
-        http.shutdown()
 
 
 if __name__ == "__main__":

@@ -21,8 +21,8 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "book" / "_ext"))
+import offline_math
 from build_book import entries, fresh_cache, state_key
-from offline_math import LOADED, PARTS, START, mathjax_folder
 
 ROOT = Path(__file__).resolve().parent.parent
 HEADING = re.compile(r"^(#{1,3}) (.+)$", re.MULTILINE)
@@ -162,13 +162,7 @@ def copy_parts(folder: Path) -> None:
     shutil.copytree(reveal / "plugin/notes", folder / "reveal/plugin/notes", dirs_exist_ok=True)
     theme = folder / "reveal/dist/theme/white.css"  # the reader's own fonts will do
     theme.write_text(re.sub(r"@import[^;]+;", "", theme.read_text(encoding="utf-8")), "utf-8")
-    for part in PARTS:
-        target = folder / "mathjax" / part
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if (mathjax_folder() / part).is_dir():
-            shutil.copytree(mathjax_folder() / part, target, dirs_exist_ok=True)
-        else:
-            shutil.copy(mathjax_folder() / part, target)
+    offline_math.copy_parts(folder / "mathjax")
 
 
 def export(lesson: NotebookNode, title: str) -> str:
@@ -184,8 +178,8 @@ def export(lesson: NotebookNode, title: str) -> str:
     )
     resources = {
         "metadata": {"name": title},
-        "mathjax_start": f"mathjax/{START}",
-        "mathjax_parts": list(LOADED),
+        "mathjax_start": f"mathjax/{offline_math.START}",
+        "mathjax_parts": list(offline_math.LOADED),
     }
     html, _ = exporter.from_notebook_node(slides_of(lesson), resources)
     return str(html)

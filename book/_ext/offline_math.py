@@ -46,11 +46,9 @@ def use_local_mathjax(app: Sphinx, config: Config) -> None:
     config.mathjax3_config = {**settings, "loader": {"load": list(LOADED)}}
 
 
-def copy_mathjax(app: Sphinx, error: Exception | None) -> None:
-    """Copy MathJax's parts beside the pages."""
-    if error or app.builder.format != "html":
-        return
-    source, target = mathjax_folder(), Path(app.outdir) / "_static" / "mathjax"
+def copy_parts(target: Path) -> None:
+    """Copy MathJax's parts into a folder, those that are not there yet."""
+    source = mathjax_folder()
     for part in PARTS:
         if (target / part).exists():
             continue
@@ -59,6 +57,12 @@ def copy_mathjax(app: Sphinx, error: Exception | None) -> None:
             shutil.copytree(source / part, target / part)
         else:
             shutil.copy(source / part, target / part)
+
+
+def copy_mathjax(app: Sphinx, error: Exception | None) -> None:
+    """Copy MathJax's parts beside the pages."""
+    if not error and app.builder.format == "html":
+        copy_parts(Path(app.outdir) / "_static" / "mathjax")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

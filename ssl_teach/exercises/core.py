@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import html
-import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -191,8 +190,3 @@ def judge(exercise: Exercise, answer: Any) -> Verdict:
             return Verdict(exercise, tuple(passed), each.name, wrong)
         passed.append(each.name)
     return Verdict(exercise, tuple(passed))
-
-
-def source_of(function: Callable[..., Any]) -> str:
-    """The code of a function, for starters and solutions that are kept as real code."""
-    return inspect.cleandoc("\n" + inspect.getsource(function))

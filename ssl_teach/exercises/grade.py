@@ -17,7 +17,7 @@ import nbformat
 from tqdm.auto import tqdm
 
 from ssl_teach.exercises.core import CHECKED
-from ssl_teach.exercises.files import write_whole
+from ssl_teach.exercises.files import write_text
 from ssl_teach.exercises.kit import answers
 from ssl_teach.exercises.sandbox import LIMITS, Limits, Outcome, run
 
@@ -97,18 +97,17 @@ def submissions(folder: Path) -> dict[str, Path]:
     return dict(sorted(found.items()))
 
 
-def fingerprint(submission: Path, plan: Plan) -> str:
-    """Changes if the submission, the assignment or any check does."""
-    digest = hashlib.sha256(submission.read_bytes())
-    digest.update(json.dumps(asdict(plan), sort_keys=True).encode())
+def checks_hash(plan: Plan) -> bytes:
+    """Changes if the assignment or any check does."""
+    digest = hashlib.sha256(json.dumps(asdict(plan), sort_keys=True).encode())
     for source in sorted(HERE.glob("*.py")):
         digest.update(source.read_bytes())
-    return digest.hexdigest()[:16]
+    return digest.digest()
 
 
-def grade_one(student: str, path: Path, plan: Plan, limits: Limits) -> Graded:
+def grade_one(student: str, path: Path, fingerprint: str, plan: Plan, limits: Limits) -> Graded:
     """Grade one submission; whatever is wrong with it is said in the result."""
-    graded = Graded(student, path.name, fingerprint(path, plan))
+    graded = Graded(student, path.name, fingerprint)
     try:
         given = answers(nbformat.read(path, as_version=4))
     except Exception as error:  # a stranger's file: any reader's error means that it is broken
@@ -151,15 +150,17 @@ def grade_all(
         workers: submissions at a time.
         limits: on each.
     """
+    checks = checks_hash(plan)
 
     def work(item: tuple[str, Path]) -> Graded:
         student, path = item
         file = out / "results" / f"{student}.json"
-        kept = _kept(file, fingerprint(path, plan))
+        fingerprint = hashlib.sha256(checks + path.read_bytes()).hexdigest()[:16]
+        kept = _kept(file, fingerprint)
         if kept is not None:
             return kept
-        graded = grade_one(student, path, plan, limits)
-        write_whole(file, json.dumps(asdict(graded), indent=1))
+        graded = grade_one(student, path, fingerprint, plan, limits)
+        write_text(file, json.dumps(asdict(graded), indent=1))
         return graded
 
     found = submissions(folder)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+
+from IPython.display import Markdown
 
 from ssl_teach.exercises.book import all_exercises
 from ssl_teach.exercises.core import CHECKED
@@ -11,21 +12,7 @@ from ssl_teach.exercises.display import TEACHER, solution_text
 from ssl_teach.exercises.kit import WORDS
 
 
-@dataclass(frozen=True)
-class Page:
-    """Markdown that a notebook or a page of the book renders."""
-
-    markdown: str
-
-    def __repr__(self) -> str:
-        """A word: the text is for reading, not for a test's comparison."""
-        return "Page()"
-
-    def _repr_markdown_(self) -> str:
-        return self.markdown
-
-
-def exercise_table() -> Page:
+def exercise_table() -> Markdown:
     """Every exercise: lesson, key, kind, points, minutes, and how it is marked."""
     head = ["lesson", "exercise", "kind", "points", "minutes", "marked by"]
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
@@ -33,10 +20,10 @@ def exercise_table() -> Page:
         who = "code" if each.kind in CHECKED else "a person"
         cells = [each.lesson.split("_")[0], f"`{key}`", WORDS[each.kind].lower()]
         lines.append("| " + " | ".join([*cells, f"{each.points}", f"{each.minutes}", who]) + " |")
-    return Page("\n".join(lines))
+    return Markdown("\n".join(lines))
 
 
-def stuck() -> Page:
+def stuck() -> Markdown:
     """For each lesson the mistakes that people make in its exercises."""
     by_lesson: dict[str, list[str]] = {}
     for each in all_exercises().values():
@@ -45,14 +32,14 @@ def stuck() -> Page:
     parts = []
     for lesson, lines in sorted(by_lesson.items()):
         parts += [f"**Lesson {lesson.split('_')[0].lstrip('0') or '0'}**", "\n".join(lines)]
-    return Page("\n\n".join(parts))
+    return Markdown("\n\n".join(parts))
 
 
-def answers_to_read() -> Page:
+def answers_to_read() -> Markdown:
     """Model answers of what a person marks; in the public book, how to see them."""
     seed = os.environ.get(TEACHER)
     if seed is None:
-        return Page(
+        return Markdown(
             "Answers and rubrics of what a person marks stand here in the instructor's build: "
             "`make book-teacher SEED=7`."
         )
@@ -61,4 +48,4 @@ def answers_to_read() -> Page:
         rubric = "\n".join(f"- {points} for {what}" for what, points in each.rubric.items())
         form = f" ({each.form})" if each.form else ""
         parts.append(f"**`{key}`**{form}\n\n{solution_text(each)}\n\n{rubric}")
-    return Page("\n\n".join(parts))
+    return Markdown("\n\n".join(parts))

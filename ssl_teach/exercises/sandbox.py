@@ -21,6 +21,7 @@ from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 IMPORTS = frozenset(
@@ -138,16 +139,16 @@ def _limit(limits: Limits) -> None:
         import resource
     except ImportError:
         return
-    with open("/proc/self/statm", encoding="ascii") as file:
-        used = int(file.read().split()[0]) * resource.getpagesize()
-    most = used + limits.megabytes * 2**20
-    size = limits.file_megabytes * 2**20
-    for kind, value in (
-        (resource.RLIMIT_AS, most),
-        (resource.RLIMIT_FSIZE, size),
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_CPU, int(limits.seconds) + 5),
-    ):
+    bounds = {
+        resource.RLIMIT_FSIZE: limits.file_megabytes * 2**20,
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_CPU: int(limits.seconds) + 5,
+    }
+    held = Path("/proc/self/statm")  # Linux alone says how much the checks hold already
+    if held.exists():
+        pages = int(held.read_text(encoding="ascii").split()[0])
+        bounds[resource.RLIMIT_AS] = pages * resource.getpagesize() + limits.megabytes * 2**20
+    for kind, value in bounds.items():
         resource.setrlimit(kind, (value, value))
 
 

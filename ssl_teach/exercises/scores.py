@@ -6,13 +6,12 @@ which is completed and never lost.
 
 from __future__ import annotations
 
-import csv
 import html
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ssl_teach.exercises.files import write_rows, write_whole
+from ssl_teach.exercises.files import read_rows, write_rows, write_text
 from ssl_teach.exercises.grade import Graded, Plan, grade_all
 from ssl_teach.exercises.kit import ASK
 from ssl_teach.exercises.sandbox import LIMITS, Limits
@@ -66,12 +65,10 @@ def update_marks(path: Path, rows: list[tuple[str, str, str, int]]) -> dict[tupl
     Raises:
         ValueError: if a mark is no number, or more than there are points; it names the line.
     """
-    written: dict[tuple[str, str, str], tuple[str, str]] = {}
-    if path.exists():
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            for row in csv.DictReader(file):
-                where = (row["student"], row["exercise"], row["what"])
-                written[where] = (row["points"].strip(), row["comment"])
+    written = {
+        (row["student"], row["exercise"], row["what"]): (row["points"].strip(), row["comment"])
+        for row in (read_rows(path, MARKS) if path.exists() else [])
+    }
     lines = []
     given: dict[tuple[str, str], float] = {}
     for student, key, what, most in rows:
@@ -97,30 +94,37 @@ def update_marks(path: Path, rows: list[tuple[str, str, str, int]]) -> dict[tupl
 def read_comments(path: Path) -> dict[tuple[str, str], str]:
     """Comments from the file of marks, by student and exercise."""
     found: dict[tuple[str, str], str] = {}
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        for row in csv.DictReader(file):
-            if row["comment"].strip():
-                where = (row["student"], row["exercise"])
-                found[where] = " ".join(
-                    filter(None, [found.get(where, ""), row["comment"].strip()])
-                )
+    for row in read_rows(path, MARKS):
+        where, comment = (row["student"], row["exercise"]), row["comment"].strip()
+        if comment:
+            found[where] = f"{found.get(where, '')} {comment}".strip()
     return found
 
 
 def read_days(path: Path | None) -> dict[str, int]:
-    """Late days by student, from a CSV file with the columns student and days."""
-    if path is None:
-        return {}
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        return {row["student"]: int(row["days"]) for row in csv.DictReader(file)}
+    """Late days by student, from a CSV file with the columns student and days.
+
+    Raises:
+        ValueError: if a column is missing, or days are no whole number.
+    """
+    days = {}
+    for row in read_rows(path, ("student", "days")) if path else []:
+        try:
+            days[row["student"]] = int(row["days"])
+        except ValueError:
+            raise ValueError(
+                f"{path}: {row['student']}: {row['days']!r} is no whole number of days"
+            ) from None
+    return days
 
 
 def read_roster(path: Path | None) -> dict[str, dict[str, str]]:
-    """Names, identities, addresses and sections by student, from a CSV file."""
-    if path is None:
-        return {}
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        return {row["student"]: row for row in csv.DictReader(file)}
+    """Names, identities, addresses and sections by student, from a CSV file.
+
+    Raises:
+        ValueError: if it has no column student; the others may be left out.
+    """
+    return {row["student"]: row for row in (read_rows(path, ("student",)) if path else [])}
 
 
 @dataclass(frozen=True)
@@ -146,7 +150,7 @@ def score(
     graded: Graded,
     plan: Plan,
     marks: Mapping[tuple[str, str], float],
-    waiting: Mapping[tuple[str, str], int],
+    waiting: Collection[tuple[str, str]],
     days: int,
     rule: LateRule,
 ) -> Score:
@@ -247,13 +251,13 @@ def grade_class(
     graded = grade_all(folder, plan, out, workers=workers, limits=limits)
     rows = to_mark(graded, plan)
     marks = update_marks(out / "marks.csv", rows)
-    waiting = {(student, key): 1 for student, key, _, _ in rows}
+    waiting = {(student, key) for student, key, _, _ in rows}
     days, comments = read_days(late), read_comments(out / "marks.csv")
     scores = []
     for each in graded:
         result = score(each, plan, marks, waiting, days.get(each.student, 0), rule)
         scores.append(result)
         own = {key: words for (student, key), words in comments.items() if student == each.student}
-        write_whole(out / "feedback" / f"{each.student}.html", feedback(each, result, plan, own))
+        write_text(out / "feedback" / f"{each.student}.html", feedback(each, result, plan, own))
     write_scores(out, scores, plan, read_roster(roster))
     return scores

@@ -1,15 +1,13 @@
 """The built book, a server for it, and a browser that notes everything that goes wrong."""
 
-import functools
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from chromium import launch
 from playwright.sync_api import Browser, Page, Route, sync_playwright
+from served import served
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILT = ROOT / "_build" / "html"
@@ -24,11 +22,6 @@ class Visit:
     left: list[str] = field(default_factory=list)
 
 
-class QuietHandler(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing: the tests do."""
-
-
 @pytest.fixture(scope="session")
 def book() -> Path:
     """The folder of the built book."""
@@ -40,11 +33,8 @@ def book() -> Path:
 @pytest.fixture(scope="session")
 def server(book: Path) -> Iterator[str]:
     """Address of a local server that shows the book."""
-    handler = functools.partial(QuietHandler, directory=str(book))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as http:
-        threading.Thread(target=http.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{http.server_port}"
-        http.shutdown()
+    with served(book) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

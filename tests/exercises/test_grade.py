@@ -10,7 +10,7 @@ from ssl_teach.exercises import exercise
 from ssl_teach.exercises.__main__ import main
 from ssl_teach.exercises.grade import Plan, grade_all, submissions
 from ssl_teach.exercises.kit import answers, write_kit
-from ssl_teach.exercises.scores import LateRule, grade_class, update_marks
+from ssl_teach.exercises.scores import LateRule, grade_class, read_days, update_marks
 
 SEED = 5
 CODE = ["affinity-matrix", "partner-index"]
@@ -99,6 +99,21 @@ def test_marks_that_cannot_be_are_named(mark, words, tmp_path):
     with pytest.raises(ValueError, match=words):
         update_marks(path, asked)
     assert mark in path.read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("who,days\nada,2\n", "no column 'student'"),
+        ("student,days\nada,two\n", "ada: 'two' is no whole number"),
+        ("", "it names nothing"),
+    ],
+)
+def test_late_days_that_cannot_be_read_are_named(text, words, tmp_path):
+    path = tmp_path / "late.csv"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=words):
+        read_days(path)
 
 
 def test_it_goes_on_where_it_stopped_and_asks_mended_checks_again(assignment, tmp_path):
