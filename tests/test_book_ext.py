@@ -1,6 +1,7 @@
 """The book's Sphinx extensions: what they write into a page."""
 
 import json
+import re
 from types import SimpleNamespace
 
 import accessible
@@ -46,10 +47,21 @@ def state_script(models):
     return asset(type=sw.STATE, body=body)
 
 
+STATE_TAG = re.compile(rf'<script type="{re.escape(sw.STATE)}">(.*?)</script>')
+VIEW_TAG = re.compile(rf'<script type="{re.escape(sw.VIEW)}">(.*?)</script>')
+
+
 def rewritten(models, body):
+    """The page's text after the extension."""
     context = {"script_files": [state_script(models)], "body": body}
     sw.tidy_page(None, "page", "page.html", context, None)
-    return context["script_files"][0].attributes["body"]
+    assert context["script_files"] == []
+    return context["body"]
+
+
+def states(text):
+    """What a page's text holds of widgets, in the order of the page."""
+    return [json.loads(data) for data in STATE_TAG.findall(text)]
 
 
 def test_views_come_in_the_order_of_the_page():
@@ -67,7 +79,7 @@ def test_only_what_the_page_shows_is_kept():
             "state": {},
         },
     }
-    page = json.loads(rewritten(models, view("shown")))
+    (page,) = states(rewritten(models, view("shown")))
     assert set(page["models"]) == {"shown", "partner"}
     assert "layout" not in page["models"]["shown"]["state"]
 
@@ -79,30 +91,46 @@ def test_a_reference_in_circles_ends():
 
 def test_each_source_is_written_once():
     models = {"a": model(_css=".x {}"), "b": model(), "c": model(_esm=ESM + "\n")}
-    text = rewritten(models, view("a") + view("b") + view("c"))
-    page = json.loads(text)
-    assert sorted(page["sources"].values()) == sorted([ESM, ESM + "\n", ".x {}"])
-    states = {name: m["state"] for name, m in page["models"].items()}
-    assert states["a"]["_esm"] == states["b"]["_esm"] != states["c"]["_esm"]
-    assert page["sources"][states["a"]["_css"]] == ".x {}"
-    assert page["models"]["a"]["buffers"] == [
+    first, second, third = states(rewritten(models, view("a") + view("b") + view("c")))
+    assert sorted(first["sources"].values()) == sorted([ESM, ".x {}"])
+    assert second["sources"] == {} and [*third["sources"].values()] == [ESM + "\n"]
+    a, b, c = (page["models"][k]["state"] for page, k in zip((first, second, third), "abc"))
+    assert a["_esm"] == b["_esm"] != c["_esm"]
+    assert first["sources"][a["_css"]] == ".x {}"
+    assert first["models"]["a"]["buffers"] == [
         {"path": ["data"], "encoding": "base64", "data": "AAA="}
     ]
+
+
+def test_each_model_is_written_once_and_before_its_first_place():
+    models = {"a": model(partner="IPY_MODEL_b"), "b": model()}
+    text = rewritten(models, view("a") + "<p>text</p>" + view("b") + view("a"))
+    (page,) = states(text)
+    assert set(page["models"]) == {"a", "b"}
+    assert text.index(sw.STATE) < text.index(sw.VIEW) < text.index(sw.MOUNT) < text.index("<p>")
+    assert text.count(sw.MOUNT) == 3
+
+
+def test_places_have_names_of_their_own():
+    models = {"a": model(_anywidget_id="x.RotationGame"), "b": model()}
+    body = '<h2 id="figure">F</h2>' + view("a") + view("a") + view("b")
+    places = [json.loads(tag)["place"] for tag in VIEW_TAG.findall(rewritten(models, body))]
+    assert places == ["rotation-game", "rotation-game-2", "figure-2"]
 
 
 def test_a_source_cannot_end_the_script_it_stands_in():
     esm = 'el.innerHTML = "<script></script><!-- "'
     text = rewritten({"a": model(_esm=esm)}, view("a"))
-    assert "<" not in text
-    assert esm in json.loads(text)["sources"].values()
+    (data,) = STATE_TAG.findall(text)
+    assert "<" not in data
+    assert esm in json.loads(data)["sources"].values()
 
 
 @pytest.mark.parametrize("models", [{"x": slider()}, {}])
 def test_a_control_that_would_be_dead_is_a_warning(models, monkeypatch):
     warnings = []
     monkeypatch.setattr(sw._LOGGER, "warning", lambda text, *a, **k: warnings.append(text % a))
-    page = json.loads(rewritten(models, view("x")))
-    assert page["models"] == {}
+    assert states(rewritten(models, view("x"))) == []
     assert len(warnings) == 1
     assert "kernel" in warnings[0] and "page" in warnings[0]
 
@@ -123,6 +151,15 @@ def test_thebe_and_doubles_are_dropped():
         ("", "let x = 1"),
     ]
     assert [s.filename for s in context["css_files"]] == ["b.css"]
+
+
+def test_scripts_wait_unless_the_page_itself_calls_them():
+    files = ["doctools.js?v=1", "_static/documentation_options.js?v=2", sw.SCRIPT]
+    context = {"script_files": [asset(name) for name in files] + [asset(body="let x = 1")]}
+    sw.tidy_page(None, "page", "page.html", context, None)
+    found = {s.filename: s.attributes.get("defer") for s in context["script_files"]}
+    assert next(iter(found)) == sw.SCRIPT
+    assert found == {files[0]: "defer", files[1]: None, files[2]: None, "": None}
 
 
 @pytest.mark.parametrize("source, labels", [("a.md", ["b"]), ("a.ipynb", ["launch-buttons", "b"])])
@@ -182,13 +219,6 @@ def test_pages_lose_the_icon_script_and_keep_search_where_it_is_used():
     assert "fontawesome.js" not in light and "searchindex" not in light
     assert "searchtools" not in light and "doctools.js" in light
     assert "searchindex" in lean_pages.lighter_page(PAGE, is_search=True)
-
-
-def test_data_of_explorables_go_to_the_end():
-    state = '<script type="application/vnd.jupyter.widget-state+json">{"a": 1}</script>'
-    page = f"<head>{state}</head><body><p>text</p></body></html>"
-    light = lean_pages.lighter_page(page, is_search=False)
-    assert light == f"<head></head><body><p>text</p>{state}\n</body></html>"
 
 
 def test_styles_keep_the_rules_and_fonts_of_icons_in_use():

@@ -32,9 +32,6 @@ _FONT_AWESOME = re.compile(r'\s*<script[^>]+src="[^"]*/fontawesome\.js[^"]*"></s
 _SEARCH = re.compile(
     r'\s*<script src="[^"]*(?:searchtools|language_data|searchindex)\.js[^"]*"></script>'
 )
-_WIDGET_STATE = re.compile(
-    r'\s*<script type="application/vnd\.jupyter\.widget-state\+json">.*?</script>', re.DOTALL
-)
 _ICON_RULE = re.compile(r'((?:\.fa-[a-z0-9-]+:{1,2}before,?)+)\{content:"\\([0-9a-f]+)"\}')
 _CONTENT = re.compile(r'content:"\\([0-9a-f]{4,})"')
 _FACE = re.compile(r"@font-face\{[^}]*?webfonts/(fa-[a-z]+-\d+)[^}]*\}")
@@ -46,16 +43,8 @@ _ICON_NAME = re.compile(r"fa-[a-z0-9-]+")
 
 
 def lighter_page(html: str, *, is_search: bool) -> str:
-    """A page without the icon script, and without the search scripts unless it is the search's.
-
-    The data of explorables, up to a megabyte, go from the head to the end of the page, so that the
-    browser can show the text before it has read them.
-    """
+    """A page without the icon script, and without the search scripts unless it is the search's."""
     html = _FONT_AWESOME.sub("", html)
-    states = _WIDGET_STATE.findall(html)
-    if states:
-        head, _, tail = _WIDGET_STATE.sub("", html).rpartition("</body>")
-        html = f"{head}{''.join(states).strip()}\n</body>{tail}"
     return html if is_search else _SEARCH.sub("", html)
 
 

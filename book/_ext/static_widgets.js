@@ -1,11 +1,13 @@
 // Brings the anywidgets of a page to life without a kernel. static_widgets.py wrote what is read
-// here: one script tag with the models' state, and one for each place where a widget is shown.
+// here: a script tag for each place where a widget is shown, before it one with the state of its
+// model, and behind it a call of `mount`, so that nothing waits for the end of a long page.
 (() => {
   const STATE = 'script[type="application/vnd.jupyter.widget-state+json"]';
   const VIEW = 'script[type="application/vnd.jupyter.widget-view+json"]';
   const models = new Map();
   const sources = new Map();
   const modules = new Map(); // hash of a source -> promise of its module
+  const mounts = new Map(); // tag of a place -> promise that its widget is there
 
   /** The part of a Jupyter widget model that anywidgets use; there is nobody to send changes to. */
   class Model {
@@ -57,7 +59,8 @@
   }
 
   function bytes(base64) {
-    const text = atob(base64);
+    if (Uint8Array.fromBase64) return new DataView(Uint8Array.fromBase64(base64).buffer);
+    const text = atob(base64); // older browsers
     const array = new Uint8Array(text.length);
     for (let i = 0; i < text.length; i++) array[i] = text.charCodeAt(i);
     return new DataView(array.buffer);
@@ -79,14 +82,30 @@
     return model;
   }
 
-  /** The module of a source text, loaded once however many widgets use it. */
+  /**
+   * The module of a source text. Where it imports nothing, it is run as a script, at once: a module
+   * would stand in line behind all scripts of the page.
+   */
+  function evaluate(text) {
+    const script = text
+      .replace(/^export default /m, "exported.default = ")
+      .replace(/^export (?=(?:async )?(?:function|class|const|let)\b)/gm, "");
+    try {
+      const exported = {};
+      new Function("exported", `"use strict";\n${script}`)(exported);
+      return Promise.resolve(exported);
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) return Promise.reject(error);
+      const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+      return import(url).finally(() => URL.revokeObjectURL(url));
+    }
+  }
+
+  /** What a module exports by default, evaluated once however many widgets use it. */
   function load(hash) {
     if (!modules.has(hash)) {
-      const url = URL.createObjectURL(new Blob([sources.get(hash)], { type: "text/javascript" }));
-      const module = import(url)
-        .then(({ default: widget }) => (typeof widget === "function" ? widget() : widget))
-        .finally(() => URL.revokeObjectURL(url));
-      modules.set(hash, module);
+      const module = evaluate(sources.get(hash));
+      modules.set(hash, module.then(({ default: w }) => (typeof w === "function" ? w() : w)));
     }
     return modules.get(hash);
   }
@@ -106,28 +125,18 @@
     document.head.append(style);
   }
 
-  /** A name for a place in the page that links can point to: "rotation-game", "rotation-game-2". */
-  function placeName(model) {
-    const name = (model.get("_anywidget_id") ?? "figure").split(".").at(-1);
-    const words = name.replace(/(?<=[a-z0-9])(?=[A-Z])/g, "-").toLowerCase();
-    for (let k = 1; ; k++) {
-      const id = k > 1 ? `${words}-${k}` : words;
-      if (!document.getElementById(id)) return id;
-    }
-  }
-
-  async function mount(tag) {
+  async function bring(tag) {
     const el = document.createElement("div");
     el.className = "ssl-widget";
     tag.after(el);
     try {
-      const model = find(JSON.parse(tag.textContent).model_id);
-      el.id = placeName(model);
+      const { model_id, place } = JSON.parse(tag.textContent);
+      if (place) el.id = place;
+      const model = find(model_id);
       addStyle(model.get("_css"));
       const widget = await initialised(model);
       await widget.render?.({ model, el, signal: new AbortController().signal });
       el.dataset.mounted = "";
-      if (location.hash === `#${el.id}`) el.scrollIntoView(); // when the page loaded, it was not there
     } catch (error) {
       console.error("static widget:", error);
       el.classList.add("ssl-widget-failed");
@@ -136,29 +145,34 @@
     }
   }
 
-  function start() {
+  /** Mounts all widgets that the page holds so far and that are not there yet. */
+  function mount() {
     for (const tag of document.querySelectorAll(STATE)) {
       const page = JSON.parse(tag.textContent);
+      tag.remove(); // read once, and up to a megabyte
       for (const [hash, text] of Object.entries(page.sources)) sources.set(hash, text);
       for (const [id, model] of Object.entries(page.models)) {
         models.set(id, new Model(withBuffers(model)));
       }
     }
-    return Promise.all([...document.querySelectorAll(VIEW)].map(mount));
+    for (const tag of document.querySelectorAll(VIEW)) {
+      if (!mounts.has(tag)) mounts.set(tag, bring(tag));
+    }
   }
 
   /** Formulas wait for the explorables: typesetting a page can hold it up for longer than they take. */
   function setFormulasAfter(explorables) {
     const math = (window.MathJax ??= {});
-    const config = math.config ?? math; // MathJax's own object, if it runs already
-    config.startup = { ...config.startup };
-    const ready = config.startup.pageReady ?? (() => window.MathJax.startup.defaultPageReady());
-    config.startup.pageReady = () => explorables.then(ready);
+    const ready = () => window.MathJax.startup.defaultPageReady();
+    math.startup = { ...math.startup, pageReady: () => explorables.then(ready) };
   }
 
-  setFormulasAfter(
-    document.readyState === "loading"
-      ? new Promise((done) => document.addEventListener("DOMContentLoaded", () => done(start())))
-      : start(),
-  );
+  window.staticWidgets = { mount };
+  document.documentElement.dataset.reading = ""; // book.css: what is out of sight is not laid out yet
+  document.addEventListener("readystatechange", () => {
+    if (document.readyState !== "interactive") return; // all is read, and no script that waits has run
+    delete document.documentElement.dataset.reading;
+    mount();
+    setFormulasAfter(Promise.all(mounts.values()));
+  });
 })();

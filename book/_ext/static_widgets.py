@@ -2,8 +2,10 @@
 
 myst-nb writes the state of a notebook's widgets and a tag for each view into the page, and leaves
 the rest to require.js and a widget manager from a CDN. This extension puts a small script of our
-own (static_widgets.js, beside this file) in their place, writes to the page only the widgets that
-it shows, each source text once, and takes the scripts and styles of thebe off every page.
+own (static_widgets.js, beside this file) in their place. It writes to the page only the widgets that
+it shows, each source text once, and each where it is shown, so that it can come to life as soon as
+the browser has read so far. Scripts that can wait do wait, and those and the styles of thebe are
+taken off every page.
 """
 
 from __future__ import annotations
@@ -24,8 +26,12 @@ SCRIPT = "static_widgets.js"
 STATE = "application/vnd.jupyter.widget-state+json"
 VIEW = "application/vnd.jupyter.widget-view+json"
 SOURCES = ("_esm", "_css")
+MOUNT = "<script>staticWidgets.mount()</script>"
+# its object is written to by small scripts in the page, so it must be there before them
+AT_ONCE = ("documentation_options.js", SCRIPT)
 _VIEW_TAG = re.compile(rf'<script type="{re.escape(VIEW)}">(.*?)</script>', re.DOTALL)
 _REFERENCE = re.compile(r"IPY_MODEL_(\w+)")
+_IDENTIFIER = re.compile(r'\bid="([^"]+)"')
 _LOGGER = logging.getLogger(__name__)
 
 Models = dict[str, dict[str, Any]]
@@ -81,10 +87,8 @@ def _for_script(data: object) -> str:
     return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
 
 
-def _page_data(script: str, body: str, page: str) -> str:
-    """The state script's new text; warns of views that would be dead on the page."""
-    models: Models = json.loads(script.replace("<\\/", "</"))["state"]
-    shown = views(body)
+def _warn_of_dead(models: Models, shown: Iterable[str], page: str) -> None:
+    """Warn of views that would be dead on the page."""
     for name in shown:
         if name not in models or not is_anywidget(models[name]):
             what = models[name]["model_name"] if name in models else "a closed widget"
@@ -95,7 +99,43 @@ def _page_data(script: str, body: str, page: str) -> str:
                 what,
                 type="static_widgets",
             )
-    return _for_script(share_sources(reachable(models, shown)))
+
+
+def place_name(model: dict[str, Any], taken: Iterable[str]) -> str:
+    """A name for a place that links can point to: "rotation-game", "rotation-game-2"."""
+    name = str(model["state"].get("_anywidget_id", "figure")).split(".")[-1]
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).lower()
+    return next(
+        each
+        for each in (words, *(f"{words}-{count}" for count in range(2, 1000)))
+        if each not in taken
+    )
+
+
+def place_widgets(models: Models, body: str) -> str:
+    """The page's text with the data of every widget right behind the place where it is shown.
+
+    What two widgets share is written at the first of them.
+    """
+    taken = set(_IDENTIFIER.findall(body))
+    written: set[str] = set()
+    known: set[str] = set()
+
+    def put(match: re.Match[str]) -> str:
+        name = json.loads(match[1])["model_id"]
+        view = {"model_id": name}
+        new = {k: v for k, v in reachable(models, [name]).items() if k not in written}
+        written.update(new)
+        data = share_sources(new)
+        data["sources"] = {k: v for k, v in data["sources"].items() if k not in known}
+        known.update(data["sources"])
+        if name in models:
+            view["place"] = place_name(models[name], taken)
+            taken.add(view["place"])
+        state = f'<script type="{STATE}">{_for_script(data)}</script>' if new else ""
+        return f'{state}<script type="{VIEW}">{_for_script(view)}</script>{MOUNT}'
+
+    return _VIEW_TAG.sub(put, body)
 
 
 def _identity(asset: Any) -> tuple[str, str | None]:
@@ -111,15 +151,24 @@ def _is_thebe(asset: Any) -> bool:
 def tidy_page(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
-    """Rewrite a page's scripts and styles: no thebe, nothing twice, widget state made small."""
+    """Rewrite a page's scripts and styles: no thebe, nothing twice, widgets where they are shown."""
     for kind in ("script_files", "css_files"):
         once = {_identity(asset): asset for asset in context.get(kind, []) if not _is_thebe(asset)}
-        # a stable sort: explorables come to life before formulas are set
-        context[kind] = sorted(once.values(), key=lambda asset: SCRIPT not in _identity(asset)[0])
+        context[kind] = list(once.values())
+    body, scripts = context.get("body", ""), []
     for asset in context["script_files"]:
         attributes = getattr(asset, "attributes", {})
         if attributes.get("type") == STATE:
-            attributes["body"] = _page_data(attributes["body"], context.get("body", ""), page)
+            models: Models = json.loads(attributes["body"].replace("<\\/", "</"))["state"]
+            _warn_of_dead(models, views(body), page)
+            context["body"] = place_widgets(models, body)
+            continue
+        name, text = _identity(asset)
+        if text is None and Path(name.split("?")[0]).name not in AT_ONCE:
+            attributes["defer"] = "defer"  # they act when the page has been read, in this order
+        scripts.append(asset)
+    # a stable sort: the explorables' own script stands before those that can wait
+    context["script_files"] = sorted(scripts, key=lambda asset: SCRIPT not in _identity(asset)[0])
 
 
 def drop_lost_launchers(
@@ -141,7 +190,7 @@ def drop_thebe_nodes(app: Sphinx, doctree: nodes.document, page: str) -> None:
 
 def use_own_script(app: Sphinx, config: Config) -> None:
     """Let myst-nb load our script, from this folder, where a page has widgets."""
-    config.nb_ipywidgets_js = {SCRIPT: {"defer": "defer"}}
+    config.nb_ipywidgets_js = {SCRIPT: {}}
     config.html_static_path.append(str(Path(__file__).with_name(SCRIPT)))
 
 

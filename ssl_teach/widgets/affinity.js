@@ -30,19 +30,20 @@ export function roleOf(i, j, n, order) {
 function unpack(model) {
   const [views, height, width, channels] = model.get("shape"), dimension = model.get("dimension");
   const pixels = bytesOf(model, "thumbnails"), layers = model.get("layers");
-  const thumbnails = Array.from({ length: views }, (_, view) =>
+  const thumbnails = lazy(() => Array.from({ length: views }, (_, view) =>
     bitmap(width, height, (x, y) => {
       const at = ((view * height + y) * width + x) * channels;
       return channels === 3 ? pixels.subarray(at, at + 3) : [pixels[at], pixels[at], pixels[at]];
-    }));
+    })));
   const encoder = (name) => {
     const bytes = bytesOf(model, name);
     if (!bytes.length) return null;
-    const z = decodeHalf(bytes);
-    return { z, s: cosineMatrix(z, views, dimension) };
+    const z = decodeHalf(bytes), s = lazy(() => cosineMatrix(z, views, dimension));
+    return { z, get s() { return s(); } };
   };
-  const data = { views, dimension, thumbnails, after: encoder("z_after"), before: encoder("z_before"), size: width, channels };
-  return { ...data, own: layers.length ? ownViews(model, data) : null };
+  const data = { views, dimension, get thumbnails() { return thumbnails(); }, after: encoder("z_after"), before: encoder("z_before"), size: width, channels };
+  data.own = layers.length ? ownViews(model, data) : null;
+  return data;
 }
 
 /** Two views of an image, the same for the same seed. */
@@ -51,17 +52,18 @@ export function pairOf(image, channels, size, recipe, seed) {
 }
 
 /** The reader's own picture: two views of it in the place of the first image, and the whole matrix with them. */
-function ownViews(model, { views, dimension, thumbnails, after, size, channels }) {
-  const layers = model.get("layers"), weights = unpackWeights(bytesOf(model, "weights"), layers);
+function ownViews(model, data) {
+  const { views, dimension, after, size, channels } = data;
+  const layers = model.get("layers"), weights = lazy(() => unpackWeights(bytesOf(model, "weights"), layers));
   const recipe = recipeOf(channels, model.get("recipe"));
   let image = null, made = null;
   const at = (seed) => {
     if (!image || made?.seed === seed) return made;
     const pair = pairOf(image, channels, size, recipe, seed);
     const z = after.z.slice();
-    pair.forEach((view, k) => z.set(unit(forward(layers, weights, view, size)), k * dimension));
+    pair.forEach((view, k) => z.set(unit(forward(layers, weights(), view, size)), k * dimension));
     const shown = pair.map((view) => bitmap(size, size, (x, y) => [0, 1, 2].map((c) => 255 * view[((channels === 3 ? c : 0) * size + y) * size + x])));
-    made = { seed, z, s: cosineMatrix(z, views, dimension), thumbnails: [...shown, ...thumbnails.slice(2)] };
+    made = { seed, z, s: cosineMatrix(z, views, dimension), thumbnails: [...shown, ...data.thumbnails.slice(2)] };
     return made;
   };
   const set = (bytes) => {

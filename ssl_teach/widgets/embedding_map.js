@@ -56,10 +56,9 @@ export function between(from, to, t) {
   return to.map((value, at) => from[at] + (value - from[at]) * way);
 }
 
-/** What Python sent, unpacked: the sheet of pictures, and places and neighbours of each representation. */
-async function unpackMap(model) {
+/** What Python sent, unpacked: places and neighbours of each representation; the sheet of pictures comes later. */
+function unpackMap(model) {
   const [n, height, width] = model.get("shape"), names = model.get("representations"), labels = model.get("labels");
-  const sheet = await createImageBitmap(new Blob([bytesOf(model, "pictures")], { type: "image/png" }));
   const flat = decodeHalf(bytesOf(model, "positions")).map((value, at) => (at % 2 ? 1 - value : 1 + value) / 2);
   const bytes = bytesOf(model, "neighbours"), view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const indices = Uint16Array.from({ length: bytes.length / 2 }, (_, at) => view.getUint16(2 * at, true));
@@ -68,18 +67,19 @@ async function unpackMap(model) {
     const neighbours = indices.subarray(r * each, (r + 1) * each);
     return { name, places: flat.subarray(2 * n * r, 2 * n * (r + 1)), neighbours, same: sameKind(labels, neighbours), share: shareOf(labels, neighbours) };
   });
-  return { n, k, height, width, labels, layouts, sheet, columns: model.get("columns"), classes: model.get("classes"), chance: chanceOf(labels) };
+  return { n, k, height, width, labels, layouts, sheet: null, columns: model.get("columns"), classes: model.get("classes"), chance: chanceOf(labels) };
 }
 
-/** A picture of the sheet, `side` long, with its middle at (x, y); the half of its width and height. */
+/** A picture of the sheet, or its place while that is decoded, `side` long, with its middle at (x, y); the half of its width and height. */
 function stamp(context, { sheet, columns, width, height }, i, x, y, side) {
   const scale = side / Math.max(width, height), w = width * scale, t = height * scale;
-  context.drawImage(sheet, (i % columns) * width, Math.floor(i / columns) * height, width, height, x - w / 2, y - t / 2, w, t);
+  if (!sheet) context.strokeRect(x - w / 2, y - t / 2, w, t);
+  else context.drawImage(sheet, (i % columns) * width, Math.floor(i / columns) * height, width, height, x - w / 2, y - t / 2, w, t);
   return [w / 2, t / 2];
 }
 
-async function render({ model, el }) {
-  const data = await unpackMap(model), live = liveRegion();
+function render({ model, el }) {
+  const data = unpackMap(model), live = liveRegion();
   const box = frame(model, el, "Map of pictures", redraw, { selected: [0, data.n - 1],
     shown: { of: data.layouts.map(({ name }) => name) }, highlighted: { of: ["", ...data.classes] } });
   const still = matchMedia("(prefers-reduced-motion: reduce)");
@@ -113,10 +113,17 @@ async function render({ model, el }) {
     told = words;
     controls.update(layout.name, highlighted);
     panel.update(state);
-    if (said) live.say(words);
+    if (said && said !== words) live.say(words);
     said = words;
   }
-  return () => { box.end(); data.sheet.close(); };
+  let ended = false;
+  createImageBitmap(new Blob([bytesOf(model, "pictures")], { type: "image/png" })).then((sheet) => {
+    if (ended) return sheet.close();
+    data.sheet = sheet;
+    told = ""; // the panel too is drawn again, with pictures
+    box.queue();
+  });
+  return () => { ended = true; box.end(); data.sheet?.close(); };
 }
 
 const perCent = (share) => `${(100 * share).toFixed(1)}\u00a0%`;

@@ -80,6 +80,12 @@ function bytesOf(model, name) {
   return new Uint8Array(data.buffer ?? data, data.byteOffset ?? 0, data.byteLength);
 }
 
+/** A value that costs something, made when it is first asked for: const weights = lazy(() => …), then weights(). */
+function lazy(make) {
+  let made = null;
+  return () => (made ??= { value: make() }).value;
+}
+
 /** Half-precision numbers, little endian, as a Float32Array. */
 export function decodeHalf(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -120,6 +126,9 @@ function colour(root, name) {
 const css = (rgb) => `rgb(${rgb.map(Math.round).join(" ")})`;
 const mix = (a, b, t) => a.map((v, i) => v + (b[i] - v) * t);
 
+/** When the whole page has been read: drawing one explorable should not hold up the ones below it. */
+const pageRead = (call) => document.readyState === "loading" ? document.addEventListener("readystatechange", call, { once: true }) : call();
+
 /**
  * The box an explorable lives in. `redraw` is called once a frame at most: after `queue()`, a change
  * of the model (also from Python), of size or of theme. `end` takes all that back.
@@ -129,8 +138,13 @@ function frame(model, el, name, redraw, linked = {}) {
   const root = h("section", { class: `ssl-explorable ${SCOPE}`, "aria-label": name, onkeydown: keepKey });
   el.append(root);
   if (el.classList.contains("ssl-widget") && Object.keys(linked).length) linkState(model, el, root, linked);
-  let waiting = 0;
-  const queue = () => { waiting ||= requestAnimationFrame(() => { waiting = 0; redraw(); }); };
+  let waiting = false, asked = 0;
+  const draw = () => { waiting = false; redraw(); };
+  const queue = () => {
+    if (waiting) return;
+    waiting = true;
+    pageRead(() => { asked = requestAnimationFrame(draw); });
+  };
   const theme = () => {
     root.dataset.theme = isDark() ? "dark" : "light";
     queue();
@@ -144,7 +158,7 @@ function frame(model, el, name, redraw, linked = {}) {
   model.on("change", queue);
   theme();
   const end = () => {
-    cancelAnimationFrame(waiting);
+    cancelAnimationFrame(asked);
     sizes.disconnect();
     page.disconnect();
     system.removeEventListener("change", theme);

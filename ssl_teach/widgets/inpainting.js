@@ -126,8 +126,8 @@ function unpackStudio(model) {
   const pixels = bytesOf(model, "pictures"), weights = bytesOf(model, "weights"), area = size * size, each = area * channels;
   const painters = {};
   for (const { group, name, layers, start } of model.get("networks")) {
-    const own = unpackWeights(weights.subarray(start), layers);
-    (painters[group] ??= []).push({ name, fill: (image, mask) => networkFill(layers, own, image, mask, size) });
+    const own = lazy(() => unpackWeights(weights.subarray(start), layers));
+    (painters[group] ??= []).push({ name, fill: (image, mask) => networkFill(layers, own(), image, mask, size) });
   }
   for (const group of groups) (painters[group] ??= []).push({ name: RULE, fill: (image, mask) => smoothFill(image, mask, size) });
   const toImage = (bytes) => Float32Array.from({ length: each }, (_, k) => bytes[(k % area) * channels + Math.floor(k / area)] / 255);

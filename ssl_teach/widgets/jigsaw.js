@@ -81,7 +81,7 @@ function unpackJigsaw(model) {
   const [count, size, , channels] = model.get("shape"), tile = model.get("tile");
   const pixels = bytesOf(model, "pictures"), each = size * size * channels;
   const { name, layers } = model.get("network"), permutations = model.get("permutations");
-  const weights = unpackWeights(bytesOf(model, "weights"), layers);
+  const weights = lazy(() => unpackWeights(bytesOf(model, "weights"), layers));
   const toBitmap = (image, side) => bitmap(side, side, (x, y) =>
     [0, 1, 2].map((c) => 255 * Math.min(1, Math.max(0, image[((channels === 3 ? c : 0) * side + y) * side + x]))));
   const whole = (picture) => pixels.subarray(picture * each, (picture + 1) * each);
@@ -95,14 +95,14 @@ function unpackJigsaw(model) {
       known.set(key, {
         plain: plain.map((image) => toBitmap(image, tile)),
         seen: seen.map((image) => toBitmap(image, tile)),
-        features: seen.map((image) => encode(layers, weights, image, tile)),
+        features: seen.map((image) => encode(layers, weights(), image, tile)),
       });
     }
     return known.get(key);
   };
   const guess = (picture, draw, order) => {
     const { features } = puzzle(picture, draw);
-    return softmax(applyHead(layers, weights, sideBySide(order.map((k) => features[k]))));
+    return softmax(applyHead(layers, weights(), sideBySide(order.map((k) => features[k]))));
   };
   const pictureBitmap = (picture) => toBitmap(cutTile(whole(picture), size, channels, [0, 0], size), size);
   return { count, tile, name, permutations, puzzle, guess, pictureBitmap, labels: model.get("labels") };

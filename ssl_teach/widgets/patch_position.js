@@ -64,19 +64,19 @@ function unpackPatches(model) {
   const part = (scene, picture, corner) => cutOut(whole(scene, picture), size, channels, corner, patch);
   const howToCut = (spaced) => ({ patch, gap: spaced ? model.get("gap") : 0, jitter: spaced ? model.get("jitter") : 0 });
   const networks = model.get("networks").map(({ name, layers, start, drop_color: green }) => {
-    const own = unpackWeights(weights.subarray(start), layers);
+    const own = lazy(() => unpackWeights(weights.subarray(start), layers));
     const known = new Map(); // representations of patches seen before
     const represent = (scene, picture, corner) => {
       const key = [...(picture < count ? [scene, picture] : ["own", owns]), ...corner].join();
       if (!known.has(key)) {
         const image = part(scene, picture, corner);
         if (known.size > 3000) known.clear();
-        known.set(key, encode(layers, own, green ? greenOnly(image) : image, patch));
+        known.set(key, encode(layers, own(), green ? greenOnly(image) : image, patch));
       }
       return known.get(key);
     };
     const guess = (scene, picture, pair) =>
-      softmax(applyHead(layers, own, sideBySide(pair.map((corner) => represent(scene, picture, corner)))));
+      softmax(applyHead(layers, own(), sideBySide(pair.map((corner) => represent(scene, picture, corner)))));
     return { name, guess };
   });
   const toBitmap = (image, side) => bitmap(side, side, (x, y) =>

@@ -22,8 +22,8 @@ function unpack(model) {
   const pixels = bytesOf(model, "pictures"), each = size * size * channels;
   const weights = bytesOf(model, "weights");
   const networks = model.get("networks").map(({ name, layers, start }) => {
-    const own = unpackWeights(weights.subarray(start), layers);
-    return { name, guess: (image) => softmax(forward(layers, own, image, size)) };
+    const own = lazy(() => unpackWeights(weights.subarray(start), layers));
+    return { name, guess: (image) => softmax(forward(layers, own(), image, size)) };
   });
   let own = null; // the reader's own picture, the same in every set; its number is `count`
   const view = (scene, picture, angle) => {

@@ -159,10 +159,10 @@ function unpackPad(model) {
   const picture = (i) => pixels.subarray(i * size * size, (i + 1) * size * size);
   let at = 0;
   const encoders = model.get("encoders").map(({ name, layers, start, k }) => {
-    const own = unpackWeights(weights.subarray(start), layers), length = layers[layers.length - 1].out;
+    const own = lazy(() => unpackWeights(weights.subarray(start), layers)), length = layers[layers.length - 1].out;
     const rows = features.subarray(at, (at += count * length));
     const look = (image) => {
-      const values = cosines(encode(layers, own, image, size), rows), order = ranked(values);
+      const values = cosines(encode(layers, own(), image, size), rows), order = ranked(values);
       return { name, k, values, order, votes: vote(order.slice(0, k).map((i) => labels[i])), median: values[order[count >> 1]] };
     };
     return { name, k, look };

@@ -34,6 +34,12 @@ PARTNER = """export default { async render({ model, el }) {
 } }"""
 BROKEN = 'export default { render() { throw new Error("no luck"); } }'
 UNREADABLE = "export default {{"
+WAITING = "const word = await Promise.resolve('at last');" + """
+export const unused = 1;
+export default { render({ el }) { el.textContent = word; } };"""
+HELPED = """export const twice = (x) => 2 * x;
+export function more(x) { return twice(x) + 1; }
+export default { render({ el }) { el.textContent = more(3); } };"""
 
 
 def anywidget(esm, buffers=(), **state):
@@ -50,7 +56,6 @@ def show(tmp_path, visit):
     """Write models and views to a page as the extension does, and open it from the disk."""
 
     def write(models, views):
-        kept = sw.share_sources(sw.reachable(models, models))
         tags = "".join(
             f'<script type="{sw.VIEW}">{json.dumps({"model_id": name})}</script>' for name in views
         )
@@ -58,8 +63,7 @@ def show(tmp_path, visit):
         page = tmp_path / "page.html"
         page.write_text(
             '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-            f'<script type="{sw.STATE}">{sw._for_script(kept)}</script>'
-            f"<script>{script}</script></head><body>{tags}</body></html>",
+            f"<script>{script}</script></head><body>{sw.place_widgets(models, tags)}</body></html>",
             encoding="utf-8",
         )
         return visit(page.as_uri())
@@ -105,6 +109,22 @@ def test_a_widget_can_listen_to_another_and_stop(show):
     said.click()
     button.click()
     assert said.inner_text() == "partner has 2"
+
+
+@pytest.mark.parametrize("esm, said", [(WAITING, "at last"), (HELPED, "7")])
+def test_a_module_works_as_a_script_or_as_what_it_is(show, esm, said):
+    seen = show({"a": anywidget(esm)}, ["a"])
+    assert seen.page.locator(".ssl-widget").inner_text() == said
+    assert seen.complaints == []
+
+
+def test_a_widget_lives_before_the_rest_of_the_page_is_read(show, visit, tmp_path):
+    show({"a": anywidget(COUNTER, count=3, starts=0)}, ["a"])
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    look = "<script>window.early = document.querySelector('button')?.textContent</script>"
+    (tmp_path / "early.html").write_text(page.replace("</body>", f"{look}</body>"))
+    seen = visit((tmp_path / "early.html").as_uri())
+    assert seen.page.evaluate("() => window.early") == "3"
 
 
 @pytest.mark.parametrize("esm, why", [(BROKEN, "no luck"), (UNREADABLE, "")])
