@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "browser"
 from chromium import launch
 from widget_page import mount
 
-from ssl_teach.widgets import AffinityMatrix, Circle, EmbeddingMap, ScoresToLoss
+from ssl_teach.widgets import AffinityMatrix, AugmentationLab, Circle, EmbeddingMap, ScoresToLoss
 from ssl_teach.widgets.embedding_map import Layout
 
 FRAME = 16.0  # milliseconds
@@ -51,6 +51,12 @@ def affinity() -> AffinityMatrix:
     return matrix
 
 
+def lab() -> AugmentationLab:
+    """Six pictures of scenes' largest size; every draw makes all views anew."""
+    pictures = np.random.default_rng(0).integers(0, 256, (6, 64, 64, 3), dtype=np.uint8)
+    return AugmentationLab(pictures, hue=0.5)
+
+
 def embedding() -> EmbeddingMap:
     """A map of 500 pictures."""
     draw = np.random.default_rng(0)
@@ -67,6 +73,7 @@ def work(repeats: int) -> dict[str, tuple[anywidget.AnyWidget, str, list[float]]
         "affinity matrix, N = 64": (affinity(), "tau", [0.1 + k / 100 for k in steps]),
         "scores to loss": (ScoresToLoss(), "tau", [0.1 + k / 100 for k in steps]),
         "circle, 16 pairs": (Circle(pairs=16), "tau", [0.1 + k / 100 for k in steps]),
+        "augmentation lab, 64 pixels": (lab(), "seed", [float(k + 1) for k in steps]),
         "map of 500 pictures": (embedding(), "selected", [7 * k + 1 for k in steps]),
     }
 

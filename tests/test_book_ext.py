@@ -94,7 +94,9 @@ def test_each_source_is_written_once():
     first, second, third = states(rewritten(models, view("a") + view("b") + view("c")))
     assert sorted(first["sources"].values()) == sorted([ESM, ".x {}"])
     assert second["sources"] == {} and [*third["sources"].values()] == [ESM + "\n"]
-    a, b, c = (page["models"][k]["state"] for page, k in zip((first, second, third), "abc"))
+    a, b, c = (
+        page["models"][k]["state"] for page, k in zip((first, second, third), "abc", strict=True)
+    )
     assert a["_esm"] == b["_esm"] != c["_esm"]
     assert first["sources"][a["_css"]] == ".x {}"
     assert first["models"]["a"]["buffers"] == [
@@ -160,6 +162,9 @@ def test_scripts_wait_unless_the_page_itself_calls_them():
     found = {s.filename: s.attributes.get("defer") for s in context["script_files"]}
     assert next(iter(found)) == sw.SCRIPT
     assert found == {files[0]: "defer", files[1]: None, files[2]: None, "": None}
+    context = {"script_files": [asset("searchtools.js")]}
+    sw.tidy_page(None, sw.SEARCH_PAGE, "search.html", context, None)
+    assert context["script_files"][0].attributes == {}
 
 
 @pytest.mark.parametrize("source, labels", [("a.md", ["b"]), ("a.ipynb", ["launch-buttons", "b"])])

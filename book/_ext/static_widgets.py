@@ -2,10 +2,10 @@
 
 myst-nb writes the state of a notebook's widgets and a tag for each view into the page, and leaves
 the rest to require.js and a widget manager from a CDN. This extension puts a small script of our
-own (static_widgets.js, beside this file) in their place. It writes to the page only the widgets that
-it shows, each source text once, and each where it is shown, so that it can come to life as soon as
-the browser has read so far. Scripts that can wait do wait, and those and the styles of thebe are
-taken off every page.
+own (static_widgets.js, beside this file) in their place. It writes to the page only the widgets
+that it shows, each source text once, and each where it is shown, so that it can come to life as
+soon as the browser has read so far. Scripts that can wait do wait, and those and the styles of
+thebe are taken off every page.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ STATE = "application/vnd.jupyter.widget-state+json"
 VIEW = "application/vnd.jupyter.widget-view+json"
 SOURCES = ("_esm", "_css")
 MOUNT = "<script>staticWidgets.mount()</script>"
-# its object is written to by small scripts in the page, so it must be there before them
+# small scripts in the page call these, so they must be there before them
 AT_ONCE = ("documentation_options.js", SCRIPT)
+SEARCH_PAGE = "search"  # there they call all of them
 _VIEW_TAG = re.compile(rf'<script type="{re.escape(VIEW)}">(.*?)</script>', re.DOTALL)
 _REFERENCE = re.compile(r"IPY_MODEL_(\w+)")
 _IDENTIFIER = re.compile(r'\bid="([^"]+)"')
@@ -151,7 +152,7 @@ def _is_thebe(asset: Any) -> bool:
 def tidy_page(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
-    """Rewrite a page's scripts and styles: no thebe, nothing twice, widgets where they are shown."""
+    """Rewrite a page's scripts and styles: no thebe, nothing twice, widgets in their places."""
     for kind in ("script_files", "css_files"):
         once = {_identity(asset): asset for asset in context.get(kind, []) if not _is_thebe(asset)}
         context[kind] = list(once.values())
@@ -164,7 +165,8 @@ def tidy_page(
             context["body"] = place_widgets(models, body)
             continue
         name, text = _identity(asset)
-        if text is None and Path(name.split("?")[0]).name not in AT_ONCE:
+        at_once = page == SEARCH_PAGE or Path(name.split("?")[0]).name in AT_ONCE
+        if text is None and not at_once:
             attributes["defer"] = "defer"  # they act when the page has been read, in this order
         scripts.append(asset)
     # a stable sort: the explorables' own script stands before those that can wait

@@ -141,23 +141,26 @@ export function turnHue(image, turns) {
   return image;
 }
 
-/** A Gaussian blur of σ pixels, along the rows and then along the columns; the border is mirrored. */
+/** A Gaussian blur of σ pixels, along one side and then along the other; the border is mirrored. */
 export function gaussianBlur(image, channels, size, sigma, taps) {
-  const radius = (taps - 1) / 2, bell = Float64Array.from({ length: taps }, (_, k) => Math.exp(-0.5 * ((k - radius) / sigma) ** 2));
-  const sum = bell.reduce((a, b) => a + b), weights = bell.map((v) => v / sum);
-  const mirrored = (k) => (k < 0 ? -k : k >= size ? 2 * size - 2 - k : k);
-  const along = (from, step, across) => {
+  const radius = (taps - 1) / 2, bell = Float64Array.from({ length: radius + 1 }, (_, k) => Math.exp(-0.5 * (k / sigma) ** 2));
+  const sum = 2 * bell.reduce((a, b) => a + b) - 1, weights = bell.map((v) => v / sum);
+  const line = new Float32Array(size + 2 * radius), mirrored = (k) => (k < 0 ? -k : k >= size ? 2 * size - 2 - k : k);
+  const places = Int32Array.from(line, (_, k) => mirrored(k - radius));
+  const alongRows = (from) => { // and written as columns, so that doing it twice blurs both ways
     const out = new Float32Array(from.length);
     for (let plane = 0; plane < from.length; plane += size * size)
-      for (let line = plane, end = plane + size * across; line < end; line += across)
-        for (let k = 0; k < size; k++) {
-          let total = 0;
-          for (let tap = 0; tap < taps; tap++) total += weights[tap] * from[line + step * mirrored(k + tap - radius)];
-          out[line + step * k] = total;
+      for (let y = 0; y < size; y++) {
+        for (let k = 0; k < line.length; k++) line[k] = from[plane + y * size + places[k]];
+        for (let x = 0, at = plane + y; x < size; x++, at += size) {
+          let total = weights[0] * line[x + radius];
+          for (let k = 1; k <= radius; k++) total += weights[k] * (line[x + radius - k] + line[x + radius + k]);
+          out[at] = total;
         }
+      }
     return out;
   };
-  return along(along(image, 1, size), size, 1);
+  return alongRows(alongRows(image));
 }
 
 /** Bytes (size, size, channels) as an image. */

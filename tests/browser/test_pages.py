@@ -1,11 +1,13 @@
 """Every page of the built book, as a reader meets it: served or opened from the disk."""
 
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
 import yaml
+from axe import complaints
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -93,6 +95,10 @@ def test_pictures_have_words(served):
         assert "_images/" not in words and not words.endswith((".png", ".svg")), words
 
 
+def test_no_rule_of_access_is_broken(served):
+    assert complaints(served.page) == []
+
+
 def test_explorables_answer_the_keyboard(served):
     page = served.page
     for widget in page.locator(WIDGETS).all():
@@ -137,6 +143,12 @@ def test_dark_pages_are_dark_and_readable(on_disk):
         assert card == "rgb(255, 255, 255)", "figures lie on a white card in the dark"
 
 
+def test_no_rule_of_access_is_broken_on_a_dark_phone(on_disk):
+    on_disk.page.set_viewport_size({"width": 360, "height": 800})
+    assert complaints(on_disk.page) == []
+    on_disk.page.set_viewport_size({"width": 1280, "height": 900})
+
+
 class Anchors(HTMLParser):
     """Where a page links to, and the places in it that can be linked to."""
 
@@ -154,6 +166,7 @@ class Anchors(HTMLParser):
                 self.links.append(found[key])
 
 
+@cache
 def read(path: Path) -> Anchors:
     """Links and ids of a built page."""
     anchors = Anchors()

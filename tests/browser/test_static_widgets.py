@@ -34,9 +34,12 @@ PARTNER = """export default { async render({ model, el }) {
 } }"""
 BROKEN = 'export default { render() { throw new Error("no luck"); } }'
 UNREADABLE = "export default {{"
-WAITING = "const word = await Promise.resolve('at last');" + """
+WAITING = (
+    "const word = await Promise.resolve('at last');"
+    + """
 export const unused = 1;
 export default { render({ el }) { el.textContent = word; } };"""
+)
 HELPED = """export const twice = (x) => 2 * x;
 export function more(x) { return twice(x) + 1; }
 export default { render({ el }) { el.textContent = more(3); } };"""
