@@ -6,6 +6,7 @@
 # make pack     the built book as one archive               make pdf    and as one PDF
 # make slides   slides of every lesson                     make book-teacher SEED=…  the instructor's book
 # make test-widgets7   explorables with ipywidgets 7, the version of Colab
+# make try-colab try-oldest try-newest   all lessons in other environments, on other Pythons
 # Each sets itself up: all that is needed is make and Python 3.11 to 3.13 with pip.
 
 PYTHON ?= python3
@@ -58,6 +59,10 @@ test-widgets7: book $(SEVEN_READY)
 	CHROMIUM="$$($(BIN)/python tools/find_chromium.py)"; export CHROMIUM; \
 	JUPYTER_UNDER_TEST=$(CURDIR)/$(SEVEN)/python $(TEST_ENV) $(BIN)/python -m pytest tests/browser/test_jupyter.py
 
+# tests/environments/*.txt; needs Python 3.12, 3.11 or 3.13 on the PATH
+try-%: $(READY)
+	$(BIN)/python tools/try_environment.py $*
+
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -106,5 +111,5 @@ $(SEVEN_READY): $(READY) tests/browser/widgets7.txt
 	@touch $(SEVEN_READY)
 
 clean:
-	rm -rf .venv-bench .venv-seven _build .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info book/_vendor
+	rm -rf .venv-bench .venv-seven .venv-try _build .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info book/_vendor
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

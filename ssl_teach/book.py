@@ -107,6 +107,19 @@ _LEAGUE_DATA = {
     ),
 }  # fmt: skip
 
+# The larger sizes of the lessons (ssl_teach/sizes.py): the league's rows on CIFAR-10. "gpu" takes
+# the book's own small encoder further; "full" takes the encoder and the length of the papers, with
+# one budget for all. Neither was tuned.
+_SIZES = {
+    "gpu": Experiment(
+        "", "cifar10", steps=20_000, batch_size=128, lr=3e-3, fractions=(1.0, 0.1),
+    ),
+    "full": Experiment(
+        "", "cifar10", steps=200 * (45_000 // 512), batch_size=512, lr=2e-3, encoder="resnet18",
+        temperature=0.5, fractions=(1.0, 0.1), compiled=True,
+    ),
+}  # fmt: skip
+
 # Lesson 3: the whole protocol, fine-tuning included, on the same scenes.
 _PROTOCOL = replace(_LEAGUE_DATA["scenes"], steps=300, factors=False, fine_tune_steps=150)
 _LESSON_3 = {
@@ -213,6 +226,13 @@ BOOK: dict[str, Experiment] = (
     | {
         f"league-{data}-{row}": replace(experiment, **changes)
         for data, experiment in _LEAGUE_DATA.items()
+        for row, changes in _LEAGUE.items()
+    }
+    | {
+        f"{size}-cifar10-{row}": replace(
+            experiment, **{**changes, "compiled": experiment.compiled and changes.get("steps") != 0}
+        )
+        for size, experiment in _SIZES.items()
         for row, changes in _LEAGUE.items()
     }
     | {

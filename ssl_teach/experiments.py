@@ -75,6 +75,7 @@ class Experiment:
         factors: whether to probe for the factors that the pictures were drawn from.
         fine_tune_steps: of fine-tuning with each of `fractions`, for each learning rate that is
             tried; 0 for no fine-tuning. From "random", it is training from scratch.
+        compiled: whether encoder and task are compiled; see `ssl_teach.train.pretrain`.
         options: what else the task's constructor takes, by name; see the task.
 
     Raises:
@@ -104,6 +105,7 @@ class Experiment:
     every_stage: bool = True
     factors: bool = False
     fine_tune_steps: int = 0
+    compiled: bool = False
     options: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -215,6 +217,12 @@ TASKS: dict[str, Builder] = {
 }
 
 
+def at(settings: Experiment, root: str | Path | None) -> Experiment:
+    """The experiment with a copy of CIFAR-10 at that place; others need none, and stay the same."""
+    wanted = None if root is None or settings.data != "cifar10" else str(root)
+    return replace(settings, root=wanted)
+
+
 def start(settings: Experiment, data: Dataset, seed: int) -> Encoder:
     """The encoder before training; equal for all tasks that share a seed, so runs are paired."""
     with torch.random.fork_rng():
@@ -246,6 +254,7 @@ def train(
     *,
     checkpoint: Path | None = None,
     progress: bool = True,
+    after_step: Callable[[int, Encoder], object] | None = None,
 ) -> tuple[Encoder, Task | None, Curve]:
     """Build encoder and task and pretrain.
 
@@ -255,6 +264,7 @@ def train(
         seed: of the weights, the order of images and all draws.
         checkpoint: to save to and resume from.
         progress: show the curve.
+        after_step: called with the number of steps done and the encoder; see `pretrain`.
 
     Returns:
         The trained encoder, its task (None for "random") and the curve.
@@ -276,6 +286,8 @@ def train(
     curve = pretrain(
         encoder, task, images, labels, steps=settings.steps, batch_size=batch_size, lr=settings.lr,
         weight_decay=settings.weight_decay, seed=seed, checkpoint=checkpoint, progress=progress,
+        compiled=settings.compiled,
+        after_step=None if after_step is None else lambda step: after_step(step, encoder),
     )  # fmt: skip
     return encoder, task, curve
 

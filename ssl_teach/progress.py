@@ -92,6 +92,19 @@ def png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
+class _Picture:
+    """A figure with words for those who do not see it, in any IPython: Colab's knows no `alt`."""
+
+    def __init__(self, figure: Figure, alt: str) -> None:
+        self.png, self.alt = png(figure), alt
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, str]]:
+        return self.png, {"alt": self.alt}
+
+    def __repr__(self) -> str:
+        return f"<figure: {self.alt}>"
+
+
 class Progress:
     """Shows a run: in a notebook a figure that grows and stays, in a terminal a plain bar."""
 
@@ -129,10 +142,10 @@ class Progress:
             self.drawn = time.monotonic()
 
     def _draw(self) -> None:
-        from IPython.display import Image, display
+        from IPython.display import display
 
         title = f"{self.label}: {len(self.curve)} of {self.steps} steps"
-        image = Image(data=png(self.curve.figure(title)), alt=title)
+        image = _Picture(self.curve.figure(title), title)
         if self.handle is None:
             self.handle = display(image, display_id=True)
         else:

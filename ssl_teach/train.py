@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
@@ -60,6 +61,13 @@ def batch_indices(step: int, count: int, batch_size: int, seed: int) -> Tensor:
     return _order(count, seed, epoch)[position * batch_size : (position + 1) * batch_size]
 
 
+def precision(device: torch.device) -> torch.dtype:
+    """Of the passes: bfloat16 on GPUs that compute with it (Ampere and newer), else float32."""
+    if device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0):
+        return torch.bfloat16
+    return torch.float32
+
+
 def pretrain(
     encoder: Encoder,
     task: Task,
@@ -74,6 +82,8 @@ def pretrain(
     progress: bool = True,
     checkpoint: str | Path | None = None,
     checkpoint_every: int = 200,
+    compiled: bool = False,
+    after_step: Callable[[int], object] | None = None,
 ) -> Curve:
     """Train encoder and task, in place, for a number of steps.
 
@@ -93,6 +103,9 @@ def pretrain(
         progress: show the curve as it grows.
         checkpoint: a file to save to and, if it exists, to resume from; None for no checkpoints.
         checkpoint_every: steps between two saves; an interrupted run saves as well.
+        compiled: run what `torch.compile` makes of encoder and task; worth it for long runs on a
+            GPU alone, for the compiler takes a minute.
+        after_step: called with the number of steps done, to look at the encoder on the way.
 
     Returns:
         The curve: loss and metrics at every step.
@@ -111,7 +124,10 @@ def pretrain(
     model = learner
     if processes.world_size() > 1:  # averages gradients; an adversary's move leaves some without
         model = DistributedDataParallel(learner, find_unused_parameters=len(optimizers) > 1)
+    if compiled:
+        model = torch.compile(model)
     generator = torch.Generator(device).manual_seed(seed + 1_000_003 * number)
+    dtype = precision(device)
     curve = Curve()
     settings = {
         "task": f"{type(task).__name__}({task.extra_repr()})",
@@ -137,7 +153,7 @@ def pretrain(
                 for player in task.players(step):  # one, unless the task has an adversary
                     optimizer = optimizers[player]
                     optimizer.param_groups[0]["lr"] = learning_rate(step, steps, lr)
-                    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+                    with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
                         loss, metrics = model(player, batch, step)
                     optimizer.zero_grad()
                     loss.backward()
@@ -154,6 +170,8 @@ def pretrain(
                 curve.append(numbers)
                 curve.seconds = before + time.monotonic() - started
                 bar.update()
+                if after_step is not None:
+                    after_step(step + 1)
                 done = step + 1 == steps or stop
                 if path is not None and (done or (step + 1) % checkpoint_every == 0):
                     save_checkpoint(path, settings, learner, optimizers, generator, curve)

@@ -1,0 +1,104 @@
+"""The larger sizes of the lessons: what they run, what they say where they cannot."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from ssl_teach import sizes
+from ssl_teach.book import BOOK
+from ssl_teach.experiments import Experiment, at
+from ssl_teach.sizes import Larger
+
+TINY = Experiment("rotation", "scenes", steps=3, batch_size=8, count=400, fractions=(1.0, 0.1))
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    """The larger experiments made so small that they run here."""
+    small = {
+        name: replace(TINY, task=settings.task, steps=min(settings.steps, TINY.steps))
+        for name, settings in BOOK.items()
+        if name.startswith("gpu-cifar10")
+    }
+    monkeypatch.setattr(sizes, "BOOK", BOOK | small)
+
+
+def text(shown) -> str:
+    return shown.data
+
+
+def test_quick_runs_nothing_and_says_what_there_is(tmp_path):
+    larger = Larger("quick", ("random", "rotation"))
+    assert larger.names == ()
+    said = larger._repr_markdown_()
+    assert "'gpu'" in said and "'full'" in said and "20,000 steps" in said
+    assert "Nothing larger" in text(larger.run(out=tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_size_or_row_is_refused():
+    with pytest.raises(ValueError, match="quick, gpu, full, not 'huge'"):
+        Larger("huge", ())
+    with pytest.raises(ValueError, match="no row colouring"):
+        Larger("gpu", ("rotation", "colouring"))
+
+
+def test_without_a_gpu_a_smaller_size_is_offered_and_nothing_is_lost(monkeypatch, tmp_path):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    said = text(Larger("gpu", ("rotation",)).run(out=tmp_path))
+    assert "no GPU" in said and '"quick"' in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_it_runs_shows_a_table_and_is_not_run_twice(tiny, monkeypatch, tmp_path):
+    larger = Larger("gpu", ("random", "rotation"))
+    table = text(larger.run(out=tmp_path, anyway=True))
+    assert "`gpu-cifar10-rotation`" in table and "linear, 10 %" in table
+    assert (tmp_path / "gpu-cifar10-rotation.json").exists()
+    monkeypatch.setattr(sizes.experiments, "run", lambda *a, **k: pytest.fail("run again"))
+    assert text(larger.run(out=tmp_path, anyway=True)) == table
+
+
+def test_an_interrupted_run_goes_on(tiny, monkeypatch, tmp_path):
+    larger, whole = Larger("gpu", ("rotation",)), sizes.experiments.run
+
+    def stopped(*args, **kwargs):
+        whole(*args, **kwargs)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sizes.experiments, "run", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        larger.run(out=tmp_path, anyway=True)
+    saved = (tmp_path / "gpu-cifar10-rotation" / "run.pt").read_bytes()
+    monkeypatch.setattr(sizes.experiments, "run", whole)
+    assert "`gpu-cifar10-rotation`" in text(larger.run(out=tmp_path, anyway=True))
+    assert (tmp_path / "gpu-cifar10-rotation" / "run.pt").read_bytes() == saved  # nothing to add
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (torch.cuda.OutOfMemoryError("CUDA out of memory"), "memory is too small"),
+        (OSError("no network: give a copy with root"), "could not be read"),
+    ],
+)
+def test_what_the_machine_lacks_is_said(error, words, monkeypatch, tmp_path):
+    def fail(*args, **kwargs):
+        raise error
+
+    monkeypatch.setattr(sizes.experiments, "run", fail)
+    said = text(Larger("gpu", ("rotation",)).run(out=tmp_path, anyway=True))
+    assert words in said and "quick" in said
+
+
+def test_only_cifar10_is_looked_for_elsewhere():
+    assert at(BOOK["full-cifar10-simclr"], "/data/cifar").root == "/data/cifar"
+    assert at(BOOK["league-scenes-simclr"], "/data/cifar").root is None
+
+
+def test_all_rows_of_a_size_share_one_budget():
+    for size in sizes.SIZES[1:]:
+        trained = [s for n, s in BOOK.items() if n.startswith(f"{size}-cifar10") and s.steps]
+        assert len({(s.steps, s.batch_size, s.encoder, s.lr) for s in trained}) == 1
+        assert len(trained) >= 8
