@@ -19,6 +19,9 @@ from ssl_teach.book import BOOK
 from ssl_teach.records import RESULTS, Record, load_record, results_table
 
 SIZES = ("quick", "gpu", "full")
+ROWS = tuple(name.removeprefix("gpu-cifar10-") for name in BOOK if name.startswith("gpu-cifar10-"))
+"""All rows of the league."""
+
 COLUMNS = {"linear": "linear, all labels", "linear@10%": "linear, 10 %", "knn": "k-NN"}
 
 
@@ -41,7 +44,7 @@ class Larger:
         """Refuse what cannot be run."""
         if self.size not in SIZES:
             raise ValueError(f"SIZE is one of {', '.join(SIZES)}, not {self.size!r}")
-        unknown = [row for row in self.rows if f"gpu-cifar10-{row}" not in BOOK]
+        unknown = [row for row in self.rows if row not in ROWS]
         if unknown:
             raise ValueError(f"the league has no row {', '.join(unknown)}")
 
