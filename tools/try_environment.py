@@ -31,6 +31,7 @@ ROOT = Path(__file__).resolve().parent.parent
 WANTED = ROOT / "tests" / "environments"
 STANDIN = WANTED / "standin"
 MADE = ROOT / ".venv-try"
+LINES = 12  # of a traceback
 
 
 def wanted_python(text: str) -> str:
@@ -104,7 +105,8 @@ def run(lesson: Path, kernels: str, timeout: int) -> tuple[float, str | None]:
     try:
         client.execute()
     except CellExecutionError as error:
-        return time.perf_counter() - begin, f"{error.ename}: {error.evalue}\n{error.traceback}"
+        plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).splitlines()
+        return time.perf_counter() - begin, "\n".join(["failed", *plain[-LINES:]])
     return time.perf_counter() - begin, None
 
 
