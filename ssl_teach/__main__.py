@@ -1,4 +1,4 @@
-"""The command line: pretrain an encoder, evaluate it, remake the book's records."""
+"""The command line: pretrain an encoder, evaluate it, remake the book's records or try them."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import argparse
 import fnmatch
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from ssl_teach import experiments, processes, transfer
+from ssl_teach import experiments, processes, reproduce, transfer
 from ssl_teach.book import BOOK, TRANSFERS
 from ssl_teach.checkpoint import load_encoder, save_encoder
 from ssl_teach.data import SHORTCUTS, names
@@ -66,6 +66,19 @@ def _parser() -> argparse.ArgumentParser:
     x.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     x.add_argument("--root", help="local copy of cifar10")
     x.add_argument("--out", type=Path, default=RESULTS)
+
+    r = commands.add_parser(
+        "reproduce", help="run a record again and say what differs",
+        description="Run a record again with its stored settings and one of its seeds, and say "
+        "what differs. The exit status is 0 if each metric is the same or within the spread of the "
+        "recorded seeds, else 1. With --check, nothing is run: the status is 1 if a record's "
+        "settings are not those of today's experiment, or it has none.",
+    )  # fmt: skip
+    r.add_argument("name", nargs="?", help="of the record")
+    r.add_argument("--seed", type=int, help="one of the record's (default: its first)")
+    r.add_argument("--check", action="store_true", help="hold all records against the experiments")
+    r.add_argument("--root", help="local copy of cifar10")
+    r.add_argument("--records", type=Path, default=RESULTS, help="folder that holds the records")
     return parser
 
 
@@ -174,6 +187,21 @@ def _experiment(args: argparse.Namespace) -> None:
         print(f"{path}: {', '.join(told)}")
 
 
+def _reproduce(args: argparse.Namespace) -> int:
+    if args.check == (args.name is not None):
+        raise ValueError("give the name of one record, or --check for all")
+    if args.name:
+        found, report = reproduce.reproduce(
+            reproduce.named(args.name, args.records), args.seed, args.root
+        )
+        print(report)
+        return int(found == reproduce.DIFFERS)
+    told = reproduce.check(args.records)
+    for kind, lines in told.items():
+        print(f"{kind}: {len(lines)}", *(f"  {line}" for line in lines), sep="\n")
+    return int(bool(told["out of date"] or told["orphaned"]))
+
+
 def _recorded(name: str, seeds: tuple[int, ...], root: str | None) -> Record:
     """Run an experiment of the book; where CIFAR-10 lies is no part of the result."""
     if name in TRANSFERS:
@@ -197,19 +225,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: of the command line; None for those of the process.
 
     Returns:
-        0 if it went well, 1 on bad input (told in one line), 130 if interrupted.
+        0 if it went well, 1 on bad input (told in one line) and for a record that differs, 130 if
+        interrupted.
     """
     args = _parser().parse_args(arguments)
-    commands = {"pretrain": _pretrain, "evaluate": _evaluate, "experiment": _experiment}
+    commands: dict[str, Callable[[argparse.Namespace], int | None]] = {
+        "pretrain": _pretrain, "evaluate": _evaluate, "experiment": _experiment,
+        "reproduce": _reproduce,
+    }  # fmt: skip
     try:
-        commands[args.command](args)
+        return commands[args.command](args) or 0
     except (ValueError, OSError) as error:  # what the user can mend; anything else is our fault
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nstopped; the same command goes on from the checkpoint", file=sys.stderr)
         return 130
-    return 0
 
 
 if __name__ == "__main__":

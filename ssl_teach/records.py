@@ -17,6 +17,7 @@ import numpy as np
 import sklearn
 import torch
 import torchvision
+from IPython import get_ipython
 from IPython.display import Markdown
 from scipy import stats
 
@@ -141,6 +142,19 @@ def commit() -> str:
     return head + ("+" if changed else "")
 
 
+_READ: dict[int, list[str]] = {}
+
+
+def _read_here() -> list[str]:
+    """Names of the records read in this cell of a notebook so far; outside of one always none."""
+    shell = get_ipython()
+    if shell is None:
+        return []
+    if shell.execution_count not in _READ:  # another cell
+        _READ.clear()
+    return _READ.setdefault(shell.execution_count, [])
+
+
 @dataclass
 class Record:
     """One configuration, run with one or more seeds.
@@ -160,7 +174,10 @@ class Record:
     schema: int = SCHEMA
 
     def values(self, metric: str) -> list[float]:
-        """One metric over the seeds."""
+        """One metric over the seeds; a `table` in the same cell of a notebook names the record."""
+        here = _read_here()
+        if self.name not in here:
+            here.append(self.name)
         try:
             return [run["metrics"][metric] for run in self.runs]
         except KeyError:
@@ -219,6 +236,19 @@ def book_record(name: str) -> Record:
     return load_record(path)
 
 
+def all_records(folder: Path = RESULTS) -> dict[str, Record]:
+    """Every record in a folder, by name, in alphabetical order.
+
+    Raises:
+        ValueError: if a file there is not a record, or is called by another record's name.
+    """
+    found = {path.stem: load_record(path) for path in sorted(folder.glob("*.json"))}
+    for name, record in found.items():
+        if record.name != name:
+            raise ValueError(f"{folder / name}.json holds the record {record.name!r}")
+    return found
+
+
 def difference(
     ours: Record | str, theirs: Record | str, metric: str = "linear", against: str | None = None
 ) -> Spread:
@@ -253,13 +283,25 @@ def _markdown(columns: Sequence[str], aligned: str, rows: Iterable[Sequence[str]
 def table(rows: Mapping[str, Mapping[str, str]]) -> Markdown:
     """A table of words and numbers, the first column to the left, the others to the right.
 
+    In a notebook, a line below it names the book's records that were read in the same cell.
+
     Args:
         rows: cells by the name of their column, by the name of their row; all rows have the
             columns of the first.
     """
     columns = list(next(iter(rows.values())))
     lines = [[name, *(cells[column] for column in columns)] for name, cells in rows.items()]
-    return _markdown(["", *columns], "l" + "r" * len(columns), lines)
+    shown = _markdown(["", *columns], "l" + "r" * len(columns), lines).data
+    return Markdown(f"{shown}\n\n{behind().data}".rstrip())
+
+
+def behind() -> Markdown:
+    """A line that names the book's records read in this cell of a notebook; empty if none was.
+
+    `table` ends in it by itself; other shows of numbers may be followed by it.
+    """
+    names = [f"`{name}`" for name in _read_here() if (RESULTS / f"{name}.json").exists()]
+    return Markdown(f"Record{'s' * (len(names) > 1)}: {', '.join(names)}" if names else "")
 
 
 def results_table(rows: Mapping[str, Record], columns: Mapping[str, str]) -> Markdown:

@@ -14,7 +14,7 @@ LAYERS = [
     {"pretext", "contrastive"},
     {"train", "evaluate", "pictures", "records", "checkpoint"},
     {"experiments", "book", "transfer", "exercises", "plots", "look", "stack", "communication"},
-    {"sizes"},
+    {"reproduce", "sizes"},
     {"__main__"},
 ]
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}

@@ -81,6 +81,7 @@ def test_a_checkpoint_of_another_temperature_is_refused(folder, tmp_path, capsys
         (["experiment", "scenes-magic"], "no experiment is called"),
         (["experiment", "magic-*"], "no experiment is called"),
         (["experiment"], "there are"),
+        (["reproduce", "scenes-simcrl"], "did you mean scenes-simclr"),
     ],
 )
 def test_bad_input_is_told_in_one_line(arguments, told, capsys):
@@ -118,8 +119,8 @@ def test_minutes_become_steps(folder, tmp_path):
 
 def test_the_books_experiments_share_budget_and_encoder():
     for name, settings in BOOK.items():
-        if name.startswith(("patches-", "protocol-", "ablation-", "mistake-")):
-            continue  # patches are small, so their budget counts pixels; the others' is short
+        if name.startswith(("patches-", "protocol-", "ablation-", "mistake-", "gpu-", "full-")):
+            continue  # patches are small: their budget counts pixels; others' is short, or long
         trained = settings.task not in {"random", "pixels"}
         steps = 600 if name.startswith(("league-", "photos-", "labels-")) else 1000
         assert settings.steps == (steps if trained else 0), name

@@ -1,13 +1,18 @@
 """Records and files: whole or not at all, and numbers with their spread."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from ssl_teach import records
 from ssl_teach.progress import Curve
 from ssl_teach.records import (
     Record,
+    all_records,
+    behind,
+    book_record,
     difference,
     load_record,
     results_table,
@@ -111,3 +116,37 @@ def test_stages_are_told_in_order():
 def test_a_spread_in_other_units():
     s = spread([1.0, 2.0, 3.0])
     assert s.text(1, 2) == "2.00 ± 2.48" and str(s) == s.text() == "200.0 ± 248.4"
+
+
+@pytest.fixture
+def cell(monkeypatch):
+    """A notebook in which the next cell can be begun."""
+    shell = SimpleNamespace(execution_count=10_001)
+    monkeypatch.setattr(records, "get_ipython", lambda: shell)
+    return shell
+
+
+def test_in_a_notebook_a_table_names_the_books_records_read_in_its_cell(cell):
+    assert "Record" not in table({"row": {"column": "1"}}).data
+    simclr, untaught = book_record("scenes-simclr"), book_record("scenes-random")
+    rows = {"gain": {"linear": difference(simclr, untaught).text()}}
+    assert table(rows).data.endswith(" |\n\nRecords: `scenes-simclr`, `scenes-random`")
+    cell.execution_count += 1
+    untaught.spread("knn")
+    record().spread("linear")  # made on the way, so not one of the book's
+    assert table(rows).data.endswith("\n\nRecord: `scenes-random`")
+    cell.execution_count += 1
+    assert table(rows).data.endswith("|")
+
+
+def test_outside_of_a_notebook_nothing_is_noted():
+    book_record("scenes-simclr").spread("linear")
+    assert behind().data == "" and "Record" not in table({"row": {"column": "1"}}).data
+
+
+def test_all_records_are_found_by_name_and_a_wrong_name_is_refused(tmp_path):
+    record().save(tmp_path / "trial.json")
+    assert all_records(tmp_path) == {"trial": record()}
+    record().save(tmp_path / "other.json")
+    with pytest.raises(ValueError, match="holds the record 'trial'"):
+        all_records(tmp_path)

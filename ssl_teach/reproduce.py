@@ -1,0 +1,255 @@
+"""Do the book's records come out again? One is run anew, or all are held against the experiments.
+
+A record depends on its settings, its seed and, in the last digits, on versions, threads and
+processor. So a new run is the same to the last digit, or lies where another seed might have put it,
+or differs; and what differs around it is told.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from scipy import stats
+
+from ssl_teach import experiments, transfer
+from ssl_teach.book import BOOK, TRANSFERS
+from ssl_teach.experiments import Experiment
+from ssl_teach.records import RESULTS, Record, all_records, environment, load_record, spread
+from ssl_teach.transfer import Transfer
+
+KNOWN: dict[str, Experiment | Transfer] = {**BOOK, **TRANSFERS}
+"""The book's experiments of today, by name."""
+
+SAME, ROUNDED, WITHIN, DIFFERS = VERDICTS = (
+    "the same to the last digit",
+    "the same but for rounding",
+    "within the spread of the recorded seeds",
+    "differs",
+)
+"""From best to worst."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One metric, recorded and now.
+
+    Attributes:
+        recorded: with the same seed; None if the record has no such metric.
+        now: of the new run; None if it has no such metric.
+        verdict: one of `VERDICTS`; a metric that only the new run has is no difference.
+    """
+
+    recorded: float | None
+    now: float | None
+    verdict: str
+
+
+def compare(record: Record, run: Mapping[str, Any]) -> dict[str, Compared]:
+    """Hold a run against the record's run of the same seed, metric by metric; times are left out.
+
+    A metric is "within the spread" if it lies where the recorded seeds leave one more run to be
+    expected, the 95 % prediction interval.
+
+    Args:
+        record: what was recorded.
+        run: as `experiments.run` and `transfer.run` return it.
+
+    Raises:
+        ValueError: if the record has no run with that seed.
+    """
+    old, new = _of_seed(record, run["seed"])["metrics"], run["metrics"]
+    names = [name for name in {**old, **new} if not name.endswith("_seconds")]
+    return {name: _compared(record, name, old.get(name), new.get(name)) for name in names}
+
+
+def _compared(record: Record, name: str, old: float | None, new: float | None) -> Compared:
+    if old is None or new is None:
+        return Compared(old, new, SAME if old is None else DIFFERS)
+    if old == new or (math.isnan(old) and math.isnan(new)):
+        return Compared(old, new, SAME)
+    if math.isclose(old, new, rel_tol=1e-6):
+        return Compared(old, new, ROUNDED)
+    s = spread(run["metrics"][name] for run in record.runs if name in run["metrics"])
+    reach = stats.t.ppf(0.975, s.n - 1) * s.sd * math.sqrt(1 + 1 / s.n) if s.n > 1 else 0.0
+    return Compared(old, new, WITHIN if abs(new - s.mean) <= reach else DIFFERS)
+
+
+def verdict(compared: Mapping[str, Compared]) -> str:
+    """The worst of all metrics' verdicts."""
+    return max((c.verdict for c in compared.values()), key=VERDICTS.index, default=DIFFERS)
+
+
+def _of_seed(record: Record, seed: int) -> dict[str, Any]:
+    for run in record.runs:
+        if run["seed"] == seed:
+            return run
+    seeds = ", ".join(str(run["seed"]) for run in record.runs)
+    raise ValueError(f"record {record.name!r} has no seed {seed}; it has {seeds}")
+
+
+def settings_of(record: Record) -> Experiment | Transfer:
+    """What a record tells was run; a choice that its time did not know takes its default."""
+    if "target" not in record.settings:
+        return Experiment.from_record(record)
+    known = {field.name for field in fields(Transfer)}
+    given: dict[str, Any] = {
+        k: tuple(v) if isinstance(v, list) else v  # JSON knows no tuples
+        for k, v in record.settings.items()
+        if k in known
+    }
+    for part in ("source", "target"):
+        if isinstance(given[part], dict):
+            given[part] = Experiment.from_record(Record(record.name, given[part], environment={}))
+    return Transfer(**given)
+
+
+def _flat(settings: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """Choices by name, those of an experiment inside as "source.steps"; root is no choice."""
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{before}{name}.")
+        elif name != "root":
+            yield before + name, value
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Values by name where two differ; None where one has no such name."""
+    names = {**old, **new}
+    return {n: (old.get(n), new.get(n)) for n in names if old.get(n) != new.get(n)}
+
+
+def changed_settings(record: Record, today: Experiment | Transfer) -> dict[str, tuple[Any, Any]]:
+    """Choices that are not what they were when the record was made: by name, then and now."""
+    plain = [json.loads(json.dumps(asdict(each))) for each in (settings_of(record), today)]
+    then, now = (dict(_flat(each)) for each in plain)
+    stored = dict(_flat(json.loads(json.dumps(record.settings))))
+    gone = {name: value for name, value in stored.items() if name not in then}
+    return _differences(then | gone, now)
+
+
+def changed_environment(record: Record) -> dict[str, tuple[Any, Any]]:
+    """Versions, threads, machine and commit that differ: by name, then and now."""
+    return _differences(record.environment, environment())
+
+
+def named(name: str, folder: Path = RESULTS) -> Record:
+    """A record by its name.
+
+    Raises:
+        ValueError: if there is none; the message names those that are called alike.
+    """
+    if (folder / f"{name}.json").exists():
+        return load_record(folder / f"{name}.json")
+    if name in KNOWN:
+        raise ValueError(
+            f"{name!r} has no record yet; make it: python -m ssl_teach experiment {name}"
+        )
+    names = sorted(path.stem for path in folder.glob("*.json"))
+    near = difflib.get_close_matches(name, names, n=3) or [n for n in names if name in n][:3]
+    hint = f"; did you mean {', '.join(near)}?" if near else ""
+    raise ValueError(f"no record is called {name!r}{hint}")
+
+
+@contextmanager
+def threads_of(record: Record) -> Iterator[None]:
+    """As many threads as the record was made with."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(int(record.environment.get("threads", before)))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def rerun(record: Record, seed: int, root: str | None = None) -> dict[str, Any]:
+    """Run a record's stored settings with one seed.
+
+    Args:
+        record: what to run.
+        seed: of the run.
+        root: local copy of CIFAR-10, for records that read it.
+
+    Returns:
+        One entry of `Record.runs`.
+    """
+    settings = settings_of(record)
+    target = settings.target if isinstance(settings, Transfer) else settings
+    target = replace(target, root=root if target.data == "cifar10" else None)
+    if isinstance(settings, Transfer):
+        return transfer.run(replace(settings, target=target), seed, progress=False)
+    return experiments.run(target, seed, progress=False)
+
+
+def _told(changed: Mapping[str, tuple[Any, Any]], of: str, same: str) -> list[str]:
+    if not changed:
+        return [f"{of}: {same}"]
+    return [f"{of}, recorded → now:", *(f"  {n}: {a} → {b}" for n, (a, b) in changed.items())]
+
+
+def _row(name: str, c: Compared) -> str:
+    """Numbers in full only where they differ."""
+    cells = ["none" if value is None else f"{value:.6g}" for value in (c.recorded, c.now)]
+    gap = "" if c.recorded is None or c.now is None else f"{c.now - c.recorded:+.2g}"
+    last = "" if c.verdict == SAME else f"  {c.verdict}"
+    return f"{name:<24}{cells[0]:>12}{cells[1]:>12}{gap if c.verdict != SAME else '0':>12}{last}"
+
+
+def reproduce(record: Record, seed: int | None = None, root: str | None = None) -> tuple[str, str]:
+    """Run a record again and say what came out, and what is not as it was.
+
+    Args:
+        record: what to run.
+        seed: one of its seeds; None for the first.
+        root: local copy of CIFAR-10, for records that read it.
+
+    Returns:
+        One of `VERDICTS`, and a report of several lines that ends in it.
+
+    Raises:
+        ValueError: if the record has no such seed.
+    """
+    old = _of_seed(record, record.runs[0]["seed"] if seed is None else seed)
+    today = KNOWN.get(record.name)
+    changed = {} if today is None else changed_settings(record, today)
+    lines = [f"{record.name}, seed {old['seed']}"]
+    lines += _told(
+        changed, "settings", "the book has no such experiment today" if today is None
+        else "as in the book today",
+    )  # fmt: skip
+    with threads_of(record):
+        lines += _told(changed_environment(record), "environment", "the same")
+        run = rerun(record, old["seed"], root)
+    compared = compare(record, run)
+    found = verdict(compared)
+    lines += [f"training: {old['seconds']:.1f} s → {run['seconds']:.1f} s", ""]
+    lines += [f"{'metric':<24}{'recorded':>12}{'now':>12}{'difference':>12}"]
+    lines += [*(_row(name, c) for name, c in compared.items()), "", f"{record.name}: {found}"]
+    return found, "\n".join(lines)
+
+
+def check(folder: Path = RESULTS) -> dict[str, list[str]]:
+    """Hold all records against today's experiments, without running any.
+
+    Returns:
+        "out of date": records whose settings have changed since, each with what has; "orphaned":
+        records of no experiment; "missing": experiments without a record.
+    """
+    records = all_records(folder)
+    changed = {n: changed_settings(r, KNOWN[n]) for n, r in records.items() if n in KNOWN}
+    return {
+        "out of date": [
+            f"{name} ({', '.join(f'{k}: {a} → {b}' for k, (a, b) in told.items())})"
+            for name, told in changed.items()
+            if told
+        ],
+        "orphaned": [name for name in records if name not in KNOWN],
+        "missing": [name for name in KNOWN if name not in records],
+    }
