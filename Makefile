@@ -6,6 +6,7 @@
 # make pack     the built book as one archive               make pdf    and as one PDF
 # make slides   slides of every lesson                     make book-teacher SEED=…  the instructor's book
 # make test-widgets7   explorables with ipywidgets 7, the version of Colab
+# make lock     remake requirements.lock and its hashes; UPGRADE=1 takes the newest of everything
 # make try-colab try-oldest try-newest   all lessons in other environments, on other Pythons
 # Each sets itself up: all that is needed is make and Python 3.11 to 3.13 with pip.
 
@@ -25,7 +26,7 @@ TEST_ENV := OMP_NUM_THREADS=1
 
 .DELETE_ON_ERROR:
 .PHONY: book book-teacher pack pdf slides serve test test-widgets7 lab bench lint mutants records
-.PHONY: clean setup
+.PHONY: clean setup lock
 
 book: $(READY)
 	$(BIN)/python tools/build_book.py
@@ -89,6 +90,9 @@ records: $(READY)
 	$(BIN)/python -m ssl_teach experiment --all
 
 setup: $(READY)
+
+lock:
+	$(PYTHON) tools/lock.py $(if $(UPGRADE),--upgrade)
 
 $(READY): requirements.txt requirements.lock pyproject.toml tools/make_venv.py
 	$(PYTHON) tools/make_venv.py .venv
