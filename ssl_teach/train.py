@@ -125,6 +125,8 @@ def pretrain(
     if processes.world_size() > 1:  # averages gradients; an adversary's move leaves some without
         model = DistributedDataParallel(learner, find_unused_parameters=len(optimizers) > 1)
     if compiled:
+        if len(optimizers) > 1:  # whose turns switch gradients on and off while they are traced
+            raise ValueError("a task with an adversary cannot be compiled: leave compiled=False")
         model = torch.compile(model)
     generator = torch.Generator(device).manual_seed(seed + 1_000_003 * number)
     dtype = precision(device)

@@ -9,8 +9,9 @@ import torch
 from torch import nn
 
 from ssl_teach.checkpoint import load_encoder, save_encoder
+from ssl_teach.data import load
 from ssl_teach.encoders import ConvNet, build_encoder
-from ssl_teach.pretext import Rotation
+from ssl_teach.pretext import Inpainting, Rotation
 from ssl_teach.task import Batch, Supervised, Task
 from ssl_teach.train import batch_indices, learning_rate, pretrain
 
@@ -248,3 +249,33 @@ def test_an_encoder_is_saved_and_read_back(tmp_path, norm):
     encoder = build_encoder("convnet", channels=1, norm=norm)
     save_encoder(encoder, tmp_path / "encoder.pt")
     assert same(load_encoder(tmp_path / "encoder.pt"), encoder)
+
+
+def test_a_compiled_run_learns_the_same(monkeypatch):
+    """The compiler itself is slow: here it hands the module back, and what it was given is seen."""
+    given = []
+    monkeypatch.setattr(torch, "compile", lambda model: given.append(model) or model)
+    images = load("scenes", count=200).unlabelled
+    curves = []
+    for compiled in (False, True):
+        torch.manual_seed(0)
+        encoder = ConvNet()
+        task = Rotation(encoder.widths)
+        steps = []
+        curves.append(
+            pretrain(
+                encoder, task, images, steps=2, batch_size=8, progress=False, compiled=compiled,
+                after_step=steps.append,
+            )
+        )  # fmt: skip
+        assert steps == [1, 2]
+    assert curves[0].values == curves[1].values
+    assert [type(model).__name__ for model in given] == ["Learner"]
+
+
+def test_a_task_with_an_adversary_is_not_compiled():
+    encoder = ConvNet()
+    task = Inpainting(encoder.widths, lambda_gan=0.01, warmup_steps=0)
+    images = load("scenes", count=200).unlabelled
+    with pytest.raises(ValueError, match="adversary cannot be compiled"):
+        pretrain(encoder, task, images, steps=2, batch_size=8, progress=False, compiled=True)
