@@ -55,14 +55,13 @@ class Larger:
         return tuple(f"{self.size}-cifar10-{row}" for row in rows)
 
     def _repr_markdown_(self) -> str:
+        wanted = SIZES[1:] if self.size == "quick" else (self.size,)
+        what = "; ".join(f'`"{size}"` {_outlook(size, self.rows)}' for size in wanted)
         if self.size == "quick":
-            others = "; ".join(_outlook(size, self.rows) for size in SIZES[1:])
-            return (
-                '`SIZE` is `"quick"`: the lesson as the book shows it, on two cores. '
-                f"Other sizes add CIFAR-10 at the end: {others}."
-            )
-        what = _outlook(self.size, self.rows)
-        return f"The lesson itself, then CIFAR-10: {what}."
+            what = f'`"quick"` is the lesson as the book shows it. At its end, {what}'
+        unknown = [size for size in wanted if _minutes(size, self.rows) is None]
+        named = " and ".join(f'`"{size}"`' for size in unknown)
+        return f"{what}." + (f" No GPU has timed {named} yet." if unknown else "")
 
     def run(
         self, *, root: str | Path | None = None, out: str | Path = "runs", anyway: bool = False
@@ -112,16 +111,22 @@ def one(name: str, out: Path, root: str | Path | None) -> Record:
 
 
 def _outlook(size: str, rows: tuple[str, ...]) -> str:
-    """What a size runs, and how long it took where it was measured."""
-    names = [f"{size}-cifar10-{row}" for row in rows]
-    longest = max((BOOK[name] for name in names), key=lambda each: each.steps)
+    """What a size adds, and how long that took where it was measured."""
+    longest = max((BOOK[f"{size}-cifar10-{row}"] for row in rows), key=lambda each: each.steps)
     encoder = {"convnet": "the small encoder", "resnet18": "ResNet-18"}[longest.encoder]
-    what = f"`{size!r}` trains {encoder} for {longest.steps:,} steps of {longest.batch_size} images"
-    if not all((RESULTS / f"{name}.json").exists() for name in names):
-        return f"{what} (its time has not been measured on a GPU yet)"
-    measured = [load_record(RESULTS / f"{name}.json") for name in names]
-    minutes = sum(record.runs[0]["seconds"] for record in measured) / 60
-    return f"{what} ({minutes:.0f} minutes on {measured[0].environment['gpu']})"
+    what = f"adds CIFAR-10 with {encoder}, {longest.steps:,} steps of {longest.batch_size} images"
+    measured = _minutes(size, rows)
+    return what if measured is None else f"{what}: {measured[0]:.0f} minutes on {measured[1]}"
+
+
+def _minutes(size: str, rows: tuple[str, ...]) -> tuple[float, str] | None:
+    """How long the book's records took, and on which GPU; None where one is missing."""
+    paths = [RESULTS / f"{size}-cifar10-{row}.json" for row in rows]
+    if not all(path.exists() for path in paths):
+        return None
+    records = [load_record(path) for path in paths]
+    seconds = sum(record.runs[0]["seconds"] for record in records)
+    return seconds / 60, records[0].environment["gpu"]
 
 
 def _too_little_memory(size: str, name: str, out: Path) -> str:

@@ -8,6 +8,7 @@ import torch
 from ssl_teach import sizes
 from ssl_teach.book import BOOK
 from ssl_teach.experiments import Experiment, at
+from ssl_teach.records import Record
 from ssl_teach.sizes import Larger
 
 TINY = Experiment("rotation", "scenes", steps=3, batch_size=8, count=400, fractions=(1.0, 0.1))
@@ -32,9 +33,19 @@ def test_quick_runs_nothing_and_says_what_there_is(tmp_path):
     larger = Larger("quick", ("random", "rotation"))
     assert larger.names == ()
     said = larger._repr_markdown_()
-    assert "'gpu'" in said and "'full'" in said and "20,000 steps" in said
+    assert '"gpu"' in said and '"full"' in said and "20,000 steps" in said
     assert "Nothing larger" in text(larger.run(out=tmp_path))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_time_is_told_where_it_was_measured(monkeypatch, tmp_path):
+    monkeypatch.setattr(sizes, "RESULTS", tmp_path)
+    larger = Larger("gpu", ("random", "rotation"))
+    assert larger._repr_markdown_().endswith('No GPU has timed `"gpu"` yet.')
+    for name, seconds in zip(larger.names, (0.0, 300.0), strict=True):
+        run = {"seed": 0, "seconds": seconds, "metrics": {}}
+        Record(name, {}, [run], {"gpu": "Some GPU"}).save(tmp_path / f"{name}.json")
+    assert larger._repr_markdown_().endswith("5 minutes on Some GPU.")
 
 
 def test_another_size_or_row_is_refused():
