@@ -7,10 +7,14 @@ student's notebook, the instructor's and the autograder.
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import html
+import inspect
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from types import FunctionType
 from typing import Any, TypeVar
 
 from ssl_teach.exercises.probing import Wrong
@@ -19,6 +23,7 @@ T = TypeVar("T")
 KINDS = ("implement", "bug", "choose", "predict", "explore")
 CHECKED = ("implement", "bug", "choose")
 MARKS = {True: "✓", False: "✗"}
+UNCHANGED = "this is the starter, unchanged, and earns no points"
 
 
 @dataclass(frozen=True)
@@ -121,12 +126,14 @@ class Verdict:
         passed: names of the properties that hold, in order.
         failed: the first that does not, or "".
         wrong: what was seen there, or None.
+        unchanged: whether the answer is the starter as it was given.
     """
 
     exercise: Exercise
     passed: tuple[str, ...]
     failed: str = ""
     wrong: Wrong | None = None
+    unchanged: bool = False
 
     @property
     def right(self) -> bool:
@@ -135,7 +142,12 @@ class Verdict:
 
     @property
     def points(self) -> float:
-        """The share of the points that the properties which hold are worth."""
+        """The share of the points that the properties which hold are worth.
+
+        What the starter does is nobody's merit: unchanged, it earns nothing.
+        """
+        if self.unchanged:
+            return 0.0
         total = len(self.exercise.properties)
         return self.exercise.points * len(self.passed) / total if total else 0.0
 
@@ -154,6 +166,8 @@ class Verdict:
     def __repr__(self) -> str:
         """As text."""
         ending = "all holds" if self.right else "not yet"
+        if self.unchanged:
+            ending = f"{ending}: {UNCHANGED}"
         return "\n".join([f"{self.exercise.title}: {ending}", *self.lines()])
 
     def _repr_html_(self) -> str:
@@ -165,12 +179,53 @@ class Verdict:
         return f"<div><b>{html.escape(first)}</b>{body}</div>"
 
 
-def judge(exercise: Exercise, answer: Any) -> Verdict:
+def _bare(code: str) -> str:
+    """What a piece of code does, without comments, docstrings and what stands around functions."""
+    tree = ast.parse(textwrap.dedent(code))
+    around = (ast.Expr, ast.Import, ast.ImportFrom)
+    tree.body = [each for each in tree.body if not isinstance(each, around)]
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            node.body = [each for each in node.body if not _idle(each)]
+    return ast.dump(tree)
+
+
+def _idle(node: ast.stmt) -> bool:
+    """Whether a statement does nothing: a docstring, dots, pass."""
+    dots = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    return dots or isinstance(node, ast.Pass)
+
+
+def is_starter(exercise: Exercise, code: str) -> bool:
+    """Whether an answer is the starter as it was given, however it is laid out.
+
+    Args:
+        exercise: a checked one.
+        code: of the answer's cell, or of the function alone.
+    """
+    try:
+        return _bare(code) == _bare(exercise.starter)
+    except (SyntaxError, ValueError, RecursionError):
+        return False  # whatever it is, the starter can be read
+
+
+def _source(answer: Any) -> str:
+    """The code of a function, or "" where it is not to be had."""
+    if not isinstance(answer, FunctionType):
+        return ""
+    try:
+        return inspect.getsource(answer)
+    except (OSError, TypeError):
+        return ""
+
+
+def judge(exercise: Exercise, answer: Any, code: str | None = None) -> Verdict:
     """Try the properties of an exercise on an answer, up to the first that does not hold.
 
     Args:
         exercise: a checked one.
         answer: the learner's function, or their choice.
+        code: of the answer's cell; None to look up the function's.
 
     Raises:
         ValueError: if the exercise is read by a person, or its function is missing.
@@ -182,11 +237,12 @@ def judge(exercise: Exercise, answer: Any) -> Verdict:
             f"check({exercise.key!r}, …) takes your function {exercise.function}, without brackets "
             f"behind it; got {type(answer).__name__}"
         )
+    unchanged = is_starter(exercise, _source(answer) if code is None else code)
     passed: list[str] = []
     for each in exercise.properties:
         try:
             each.test(answer)
         except Wrong as wrong:
-            return Verdict(exercise, tuple(passed), each.name, wrong)
+            return Verdict(exercise, tuple(passed), each.name, wrong, unchanged)
         passed.append(each.name)
     return Verdict(exercise, tuple(passed))

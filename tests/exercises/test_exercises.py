@@ -1,5 +1,6 @@
 """What holds for every exercise, and for the checks themselves."""
 
+import linecache
 import threading
 import time
 
@@ -8,7 +9,7 @@ import torch
 from zoo import SEEDS, assert_right, solved
 
 from ssl_teach.exercises import Variant, all_exercises, check, exercise, judge
-from ssl_teach.exercises.core import CHECKED
+from ssl_teach.exercises.core import CHECKED, is_starter
 from ssl_teach.exercises.probing import TimeUp, Wrong, call, time_limit
 
 CODE = [key for key, each in all_exercises().items() if each.kind in CHECKED]
@@ -22,6 +23,37 @@ def test_the_solution_passes_and_the_starter_does_not(key, seed):
     space = {"torch": torch}
     exec(asked.starter, space)
     assert not judge(asked, space[asked.function]).right
+
+
+def tried(asked, code, folder):
+    """The verdict on a function whose source can be looked up, as in a notebook."""
+    path = folder / "cell.py"
+    path.write_text(code, encoding="utf-8")
+    linecache.checkcache(str(path))
+    space = {"torch": torch}
+    exec(compile(code, str(path), "exec"), space)
+    return judge(asked, space[asked.function])
+
+
+@pytest.mark.parametrize("seed", (None, *range(1, 7)))
+def test_an_untouched_starter_earns_nothing_and_is_named(seed, tmp_path):
+    for key in CODE:
+        asked = exercise(key, seed)
+        for code in (asked.starter, f"import math\n{asked.starter}\nprint(1)  # my answer\n"):
+            assert is_starter(asked, code)
+        assert not is_starter(asked, asked.solution)
+        verdict = tried(asked, asked.starter, tmp_path)
+        assert verdict.unchanged and verdict.points == 0 and not verdict.right
+        assert "this is the starter, unchanged, and earns no points" in repr(verdict)
+        assert not tried(asked, asked.solution, tmp_path).unchanged
+
+
+def test_a_starter_mended_by_one_more_statement_is_not_unchanged():
+    asked = exercise("unfrozen-backbone")
+    line = "    backbone.requires_grad = False\n"
+    assert line in asked.starter
+    mended = asked.starter.replace(line, f"{line}    backbone.requires_grad_(False)\n")
+    assert not is_starter(asked, mended)
 
 
 @pytest.mark.parametrize("key", CODE)
