@@ -70,6 +70,13 @@ class Limits:
 
 
 LIMITS = Limits()
+START = 120.0  # seconds that a process may take to import what checks need, on a busy machine
+UNGUARDED = 77  # exit status of a process that met `run` again while it imported the script
+REMEDY = (
+    "A process that judges answers first imports the script that called it. If yours is a script, "
+    'put the call beneath `if __name__ == "__main__":`; then importing the script does not '
+    "grade all over again. If it is read from standard input, put it into a file."
+)
 
 
 @dataclass(frozen=True)
@@ -80,8 +87,8 @@ class Outcome:
         key: of the exercise.
         points: earned.
         of: that there were.
-        status: "right", "wrong", "missing", "refused" (not run, for a person), "crashed",
-            "time", "memory".
+        status: "right", "wrong", "unchanged" (the starter as it was given), "missing", "refused"
+            (not run, for a person), "crashed", "time", "memory".
         report: what the learner is told.
     """
 
@@ -192,6 +199,7 @@ def _judge(
     torch.set_num_threads(1)
     os.chdir(folder)
     asked = {key: exercise(key, seed) for key in cells}
+    pipe.send_bytes(json.dumps({"ready": True}).encode())
     _limit(limits)
     _watch(folder)
     for key, code in cells.items():
@@ -208,7 +216,7 @@ def _judge(
             with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
                 exec(compile(code, f"<{key}>", "exec"), space)
                 answer = space.get(each.function)
-                verdict = None if answer is None else judge(each, answer)
+                verdict = None if answer is None else judge(each, answer, code)
         except MemoryError:
             outcome = Outcome(key, 0, each.points, "memory", "it asked for more memory than it may")
         except BaseException as error:  # whatever a stranger's code raises is told to them
@@ -220,6 +228,7 @@ def _judge(
                 outcome = Outcome(key, 0, each.points, "missing", words)
             else:
                 status = "right" if verdict.right else "wrong"
+                status = "unchanged" if verdict.unchanged else status
                 outcome = Outcome(key, verdict.points, each.points, status, repr(verdict))
         pipe.send_bytes(json.dumps(asdict(outcome)).encode())
 
@@ -241,7 +250,13 @@ def run(
     Returns:
         What became of each. A crash, an endless loop or a full memory costs the answer where it
         happened; what comes after it is judged in a process of its own.
+
+    Raises:
+        RuntimeError: if no process to judge in can be started, as from a script that calls this
+            outside `if __name__ == "__main__":`. No submission is to blame for that.
     """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        os._exit(UNGUARDED)  # we are such a process, importing a script without that line
     done: dict[str, Outcome] = {}
     for key, code in cells.items():
         reason = suspicious(code)
@@ -261,6 +276,13 @@ def run(
     return {key: done[key] for key in cells}
 
 
+def _not_started(what: str, code: int | None = None) -> str:
+    """Why nothing could be judged, and what to do about it."""
+    if code == UNGUARDED:
+        return f"the script calls for grading wherever it is imported. {REMEDY}"
+    return f"the process in which answers are judged {what}; nothing was graded. {REMEDY}"
+
+
 def _one_process(
     cells: dict[str, str], seed: int | None, limits: Limits
 ) -> tuple[dict[str, Outcome], tuple[str, str, str] | None]:
@@ -274,21 +296,29 @@ def _one_process(
         child.start()
         theirs.close()
         outcomes: dict[str, Outcome] = {}
-        current, end = "", time.monotonic() + limits.seconds
+        ready, current, end = False, "", time.monotonic() + START
         broken: tuple[str, str, str] | None = None
         while len(outcomes) < len(cells):
             try:
                 if not ours.poll(max(0.0, end - time.monotonic())):
+                    if not ready:
+                        child.kill()
+                        raise RuntimeError(_not_started(f"had not begun after {START:g} s"))
                     words = f"it had not come back after {limits.seconds:g} s"
                     broken = (current, "time", words)
                     break
                 said = json.loads(ours.recv_bytes(1_000_000))
             except (EOFError, OSError, ValueError):
                 child.join(1)
+                if not ready:
+                    words = f"ended before it began (code {child.exitcode})"
+                    raise RuntimeError(_not_started(words, child.exitcode)) from None
                 words = f"its process ended by itself (code {child.exitcode})"
                 broken = (current, "crashed", words)
                 break
-            if "begun" in said:
+            if "ready" in said:
+                ready, end = True, time.monotonic() + limits.seconds
+            elif "begun" in said:
                 current = str(said["begun"])
             elif said.get("key") in cells:
                 outcomes[said["key"]] = Outcome(**said)

@@ -1,5 +1,7 @@
 """Submissions that nobody wants: each costs itself its points, and nothing else."""
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -35,6 +37,7 @@ def test_right_answers_get_their_points_whatever_they_print():
         ("while True:\n    pass", "time", "had not come back"),
         ("raise SystemExit", "crashed", "SystemExit"),
         ("def affinity(z:", "crashed", "SyntaxError"),
+        (f"{exercise('affinity-matrix').starter}\nprint(1)", "unchanged", "the starter, unchanged"),
         ("x = 1", "missing", "no function affinity"),
         ("def affinity(z):\n    return torch.zeros(10**11)", "wrong", "RuntimeError"),
         ("def affinity(z):\n    return bytes(10**11)", "wrong", "MemoryError"),
@@ -108,3 +111,35 @@ def test_a_second_submission_starts_in_a_moment():
     start = time.perf_counter()
     run(GOOD, POINTS)
     assert time.perf_counter() - start < 10  # not the seconds of importing torch for each
+
+
+SCRIPT = """
+from ssl_teach.exercises import exercise
+from ssl_teach.exercises.sandbox import run
+{guard}
+    each = exercise("partner-index")
+    print(run({{each.key: each.solution}}, {{each.key: 3}})[each.key].status)
+"""
+
+
+def result_of(folder, guard):
+    """A script of an instructor's own, run."""
+    script = folder / "mine.py"
+    script.write_text(SCRIPT.format(guard=guard), encoding="utf-8")
+    return subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, check=False, timeout=240
+    )
+
+
+def test_a_script_without_the_guard_is_told_so_and_one_with_it_grades(tmp_path):
+    ended = result_of(tmp_path, "if True:")
+    assert ended.returncode == 1 and "crashed" not in ended.stdout
+    last = ended.stderr.strip().splitlines()[-1]
+    assert last.startswith("RuntimeError: the script calls for grading wherever it is imported")
+    assert 'put the call beneath `if __name__ == "__main__":`' in last
+    assert result_of(tmp_path, 'if __name__ == "__main__":').stdout == "right\n"
+
+
+def test_a_process_that_does_not_begin_is_no_fault_of_a_submission():
+    with pytest.raises(RuntimeError, match="ended before it began"):
+        run({"nonsense": "x = 1"}, {"nonsense": 3})
