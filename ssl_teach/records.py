@@ -283,7 +283,8 @@ def _markdown(columns: Sequence[str], aligned: str, rows: Iterable[Sequence[str]
 def table(rows: Mapping[str, Mapping[str, str]]) -> Markdown:
     """A table of words and numbers, the first column to the left, the others to the right.
 
-    In a notebook, a line below it names the book's records that were read in the same cell.
+    In a notebook, a line below it names the book's records that were read in the same cell, unless
+    the table does.
 
     Args:
         rows: cells by the name of their column, by the name of their row; all rows have the
@@ -292,16 +293,21 @@ def table(rows: Mapping[str, Mapping[str, str]]) -> Markdown:
     columns = list(next(iter(rows.values())))
     lines = [[name, *(cells[column] for column in columns)] for name, cells in rows.items()]
     shown = _markdown(["", *columns], "l" + "r" * len(columns), lines).data
-    return Markdown(f"{shown}\n\n{behind().data}".rstrip())
+    return Markdown(f"{shown}\n\n{behind(shown).data}".rstrip())
 
 
-def behind() -> Markdown:
+def behind(shown: str = "") -> Markdown:
     """A line that names the book's records read in this cell of a notebook; empty if none was.
 
     `table` ends in it by itself; other shows of numbers may be followed by it.
+
+    Args:
+        shown: a text in Markdown; records that it names already are left out.
     """
-    names = [f"`{name}`" for name in _read_here() if (RESULTS / f"{name}.json").exists()]
-    return Markdown(f"Record{'s' * (len(names) > 1)}: {', '.join(names)}" if names else "")
+    words = set(re.findall(r"[\w.-]+", shown))
+    names = [name for name in _read_here() if (RESULTS / f"{name}.json").exists()]
+    told = [f"`{name}`" for name in names if name not in words]
+    return Markdown(f"Record{'s' * (len(told) > 1)}: {', '.join(told)}" if told else "")
 
 
 def results_table(rows: Mapping[str, Record], columns: Mapping[str, str]) -> Markdown:

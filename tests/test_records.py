@@ -135,6 +135,7 @@ def test_in_a_notebook_a_table_names_the_books_records_read_in_its_cell(cell):
     untaught.spread("knn")
     record().spread("linear")  # made on the way, so not one of the book's
     assert table(rows).data.endswith("\n\nRecord: `scenes-random`")
+    assert "Record" not in table({"`scenes-random`": {"k-NN": "1"}}).data  # named already
     cell.execution_count += 1
     assert table(rows).data.endswith("|")
 
