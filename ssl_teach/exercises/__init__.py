@@ -6,7 +6,7 @@ from typing import Any
 
 from ssl_teach.exercises.book import all_exercises, exercise
 from ssl_teach.exercises.core import Exercise, Property, Variant, Verdict, judge
-from ssl_teach.exercises.display import show
+from ssl_teach.exercises.display import show, worth
 from ssl_teach.exercises.probing import Wrong
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "exercise",
     "judge",
     "show",
+    "worth",
 ]
 
 

@@ -85,6 +85,7 @@ class Exercise:
         rubric: points of a person's marking, {what: points}.
         discuss: a question for class.
         form: what the seed chose, in words.
+        heading: bold words with which it begins in the lesson's text, or "" if `show` shows it.
     """
 
     key: str
@@ -104,6 +105,7 @@ class Exercise:
     rubric: dict[str, int] = field(default_factory=dict)
     discuss: str = ""
     form: str = ""
+    heading: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what no kit could use."""

@@ -1,13 +1,17 @@
-"""How an exercise looks in a lesson: statement, hints, and for practice its folded solution."""
+"""How an exercise looks in a lesson: statement, hints, and for practice its folded solution.
+
+Exercises that a person reads are asked in the lesson's own text; `worth` says beneath them what
+they count, how long they take and what for.
+"""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
 
-from ssl_teach.exercises.book import exercise
+from ssl_teach.exercises.book import all_exercises, exercise
 from ssl_teach.exercises.core import CHECKED, Exercise
-from ssl_teach.exercises.kit import WORDS, folded
+from ssl_teach.exercises.kit import WORDS, facts, folded
 
 TEACHER = "SSL_TEACH_SEED"  # set while the instructor's book is built, to the cohort's seed
 
@@ -30,10 +34,9 @@ class Shown:
 
     def _repr_markdown_(self) -> str:
         each = self.exercise
-        facts = f"*{each.points} points, about {each.minutes} minutes.*"
         end = "" if each.title.endswith("?") else "."
         parts = [
-            f"**{WORDS[each.kind]}: {each.title}{end}** {facts} After it you can {each.objective}.",
+            f"**{WORDS[each.kind]}: {each.title}{end}** {facts(each)}",
             each.statement,
         ]
         parts += [folded(f"Hint {k}", hint) for k, hint in enumerate(each.hints, start=1)]
@@ -67,3 +70,51 @@ def show(key: str) -> Shown:
     seed = os.environ.get(TEACHER)
     graded = None if seed is None else exercise(key, int(seed))
     return Shown(exercise(key), graded)
+
+
+@dataclass(frozen=True)
+class Worth:
+    """What a lesson's exercises in words are worth, rendered as a table.
+
+    Attributes:
+        exercises: in the order of the lesson's text.
+    """
+
+    exercises: tuple[Exercise, ...]
+
+    def __repr__(self) -> str:
+        """A line for each."""
+        return "\n".join(f"{each.heading} {facts(each)}" for each in self.exercises)
+
+    def _repr_markdown_(self) -> str:
+        lines = ["| exercise | points | minutes | after it you can |", "|---|---|---|---|"]
+        for each in self.exercises:
+            cells = (each.heading.rstrip("."), f"{each.points}", f"{each.minutes}", each.objective)
+            lines.append(f"| {' | '.join(cells)} |")
+        return "\n".join(lines)
+
+
+def worth(lesson: str) -> Worth:
+    """Points, minutes and objectives of the exercises that a lesson asks in its text.
+
+    A person marks them, by the rubric of the instructor's notebook. The lesson's other exercises in
+    words are not marked.
+
+    Args:
+        lesson: stem of the notebook: "04_rotation".
+
+    Raises:
+        ValueError: if no lesson of that name has such exercises.
+    """
+    every = all_exercises().values()
+    asked = [each for each in every if each.lesson == lesson and each.heading]
+    if not asked:
+        known = sorted({each.lesson for each in every if each.heading})
+        raise ValueError(f"no exercises in words in {lesson!r}; there are in {', '.join(known)}")
+    return Worth(tuple(sorted(asked, key=_number)))
+
+
+def _number(each: Exercise) -> int:
+    """In a lesson that numbers its exercises; without numbers they stay in the book's order."""
+    number = each.heading.split(".")[0]
+    return int(number) if number.isdecimal() else 0

@@ -58,11 +58,16 @@ def folded(summary: str, text: str) -> str:
     return f"<details><summary>{summary}</summary>\n\n{text}\n\n</details>"
 
 
+def facts(exercise: Exercise) -> str:
+    """What an exercise is worth, how long it takes, and what for, in a line of Markdown."""
+    worth = f"*{exercise.points} points, about {exercise.minutes} minutes.*"
+    return f"{worth} After it you can {exercise.objective}."
+
+
 def statement_cell(exercise: Exercise, number: int) -> NotebookNode:
     """What is asked: kind, title, points, time, objective, statement and folded hints."""
     head = f"## {number}. {WORDS[exercise.kind]}: {exercise.title}"
-    facts = f"*{exercise.points} points, about {exercise.minutes} minutes.*"
-    parts = [head, f"{facts} After it you can {exercise.objective}.", exercise.statement]
+    parts = [head, facts(exercise), exercise.statement]
     parts += [folded(f"Hint {k}", hint) for k, hint in enumerate(exercise.hints, start=1)]
     return _markdown("\n\n".join(parts), exercise.key, "statement")
 

@@ -1,4 +1,4 @@
-"""Predictions and explorations of part III: lessons 10 to 12, and of training on many devices."""
+"""Predictions and explorations of part III, of what came after, and of the sketch pad."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ssl_teach.exercises.core import Exercise, Variant
 from ssl_teach.exercises.reading import always, read
 
 CONTRAST, SIMCLR, APART = "10_contrastive_learning", "11_simclr", "11b_simclr_taken_apart"
-AFTER, DEVICES = "12_what_came_after", "13_many_devices"
+AFTER, DEVICES, PAD = "12_what_came_after", "13_many_devices", "14_sketch_pad"
 
 
 def more_candidates(variant: Variant) -> Exercise:
@@ -332,6 +332,52 @@ SLOW_LINK = read(
     hints=("`bytes_per_step` gives the bytes.",),
 )  # fmt: skip
 
+VIEWS_THAT_TURN = read(
+    "views-that-turn", PAD, "predict", "Views that turn", 15,
+    "say what a transform makes a representation ignore, and what is lost with it",
+    "Suppose SimCLR's views are also turned by random multiples of 90°. Which numbers of its "
+    "column under *Who ignores what* rise, and what happens to its votes? Write both down before "
+    "you run it, with a reason for each.",
+    "The two rows of turns rise; the quarter turn, which was hopeless before, several times over. "
+    "All the other rows fall, mirroring included, and so do the votes. The question has become "
+    "harder, and the budget is the same. And something is thrown away: a thing is mostly drawn the "
+    "same way up, so how it stands helps to tell what it is. To ignore more is not to be better.",
+    {
+        "the rows of turns rise": 1,
+        "the votes fall, or a reason why they need not": 1,
+        "which way up a thing stands helps to tell what it is": 1,
+        "the guess compared with what came out": 1,
+    },
+    (
+        "More of what is ignored taken for a better representation, whatever it is for.",
+        "Expecting the other rows to stay: the question is harder, the budget the same.",
+    ),
+    hints=("What does the network gain if it keeps which way up a drawing stands?",),
+    discuss="For which pictures would you want turns ignored?",
+)  # fmt: skip
+
+COSINES_APART = read(
+    "cosines-apart", PAD, "predict", "Cosines of two encoders", 10,
+    "ask of a cosine what it is high compared with",
+    '"On this drawing the nearest sketch of the random weights has a cosine of 0.92, that of '
+    'SimCLR only 0.88. So random weights have found the better match." What would you ask the '
+    "author for?",
+    "For the cosine of an unrelated pair, by each encoder. The scale of a cosine belongs to its "
+    "encoder: with random weights nearly all drawings lie within a narrow cone, and 0.92 is next "
+    "to nothing above the median. Within one encoder the order of cosines means something. Between "
+    "encoders compare what they are used for, here the votes.",
+    {
+        "the cosine of an unrelated pair, by each encoder": 1,
+        "why random weights have high cosines": 1,
+        "compare between encoders what they are used for": 1,
+    },
+    (
+        "Cosines of two encoders compared with each other.",
+        "Asking for more drawings: the scale is at fault, not the sample.",
+    ),
+    hints=("What is the cosine of two sketches that have nothing to do with each other?",),
+)  # fmt: skip
+
 MAKERS = (
     more_candidates,
     always(BREAK_THE_BOUND),
@@ -346,4 +392,6 @@ MAKERS = (
     always(LEAST_PREDICTOR),
     gathered_ways,
     always(SLOW_LINK),
+    always(VIEWS_THAT_TURN),
+    always(COSINES_APART),
 )

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from einops import rearrange, reduce
 
 from ssl_teach.communication import bytes_per_step
-from ssl_teach.exercises import all_exercises, exercise, judge
+from ssl_teach.exercises import all_exercises, exercise, judge, worth
 from ssl_teach.exercises.reading_contrast import SLOW_LINK
 from ssl_teach.exercises.reading_labels import SHAPES
 
@@ -37,9 +37,24 @@ def test_every_lesson_has_two_that_a_person_marks():
     stems = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
     by_lesson = {stem: [each for each in READ.values() if each.lesson == stem] for stem in stems}
     for stem in stems:
-        if stem[:2] <= "13":
-            assert len(by_lesson[stem]) >= 2, stem
+        assert len(by_lesson[stem]) >= 2, stem
     assert {each.kind for each in READ.values()} == {"predict", "explore"}
+
+
+def test_each_says_what_it_is_worth_and_stands_in_its_lesson_under_its_heading():
+    for key, each in READ.items():
+        lesson = (NOTEBOOKS / f"{each.lesson}.ipynb").read_text(encoding="utf-8")
+        assert f"**{each.heading}**" in lesson, key
+        line = next(x for x in repr(worth(each.lesson)).splitlines() if each.objective in x)
+        row = next(
+            x for x in worth(each.lesson)._repr_markdown_().splitlines() if each.objective in x
+        )
+        assert line.startswith(each.heading)
+        assert f"{each.points} points, about {each.minutes} minutes" in line
+        assert f"| {each.points} | {each.minutes} |" in row
+    assert not any(each.heading for key, each in all_exercises().items() if key not in READ)
+    with pytest.raises(ValueError, match="no exercises in words in 'nonsense'; there are in 00_"):
+        worth("nonsense")
 
 
 @pytest.mark.parametrize("key", READ)
