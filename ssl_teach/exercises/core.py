@@ -170,7 +170,9 @@ class Verdict:
         ending = "all holds" if self.right else "not yet"
         if self.unchanged:
             ending = f"{ending}: {UNCHANGED}"
-        return "\n".join([f"{self.exercise.title}: {ending}", *self.lines()])
+        title = self.exercise.title
+        stop = "" if title.endswith("?") else ":"  # a question needs no second mark
+        return "\n".join([f"{title}{stop} {ending}", *self.lines()])
 
     def _repr_html_(self) -> str:
         """In a notebook: the same words, with the first line in bold."""
@@ -178,7 +180,7 @@ class Verdict:
         body = "".join(
             f"<div style='white-space:pre-wrap'>{html.escape(line)}</div>" for line in rest
         )
-        return f"<div><b>{html.escape(first)}</b>{body}</div>"
+        return f"<div class='ssl-verdict'><b>{html.escape(first)}</b>{body}</div>"
 
 
 def _bare(code: str) -> str:
