@@ -1,8 +1,11 @@
-"""Tables of the instructor's guide: what each lesson asks, and where people get stuck."""
+"""Tables of the instructor's guide: what lessons need and teach, and where people get stuck."""
 
 from __future__ import annotations
 
+import json
 import os
+import re
+from pathlib import Path
 
 from IPython.display import Markdown
 
@@ -11,16 +14,91 @@ from ssl_teach.exercises.core import CHECKED
 from ssl_teach.exercises.display import TEACHER, solution_text
 from ssl_teach.exercises.kit import WORDS
 
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+NEEDS: dict[str, tuple[str, str]] = {
+    "00_before_the_lessons": ("", "PyTorch: tensors, modules, a training loop"),
+    "01_introduction": ("00", "cross-entropy, accuracy, mean and standard deviation"),
+    "02_transfer_learning": ("01", "batch norm and its two modes"),
+    "03_self_supervised_learning": ("01 02", "frozen and fine-tuned, train, validation and test"),
+    "04_rotation": ("03", "a linear probe on frozen features"),
+    "05_patch_position": ("03 04", "what a shortcut is"),
+    "06_jigsaw": ("03 05", "one encoder for several patches; permutations"),
+    "07_inpainting": ("03", "mean squared error, transposed convolution"),
+    "08_super_resolution": ("07", "the two players of a GAN and their losses"),
+    "09_tied_to_the_task": ("03 04", "two of lessons 5 to 8; confidence intervals"),
+    "10_contrastive_learning": ("00 03", "softmax, logarithms, the angle between two vectors"),
+    "11_simclr": ("10", "InfoNCE, temperature, cosine"),
+    "11b_simclr_taken_apart": ("09 11", "the affinity matrix, the factor table"),
+    "12_what_came_after": ("10 11", "matrices, correlation; exponential averages"),
+    "13_many_devices": ("11", "processes; the chain rule"),
+    "14_sketch_pad": ("03 04 11", "nothing that these lessons do not teach"),
+}
+"""What each lesson needs: numbers of lessons before it, and what else to know."""
+
+
+def _opening(lesson: str) -> str:
+    """The first cell of a lesson: title, question, objectives.
+
+    Raises:
+        ValueError: if the lessons do not lie beside the package, as in a clone of the repository.
+    """
+    path = NOTEBOOKS / f"{lesson}.ipynb"
+    if not path.exists():
+        raise ValueError(f"there is no {path}: the guide is made in a clone of the repository")
+    return "".join(json.loads(path.read_text(encoding="utf-8"))["cells"][0]["source"])
+
+
+def title(lesson: str) -> str:
+    """The heading of a lesson, up to its colon."""
+    return _opening(lesson).split("\n", 1)[0].removeprefix("# ").split(":")[0]
+
+
+def objectives(lesson: str) -> list[str]:
+    """What a lesson says that one can do after it.
+
+    Raises:
+        ValueError: if it says nothing of the kind.
+    """
+    found = re.search(r"you can\n\n((?:- .+\n?)+)", _opening(lesson))
+    if found is None:
+        raise ValueError(f"{lesson} does not begin with a list of what one can do after it")
+    return [line.removeprefix("- ").rstrip(";.") for line in found[1].strip().split("\n")]
+
+
+def _number(lesson: str) -> str:
+    """Of a lesson, as people say it: 0, 4, 11b."""
+    return lesson.split("_")[0].lstrip("0") or "0"
+
+
+def _table(head: list[str], rows: list[list[str]]) -> Markdown:
+    lines = [head, ["---"] * len(head), *rows]
+    return Markdown("\n".join(f"| {' | '.join(each)} |" for each in lines))
+
+
+def lesson_table() -> Markdown:
+    """Every lesson: what it needs, what one can do after it, and the time of its exercises."""
+    every = all_exercises().values()
+    rows = []
+    for lesson, (before, knowledge) in NEEDS.items():
+        numbers = [_number(each) for each in before.split()]
+        lessons = " and ".join(filter(None, [", ".join(numbers[:-1]), *numbers[-1:]]))
+        which = f"lesson{'s' * (len(numbers) > 1)} {lessons}; " if numbers else ""
+        able = "<br>".join(f"• {each}" for each in objectives(lesson))
+        asked = [each for each in every if each.lesson == lesson]
+        worth = f"{sum(each.points for each in asked)} in {sum(e.minutes for e in asked)} min"
+        rows.append([f"{_number(lesson)}. {title(lesson)}", f"{which}{knowledge}", able, worth])
+    return _table(["lesson", "needs", "after it students can", "points of its exercises"], rows)
+
 
 def exercise_table() -> Markdown:
-    """Every exercise: lesson, key, kind, points, minutes, and how it is marked."""
-    head = ["lesson", "exercise", "kind", "points", "minutes", "marked by"]
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    """Every exercise: key, kind, points, minutes, how it is marked, and what it is for."""
+    rows = []
     for key, each in all_exercises().items():
         who = "code" if each.kind in CHECKED else "a person"
-        cells = [each.lesson.split("_")[0], f"`{key}`", WORDS[each.kind].lower()]
-        lines.append("| " + " | ".join([*cells, f"{each.points}", f"{each.minutes}", who]) + " |")
-    return Markdown("\n".join(lines))
+        facts = [f"{each.points}", f"{each.minutes}", who, each.objective]
+        rows.append([_number(each.lesson), f"`{key}`", WORDS[each.kind].lower(), *facts])
+    head = ["lesson", "exercise", "kind", "points", "minutes", "marked by"]
+    return _table([*head, "after it students can"], rows)
 
 
 def stuck() -> Markdown:
@@ -31,7 +109,7 @@ def stuck() -> Markdown:
         lines += [f"- *{each.title}* {mistake}" for mistake in each.mistakes]
     parts = []
     for lesson, lines in sorted(by_lesson.items()):
-        parts += [f"**Lesson {lesson.split('_')[0].lstrip('0') or '0'}**", "\n".join(lines)]
+        parts += [f"**Lesson {_number(lesson)}: {title(lesson)}**", "\n".join(lines)]
     return Markdown("\n\n".join(parts))
 
 
@@ -45,7 +123,8 @@ def answers_to_read() -> Markdown:
         )
     parts = []
     for key, each in all_exercises(int(seed)).items():
+        worth = f"{each.points} points, about {each.minutes} minutes"
         rubric = "\n".join(f"- {points} for {what}" for what, points in each.rubric.items())
         form = f" ({each.form})" if each.form else ""
-        parts.append(f"**`{key}`**{form}\n\n{solution_text(each)}\n\n{rubric}")
+        parts.append(f"**`{key}`**{form}, {worth}\n\n{solution_text(each)}\n\n{rubric}")
     return Markdown("\n\n".join(parts))

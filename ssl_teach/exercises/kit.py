@@ -87,6 +87,8 @@ def answer_cells(exercise: Exercise, seed: int | None) -> list[NotebookNode]:
 def teacher_cells(exercise: Exercise) -> list[NotebookNode]:
     """What only the instructor reads: a solution, points, mistakes, a question for class."""
     parts = [f"**Form:** {exercise.form}"] if exercise.form else []
+    if exercise.heading:
+        parts.append(f"**In lesson {exercise.lesson}:** {exercise.heading}")
     if exercise.kind not in CHECKED:
         parts.append(f"**A good answer.** {exercise.solution}")
     if exercise.rubric:

@@ -107,7 +107,7 @@ def read(
         rubric=rubric,
         discuss=discuss,
         form=form,
-        heading=HEADINGS[key],
+        heading=HEADINGS.get(key, ""),  # an instructor's own stands in no lesson
     )
 
 
