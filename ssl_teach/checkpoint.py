@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import threading
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -69,28 +71,93 @@ def load_checkpoint(
 ) -> Curve:
     """Put a run back to where its checkpoint was taken.
 
+    Nothing of the run is changed before all of the file was found to fit; the file never is.
+
     Returns:
         The curve up to there; its length is the number of steps done.
 
     Raises:
-        ValueError: if the file is no checkpoint, or one of a run with other settings.
+        ValueError: if the file is no checkpoint, or one of a run with other settings or shapes.
     """
     state = _read(path)
-    differing = [k for k in settings if state.get("settings", {}).get(k) != settings[k]]
-    if differing:
-        told = "; ".join(
-            f"{k}: {state['settings'].get(k)} there, {settings[k]} here" for k in differing
-        )
+    there = state.get("settings")
+    if not isinstance(there, dict):
+        raise ValueError(f"{path} is no checkpoint of a run; {_WHAT_TO_DO}")
+    told = [
+        f"{k}: {there.get(k)} there, {settings[k]} here"
+        for k in settings
+        if not _same(there.get(k), settings[k])
+    ]
+    if told:
         raise ValueError(
-            f"{path} is of another run ({told}); use the same settings or another checkpoint file"
+            f"{path} is of another run ({'; '.join(told)}); "
+            "use the same settings or another checkpoint file"
         )
+    try:
+        curve = _curve(state["curve"], state["seconds"])
+        _check_weights(state["learner"], learner.state_dict())
+        for player, optimizer in optimizers.items():
+            _check_optimizer(state["optimizers"][player], optimizer)
+        # clone: a generator reads the state from the start of its storage, process 0's row
+        mine = state["generators"][processes.rank()].clone()
+        everyones = state["global_generators"][processes.rank()].clone()
+        torch.Generator().set_state(everyones)
+        generator.set_state(mine)
+    except Exception as error:  # what is missing or of another kind can raise anything
+        raise ValueError(f"{path} does not fit this run: {_told(error)}; {_WHAT_TO_DO}") from error
+    torch.set_rng_state(everyones)
     learner.load_state_dict(state["learner"])
     for player, optimizer in optimizers.items():
         optimizer.load_state_dict(state["optimizers"][player])
-    # clone: a generator reads the state from the start of its storage, which is process 0's row
-    generator.set_state(state["generators"][processes.rank()].clone())
-    torch.set_rng_state(state["global_generators"][processes.rank()].clone())
-    return Curve(state["curve"], state["seconds"])
+    return curve
+
+
+_WHAT_TO_DO = "give another file, or delete this one to start anew"
+
+
+def _same(a: Any, b: Any) -> bool:
+    try:
+        return bool(a == b)
+    except Exception:  # a tensor in a file in place of a number has no one truth
+        return False
+
+
+def _told(error: Exception) -> str:
+    return f"no {error}" if isinstance(error, KeyError) else str(error) or type(error).__name__
+
+
+def _curve(values: Any, seconds: Any) -> Curve:
+    """A curve from a file: one number per step of each quantity."""
+    steps = len(values["loss"])
+    for name, series in values.items():
+        if len(series) != steps or not all(type(v) in {int, float} for v in series):
+            raise ValueError(f"{name} has not one number for each of the {steps} steps")
+    if type(seconds) is not float or not 0 <= seconds < math.inf:
+        raise ValueError(f"seconds are {seconds}")
+    return Curve(values, seconds)
+
+
+def _check_weights(state: Any, here: Mapping[str, Tensor]) -> None:
+    """Raise a ValueError unless a file's tensors have the names and shapes of those here."""
+    found = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    wanted = {name: tuple(tensor.shape) for name, tensor in here.items()}
+    for name in sorted(found.keys() | wanted.keys()):
+        if found.get(name) != wanted.get(name):
+            raise ValueError(
+                f"{name}: {found.get(name, 'nothing')} there, {wanted.get(name, 'nothing')} here"
+            )
+
+
+def _check_optimizer(state: Any, optimizer: torch.optim.Optimizer) -> None:
+    """Raise an exception unless a file's averages have the shapes of the parameters here."""
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    saved = [i for group in state["param_groups"] for i in group["params"]]
+    if saved != list(range(len(parameters))):
+        raise ValueError(f"{len(saved)} parameters there, {len(parameters)} here")
+    for i, averages in state["state"].items():
+        for name, value in averages.items():
+            if value.shape not in {(), parameters[i].shape}:
+                raise ValueError(f"{name} of parameter {i} is {tuple(value.shape)}")
 
 
 def save_encoder(encoder: Encoder, path: Path) -> None:
@@ -113,21 +180,41 @@ def load_encoder(path: Path) -> Encoder:
     state = _read(path)
     if "built" not in state:
         raise ValueError(f"{path} is not a saved encoder; pretrain writes one as encoder.pt")
-    encoder = build_encoder(**state["built"])
-    encoder.load_state_dict(state["weights"])
+    try:
+        with torch.device("meta"):  # takes no memory, however many channels the file asks for
+            _check_weights(state["weights"], build_encoder(**state["built"]).state_dict())
+        encoder = build_encoder(**state["built"])
+        encoder.load_state_dict(state["weights"])
+    except Exception as error:  # what is missing or of another kind can raise anything
+        raise ValueError(f"{path} is not a whole encoder: {_told(error)}") from error
     return encoder.eval()
 
 
 def _read(path: Path) -> dict[str, Any]:
+    """What a file of this package holds: numbers, words and tensors, never code."""
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path} is not a regular file; {_WHAT_TO_DO}")
     try:
+        _check_size(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):
         raise
     except Exception as error:  # torch raises several kinds, one per way a file can be broken
-        raise ValueError(f"{path} cannot be read; delete it to start anew") from error
-    if not isinstance(state, dict) or state.get("schema") != SCHEMA:
-        raise ValueError(f"{path} is not a file of schema {SCHEMA}; delete it to start anew")
+        raise ValueError(
+            f"{path} cannot be read: it is damaged, or was not written by this package; "
+            f"nothing in it was run; {_WHAT_TO_DO}"
+        ) from error
+    schema = state.get("schema") if isinstance(state, dict) else None
+    if type(schema) is not int or schema != SCHEMA:
+        raise ValueError(f"{path} is not a file of schema {SCHEMA}; {_WHAT_TO_DO}")
     return state
+
+
+def _check_size(path: Path) -> None:
+    """Raise a ValueError if a file unpacks to more than itself; torch does not compress."""
+    with zipfile.ZipFile(path) as archive:
+        if sum(part.file_size for part in archive.infolist()) > path.stat().st_size:
+            raise ValueError("compressed")
 
 
 @contextmanager

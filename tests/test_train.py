@@ -2,7 +2,10 @@
 
 import copy
 import os
+import pickle
+import re
 import signal
+import zipfile
 
 import pytest
 import torch
@@ -279,3 +282,117 @@ def test_a_task_with_an_adversary_is_not_compiled():
     images = load("scenes", count=200).unlabelled
     with pytest.raises(ValueError, match="adversary cannot be compiled"):
         pretrain(encoder, task, images, steps=2, batch_size=8, progress=False, compiled=True)
+
+
+# --- checkpoints are not trusted: nothing in them is run, and what does not fit changes nothing
+
+
+class Evil:
+    """A pickle that makes a folder where it is opened."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+def resumed(path, **options):
+    """The message with which a run refuses a checkpoint, changing neither run nor file."""
+    encoder, task = fresh(seed=3)
+    weights, content = copy.deepcopy(encoder), path.read_bytes()
+    with pytest.raises(ValueError, match=path.name) as error:
+        run(encoder, task, checkpoint=path, **options)
+    assert same(encoder, weights) and path.read_bytes() == content
+    return str(error.value)
+
+
+def test_a_pickle_that_would_run_code_is_refused(tmp_path):
+    path, evil = tmp_path / "run.pt", tmp_path / "evil"
+    run(*fresh(), checkpoint=path)
+    hostile = torch.load(path, weights_only=True) | {"curve": Evil(evil)}
+    torch.save(hostile, path)
+    assert "was not written by this package; nothing in it was run" in resumed(path)
+    path.write_bytes(pickle.dumps(Evil(evil)))
+    assert "cannot be read" in resumed(path)
+    with pytest.raises(ValueError, match="nothing in it was run"):
+        load_encoder(path)
+    assert not evil.exists()
+    pickle.loads(path.read_bytes())  # the pickle is a true one
+    assert evil.exists()
+
+
+def test_a_checkpoint_cut_short_or_compressed_is_refused(tmp_path):
+    path = tmp_path / "run.pt"
+    run(*fresh(), checkpoint=path)
+    whole = path.read_bytes()
+    for end in (0, 1, 100, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:end])
+        assert "it is damaged" in resumed(path)
+    path.write_bytes(whole)
+    bomb = tmp_path / "bomb.pt"
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", bytes(50_000_000))
+    assert "it is damaged" in resumed(bomb)
+
+
+def cut(state):
+    first = next(iter(state["learner"]))
+    state["learner"][first] = state["learner"][first][:1]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (cut, r"blocks.*\(1, .* there, \(4, .* here"),
+        (lambda s: s["learner"].popitem(), "nothing there"),
+        (lambda s: s.update(learner=[]), "does not fit"),
+        (lambda s: s.pop("optimizers"), "no 'optimizers'"),
+        (lambda s: s["optimizers"]["learner"]["state"][0].update(exp_avg=torch.ones(3)), "exp_avg"),
+        (lambda s: s["optimizers"]["learner"]["param_groups"][0]["params"].pop(), "parameters"),
+        (lambda s: s.update(generators=torch.zeros(1, 3)), "does not fit"),
+        (lambda s: s.update(global_generators=torch.zeros(0, 3)), "does not fit"),
+        (lambda s: s["curve"]["loss"].pop(), "one number for each"),
+        (lambda s: s["curve"].update(loss="nonsense!"), "one number for each"),
+        (lambda s: s.update(seconds=float("nan")), "seconds are nan"),
+        (lambda s: s.update(settings=3), "no checkpoint of a run"),
+        (lambda s: s["settings"].update(lr=torch.ones(2)), "lr: tensor"),
+        (lambda s: s.update(schema=torch.ones(2)), "schema 2"),
+    ],
+)
+def test_a_checkpoint_that_does_not_fit_changes_nothing(tmp_path, change, message):
+    path = tmp_path / "run.pt"
+    run(*fresh(), checkpoint=path)
+    state = torch.load(path, weights_only=True)
+    change(state)
+    torch.save(state, path)
+    assert re.search(message, resumed(path))
+
+
+@pytest.mark.parametrize(
+    "built",
+    [
+        {"name": "convnet", "channels": 10**9, "norm": "batch"},
+        {"name": "convnet", "channels": -1, "norm": "batch"},
+        {"name": "convnet", "channels": 1, "norm": "none"},
+        {"name": "vgg", "channels": 1, "norm": "batch"},
+        {"name": ["convnet"]},
+        {"nonsense": 1},
+        7,
+    ],
+)
+def test_an_encoder_that_is_none(tmp_path, built):
+    path = tmp_path / "encoder.pt"
+    weights = build_encoder("convnet", channels=1).state_dict()
+    torch.save({"schema": 2, "built": built, "weights": weights}, path)
+    with pytest.raises(ValueError, match="not a whole encoder"):
+        load_encoder(path)
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "encoder.pt")
+    for path in (tmp_path / "encoder.pt", tmp_path):
+        with pytest.raises(ValueError, match="not a regular file"):
+            load_encoder(path)
+    with pytest.raises(FileNotFoundError):
+        load_encoder(tmp_path / "none.pt")

@@ -10,12 +10,13 @@ import torch
 
 from ssl_teach.data.dataset import Dataset, draw_splits
 from ssl_teach.data.downloads import find_or_download
-from ssl_teach.data.images import resize
+from ssl_teach.data.images import empty_pictures, resize
 
 CLASSES = (
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
 )  # fmt: skip
 COUNTS = {"train": 50_000, "test": 10_000}
+BYTES = 32 * 32 * 3 * 8  # at most that many per picture are unpacked: as many as in float64
 Part = tuple[np.ndarray, np.ndarray]
 
 
@@ -34,12 +35,12 @@ def cifar10(*, size: int = 32, seed: int = 0, root: str | Path | None = None) ->
 
     Raises:
         OSError: if there is no copy and downloading fails.
-        ValueError: if the copy is damaged.
+        ValueError: if the copy is damaged, or the pictures do not fit into memory.
     """
     npz = root is not None and Path(root).suffix == ".npz"
     train, test = _from_npz(Path(str(root)).expanduser()) if npz else _from_torchvision(root)
     n = len(train[0])
-    images = torch.empty(n + len(test[0]), 3, size, size, dtype=torch.uint8)
+    images = empty_pictures(n + len(test[0]), 3, size)
     for (x, _), into in zip((train, test), (images[:n], images[n:]), strict=True):
         into.copy_(resize(torch.from_numpy(x).permute(0, 3, 1, 2), size))
     labels = torch.from_numpy(np.concatenate([train[1], test[1]]).astype(np.int64))
@@ -48,7 +49,11 @@ def cifar10(*, size: int = 32, seed: int = 0, root: str | Path | None = None) ->
 
 
 def _from_torchvision(root: str | Path | None) -> list[Part]:
-    """Training and test part: pictures (N, 32, 32, 3) uint8 and labels (N,)."""
+    """Training and test part: pictures (N, 32, 32, 3) uint8 and labels (N,).
+
+    The files are pickles, which can run code, and so are opened only after all of them were found
+    to have the checksums that torchvision knows of the original.
+    """
     from torchvision.datasets import CIFAR10
 
     home = find_or_download(CIFAR10, root, other=", or an .npz file in Keras's layout")
@@ -63,9 +68,10 @@ def _from_npz(path: Path) -> list[Part]:
         ValueError: if it is not such a file.
     """
     try:
-        with np.load(path) as file:
-            arrays = {f"{a}_{s}": file[f"{a}_{s}"] for s in COUNTS for a in "xy"}
-    except (KeyError, AttributeError, TypeError, zipfile.BadZipFile, EOFError, ValueError) as error:
+        arrays = _arrays(path)
+    except (FileNotFoundError, PermissionError):
+        raise
+    except Exception as error:  # there are many ways in which an archive can be broken
         raise ValueError(
             f"{path} cannot be read as an .npz with x_train, y_train, x_test, y_test: {error}"
         ) from error
@@ -85,3 +91,24 @@ def _from_npz(path: Path) -> list[Part]:
             raise ValueError(f"{path}: labels go from {y.min()} to {y.max()}, not from 0 to 9")
         parts.append((x, y.reshape(n)))
     return parts
+
+
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    """The four arrays of a file; no pickle in it is opened, and no more unpacked than fits them."""
+    if path.exists() and not path.is_file():
+        raise ValueError("not a regular file")
+    with path.open("rb") as opened:
+        if not zipfile.is_zipfile(opened):
+            raise ValueError("no archive")
+    with np.load(path, allow_pickle=False) as file:
+        most = max(COUNTS.values()) * BYTES
+        for part in file.zip.infolist():
+            if part.file_size > most:
+                raise ValueError(
+                    f"{part.filename} has {part.file_size:,} bytes, more than {most:,}"
+                )
+        arrays = {f"{a}_{s}": file[f"{a}_{s}"] for s in COUNTS for a in "xy"}
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray):  # numpy gives the bytes of what is none
+            raise ValueError(f"{name} is no array")
+    return arrays

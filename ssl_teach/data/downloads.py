@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import tarfile
 from http.client import HTTPException
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 CACHE = Path("~/.cache/ssl_teach")
@@ -34,11 +35,7 @@ def find_or_download(source: Any, root: str | Path | None, other: str = "") -> P
     folder = home / source.base_folder
     if not folder.exists():
         _download(source, home, other)
-    damaged = [
-        name
-        for name, md5 in source.train_list + source.test_list
-        if not check_integrity(folder / name, md5)
-    ]
+    damaged = [name for name, md5 in _files(source) if not check_integrity(folder / name, md5)]
     if damaged:
         raise ValueError(
             f"{folder} is incomplete or damaged ({', '.join(damaged)}); "
@@ -47,10 +44,18 @@ def find_or_download(source: Any, root: str | Path | None, other: str = "") -> P
     return home
 
 
+def _files(source: Any) -> list[tuple[str, str]]:
+    """Names and checksums of all that torchvision will open, pickles among them."""
+    meta = getattr(source, "meta", None)
+    named = [(meta["filename"], meta["md5"])] if meta else []
+    return [*source.train_list, *source.test_list, *named]
+
+
 def _download(source: Any, home: Path, other: str) -> None:
     """Download and unpack beside the final place, and move there only what is whole.
 
-    What an interrupted download leaves is used again if it is whole, else overwritten.
+    What an interrupted download leaves is used again if it is whole, else overwritten. The archive
+    is opened only if it has the original's checksum.
     """
     from torchvision.datasets import utils
 
@@ -60,17 +65,32 @@ def _download(source: Any, home: Path, other: str) -> None:
         partial.mkdir(parents=True, exist_ok=True)
         if not here:
             print(f"downloading {source.url} to {home}")
-        utils.download_and_extract_archive(
-            source.url, str(home if here else partial), str(partial), md5=source.tgz_md5
-        )
+            utils.download_url(source.url, str(partial), source.filename, source.tgz_md5)
+        _unpack((home if here else partial) / source.filename, partial / source.base_folder)
         (partial / source.base_folder).rename(home / source.base_folder)
-    except (OSError, RuntimeError, HTTPException) as error:  # torchvision: a wrong checksum
+    except (OSError, RuntimeError, EOFError, HTTPException, tarfile.TarError) as error:
         raise OSError(
             f"{source.__name__} is not in {home}, and getting it from {source.url} failed "
             f"({error}). Without a network, give a copy as root (--root): "
             f"{_copies(source, other)}; or take data that need none: scenes, sketches"
         ) from error
     shutil.rmtree(partial)
+
+
+def _unpack(archive: Path, folder: Path) -> None:
+    """Copy the files directly in an archive's folder of that name; nothing lands elsewhere.
+
+    Links, devices, other folders and names that lead out of the folder are passed over.
+    """
+    folder.mkdir(exist_ok=True)
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            path = PurePosixPath(member.name)
+            inside = path.parent == PurePosixPath(folder.name) and path.name == Path(path.name).name
+            content = tar.extractfile(member) if inside and member.isreg() else None
+            if content is not None and path.name != "..":
+                with content, (folder / path.name).open("wb") as file:
+                    shutil.copyfileobj(content, file)
 
 
 def _copies(source: Any, other: str) -> str:

@@ -1,20 +1,43 @@
-"""A folder of the reader's own images."""
+"""A folder of the reader's own images: nothing in it is trusted, what cannot be read is named."""
 
 from __future__ import annotations
 
+import io
+import os
+import re
+import stat
+import warnings
+from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 from tqdm import tqdm
 
 from ssl_teach.data.dataset import NO_LABEL, Dataset, draw_splits
+from ssl_teach.data.images import empty_pictures
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+"""What is decoded, whatever the suffix says; Pillow's many other decoders are never reached."""
 MANY = 500  # from here on reading takes long enough to show how far it is
 SHOWN = 5  # broken files named in an error
+BYTES = 500_000_000  # the largest file that is read
+PIXELS = 120_000_000  # of one image; decoding as many takes up to about 1 GB
+SCANS = 100  # of one JPEG; a progressive one has about ten, and each takes another pass
+LOOKED_AT = 10_000  # files that the error about a folder without images looks at
+
+Turn = Image.Transpose
+UPRIGHT = {
+    2: Turn.FLIP_LEFT_RIGHT, 3: Turn.ROTATE_180, 4: Turn.FLIP_TOP_BOTTOM, 5: Turn.TRANSPOSE,
+    6: Turn.ROTATE_270, 7: Turn.TRANSVERSE, 8: Turn.ROTATE_90,
+}  # fmt: skip
+"""What turns an image upright, by its EXIF orientation."""
+ORIENTATION = 0x0112
+SCAN = re.compile(rb"\xff\xda\x00(?:\x06\x00|\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)")
 
 
 def folder(path: str | Path, *, size: int = 32, seed: int = 0) -> Dataset:
@@ -25,6 +48,10 @@ def folder(path: str | Path, *, size: int = 32, seed: int = 0) -> Dataset:
     subfolders have no label and are the split "unlabelled"; in a folder without subfolders that
     is all of them. Hidden files, other kinds of file and deeper folders are passed over.
 
+    Links are followed wherever they lead, for a folder of links is the usual way to choose from a
+    larger collection, and nothing but pixels is taken from a file. An image reached twice is an
+    error, since it could be in training and test.
+
     Args:
         path: of the folder.
         size: side in pixels.
@@ -34,18 +61,18 @@ def folder(path: str | Path, *, size: int = 32, seed: int = 0) -> Dataset:
         Images (N, 3, size, size), unlabelled ones first, then by class and file name.
 
     Raises:
-        ValueError: if there is no image, one cannot be read, or no class has three.
+        ValueError: if the folder cannot be listed, there is no image, one cannot be read or is
+            there twice, no class has three, or all of them do not fit into memory.
     """
     path = Path(path).expanduser()
-    groups = {each.name: _images_in(each) for each in _visible(path) if each.is_dir()}
-    groups = {name: files for name, files in groups.items() if files}
-    loose = _images_in(path)
+    loose, groups = _images_of(path)
     files = [*loose, *(file for group in groups.values() for file in group)]
     if not files:
         raise ValueError(_nothing_in(path))
+    _refuse_twice(files, path)
     images = _read_all(files, size, path)
     if not groups:
-        return Dataset(str(path), images, splits={"unlabelled": torch.arange(len(files))})
+        return Dataset(printable(path), images, splits={"unlabelled": torch.arange(len(files))})
     labels = [NO_LABEL] * len(loose)
     for label, group in enumerate(groups.values()):
         labels += [label] * len(group)
@@ -53,8 +80,27 @@ def folder(path: str | Path, *, size: int = 32, seed: int = 0) -> Dataset:
     try:
         splits = draw_splits(known, {"val": 0.1, "test": 0.2}, seed)
     except ValueError as error:
-        raise ValueError(f"{path}: {error}; a class needs at least three images") from None
-    return Dataset(str(path), images, known, tuple(groups), {}, splits)
+        raise ValueError(
+            f"{printable(path)}: {error}; a class needs at least three images"
+        ) from None
+    return Dataset(printable(path), images, known, tuple(map(printable, groups)), {}, splits)
+
+
+def printable(name: str | Path) -> str:
+    """A file name as it can be shown anywhere: line ends, escapes and broken UTF-8 as codes."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(name))
+
+
+def _images_of(path: Path) -> tuple[list[Path], dict[str, list[Path]]]:
+    """Images directly in a folder, and those of each subfolder that has any."""
+    try:
+        groups = {each.name: _images_in(each) for each in _visible(path) if each.is_dir()}
+        return _images_in(path), {name: files for name, files in groups.items() if files}
+    except OSError as error:
+        at = printable(error.filename or path)
+        raise ValueError(
+            f"{at} cannot be listed: {error.strerror}; give a folder that you may read"
+        ) from error
 
 
 def _visible(path: Path) -> list[Path]:
@@ -63,15 +109,38 @@ def _visible(path: Path) -> list[Path]:
 
 
 def _images_in(path: Path) -> list[Path]:
-    """Sorted image files directly in a folder, told by their suffix."""
-    return [f for f in _visible(path) if f.suffix.lower() in SUFFIXES and f.is_file()]
+    """What a folder directly holds that is called like an image, sorted."""
+    return [f for f in _visible(path) if f.suffix.lower() in SUFFIXES and not f.is_dir()]
+
+
+def _refuse_twice(files: Iterable[Path], root: Path) -> None:
+    """Raise a ValueError if links lead to one file by two names."""
+    folders: dict[Path, str] = {}
+    seen: dict[str, Path] = {}
+    for file in files:
+        if file.parent not in folders:
+            folders[file.parent] = os.path.realpath(file.parent)
+        real = (
+            os.path.realpath(file) if file.is_symlink() else f"{folders[file.parent]}/{file.name}"
+        )
+        first = seen.setdefault(real, file)
+        if first is not file:
+            one, other = (printable(each.relative_to(root)) for each in (first, file))
+            raise ValueError(
+                f"{one} and {other} in {printable(root)} are the same file by way of a link; "
+                "remove one, for an image could be in training and test"
+            )
 
 
 def _nothing_in(path: Path) -> str:
     """What to say of a folder without images: what is there instead."""
-    below = [file for file in path.rglob("*") if file.is_file() and not file.name.startswith(".")]
-    deeper = sum(file.suffix.lower() in SUFFIXES for file in below)
-    message = f"{path} holds no image ({', '.join(SUFFIXES)}), neither directly nor in a subfolder"
+    names = (name for _, _, files in os.walk(path) for name in files if name[0] != ".")
+    below = [os.path.splitext(name)[1].lower() for name in islice(names, LOOKED_AT)]
+    deeper = sum(suffix in SUFFIXES for suffix in below)
+    message = (
+        f"{printable(path)} holds no image ({', '.join(SUFFIXES)}), "
+        "neither directly nor in a subfolder"
+    )
     if deeper:
         return f"{message}; {deeper:,} lie deeper: name the folder whose subfolders are the classes"
     return f"{message}; {len(below):,} files of other kinds were ignored"
@@ -79,19 +148,18 @@ def _nothing_in(path: Path) -> str:
 
 def _read_all(files: list[Path], size: int, root: Path) -> Tensor:
     """(N, 3, size, size) uint8; every file that cannot be read is told in one error."""
-    images = torch.empty(len(files), 3, size, size, dtype=torch.uint8)
+    images = empty_pictures(len(files), 3, size)
     broken = []
     shown = tqdm(files, desc="reading images", leave=False, disable=len(files) < MANY)
     for file, into in zip(shown, images, strict=True):
         try:
             into.copy_(read_image(file, size))
-        except Exception as error:  # broken bytes can make a decoder raise anything
-            reason = str(error).split(str(file))[0].strip(" :'") or type(error).__name__
-            broken.append(f"{file.relative_to(root)} ({reason})")
+        except ValueError as error:
+            broken.append(f"{printable(file.relative_to(root))} ({error})")
     if broken:
         more = f" and {len(broken) - SHOWN} more" if len(broken) > SHOWN else ""
         raise ValueError(
-            f"{len(broken)} of {len(files)} files in {root} cannot be read as images: "
+            f"{len(broken)} of {len(files)} files in {printable(root)} cannot be read as images: "
             f"{', '.join(broken[:SHOWN])}{more}; remove or replace them"
         )
     return images
@@ -100,19 +168,84 @@ def _read_all(files: list[Path], size: int, root: Path) -> Tensor:
 def read_image(file: Path, size: int) -> Tensor:
     """One image, upright as its camera meant it, what is transparent on white.
 
+    Of an animation it is the first frame.
+
     Returns:
         (3, size, size) uint8: the square in the middle.
 
     Raises:
-        Exception: of many kinds, if the file is broken.
+        ValueError: if the file is no image, broken, or larger than `BYTES`, `PIXELS` or `SCANS`.
     """
-    with Image.open(file) as opened:
+    data = _content(file)
+    try:
+        with warnings.catch_warnings():  # of sizes below the limits here, of odd metadata
+            warnings.simplefilter("ignore")
+            return _decode(data, size)
+    except UnidentifiedImageError:
+        raise ValueError(f"cannot identify it as {', '.join(FORMATS)}") from None
+    except Image.DecompressionBombError:
+        raise ValueError(_too_large("") + "; scale it down") from None
+    except Exception as error:  # broken bytes can make a decoder raise anything
+        raise ValueError(printable(str(error)) or type(error).__name__) from error
+
+
+def _content(file: Path) -> bytes:
+    """All bytes of a regular file, or a ValueError; nothing else is opened, for that may wait."""
+    try:
+        status = file.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError("not a regular file")
+        if not status.st_size:
+            raise ValueError("empty")
+        if status.st_size > BYTES:
+            raise ValueError(f"{status.st_size / 1e6:,.0f} MB; at most {BYTES / 1e6:,.0f} are read")
+        with file.open("rb") as opened:
+            return opened.read(status.st_size)
+    except OSError as error:
+        link = f"a link to {printable(os.readlink(file))}: " if file.is_symlink() else ""
+        raise ValueError(f"{link}{error.strerror}") from error
+
+
+def _too_large(sides: str) -> str:
+    return f"{sides}more than {PIXELS / 1e6:.0f} million pixels"
+
+
+def _decode(data: bytes, size: int) -> Tensor:
+    """(3, size, size) uint8; raises whatever a decoder does."""
+    with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
+        if opened.width * opened.height > PIXELS:
+            sides = f"{opened.width:,} × {opened.height:,}, "
+            raise ValueError(_too_large(sides) + "; scale it down")
+        if opened.format in {"JPEG", "MPO"} and len(SCAN.findall(data)) > SCANS:
+            raise ValueError(f"more than {SCANS} scans, which no camera writes; save it anew")
         opened.draft("RGB", (2 * size, 2 * size))  # a JPEG need not be decoded at full resolution
-        image: Image.Image = ImageOps.exif_transpose(opened)
-        if image.mode.startswith("I;16") or image.mode == "I":  # else everything bright is cut off
-            image = Image.fromarray((np.asarray(image) // 256).clip(0, 255).astype(np.uint8))
-        if image.mode in {"RGBA", "LA", "PA"} or "transparency" in image.info:
-            image = image.convert("RGBA")
-            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-        image = ImageOps.fit(image.convert("RGB"), (size, size), Image.Resampling.BICUBIC)
+        opened.load()
+        turn = _turn(opened)
+        image = _square(opened, size)
+        if turn is not None:
+            image = image.transpose(turn)
         return torch.from_numpy(np.array(image)).permute(2, 0, 1)
+
+
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    """What turns an image upright; None also if its EXIF is nonsense."""
+    try:
+        return UPRIGHT.get(image.getexif().get(ORIENTATION, 1))
+    except Exception:  # such as a number that cannot be unpacked, or a list that is no key
+        return None
+
+
+def _square(image: Image.Image, size: int) -> Image.Image:
+    """The square in the middle, scaled, in 8-bit colour; what is transparent on white."""
+    if image.mode == "F":
+        raise ValueError("floating-point pixels, whose range is unknown; save it with 8 or 16 bits")
+    if image.mode.startswith("I;16") or image.mode == "I":  # else everything bright is cut off
+        image = Image.fromarray((np.asarray(image) // 256).clip(0, 255).astype(np.uint8))
+    clear = image.mode in {"RGBA", "LA", "PA"} or "transparency" in image.info
+    mode = "RGBA" if clear else "RGB"
+    if image.mode != mode:
+        image = image.convert(mode)
+    image = ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC)
+    if clear:
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image.convert("RGB")

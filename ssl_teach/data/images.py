@@ -2,11 +2,45 @@
 
 from __future__ import annotations
 
+import os
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 CHUNK = 1000  # pictures resized at a time: as floats they take four times the memory
+
+
+def empty_pictures(count: int, channels: int, size: int) -> Tensor:
+    """Room for pictures, of which nothing is set yet.
+
+    Returns:
+        (count, channels, size, size) uint8.
+
+    Raises:
+        ValueError: if size is below 1, or they would take more than this computer's memory.
+    """
+    if size < 1:
+        raise ValueError(f"size must be at least 1, got {size}")
+    needed = count * channels * size * size
+    message = (
+        f"{count:,} pictures of {channels}×{size}×{size} take {needed / 1e9:,.1f} GB, "
+        "more than there is memory; choose a smaller size or fewer pictures"
+    )
+    if needed > _memory():
+        raise ValueError(message)
+    try:
+        return torch.empty(count, channels, size, size, dtype=torch.uint8)
+    except RuntimeError as error:  # the allocator's own
+        raise ValueError(message) from error
+
+
+def _memory() -> int:
+    """Bytes of memory in this computer; 2⁶³ - 1 where it cannot be asked."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
+        return 2**63 - 1
 
 
 def resize(images: Tensor, size: int) -> Tensor:
@@ -21,7 +55,7 @@ def resize(images: Tensor, size: int) -> Tensor:
     """
     if images.shape[2:] == (size, size):
         return images
-    out = torch.empty(*images.shape[:2], size, size, dtype=torch.uint8)
+    out = empty_pictures(len(images), images.shape[1], size)
     for part, into in zip(images.split(CHUNK), out.split(CHUNK), strict=True):
         scaled = F.interpolate(part.float(), (size, size), mode="bilinear", antialias=True)
         into.copy_(scaled.round_().clamp_(0, 255))

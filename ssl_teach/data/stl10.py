@@ -9,7 +9,7 @@ import torch
 
 from ssl_teach.data.dataset import NO_LABEL, Dataset, draw_splits
 from ssl_teach.data.downloads import find_or_download
-from ssl_teach.data.images import CHUNK, resize
+from ssl_teach.data.images import CHUNK, empty_pictures, resize
 
 CLASSES = (
     "airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck",
@@ -34,7 +34,7 @@ def stl10(*, size: int = 96, seed: int = 0, root: str | Path | None = None) -> D
 
     Raises:
         OSError: if there is no copy and downloading fails.
-        ValueError: if the copy is damaged.
+        ValueError: if the copy is damaged, or the pictures do not fit into memory.
     """
     from torchvision.datasets import STL10
 
@@ -43,7 +43,7 @@ def stl10(*, size: int = 96, seed: int = 0, root: str | Path | None = None) -> D
         np.memmap(files / f"{part}_X.bin", np.uint8, "r").reshape(-1, 3, 96, 96).swapaxes(2, 3)
         for part in ("train", "test", "unlabeled")
     ]
-    images = torch.empty(sum(map(len, parts)), 3, size, size, dtype=torch.uint8)
+    images = empty_pictures(sum(map(len, parts)), 3, size)
     start = 0
     for part in parts:
         for i in range(0, len(part), CHUNK):
