@@ -231,10 +231,11 @@ def test_folders_that_cannot_be_listed(tmp_path):
             folder(path)
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read all")
 def test_what_may_not_be_read(tmp_path):
     (tmp_path / "a.png").write_bytes(picture("PNG"))
     (tmp_path / "a.png").chmod(0)
+    if os.access(tmp_path / "a.png", os.R_OK):
+        pytest.skip("root may read all")
     refused(tmp_path / "a.png", "Permission denied")
     (tmp_path / "b").mkdir(0)
     with pytest.raises(ValueError, match="b cannot be listed: Permission denied"):
@@ -243,13 +244,13 @@ def test_what_may_not_be_read(tmp_path):
 
 def test_many_names_are_listed_soon(tmp_path):
     (tmp_path / "kind").mkdir()
-    for i in range(20_000):
+    for i in range(5_000):
         (tmp_path / "kind" / f"{i}.png").touch()
     started = time.monotonic()
     loose, groups = folders._images_of(tmp_path)
     folders._refuse_twice(groups["kind"], tmp_path)
-    assert len(groups["kind"]) == 20_000 and not loose
-    assert time.monotonic() - started < 10  # takes one
+    assert len(groups["kind"]) == 5_000 and not loose
+    assert time.monotonic() - started < 5
 
 
 @pytest.mark.parametrize("size", [100_000, 10**9, 10**30])

@@ -26,7 +26,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 MANY = 500  # from here on reading takes long enough to show how far it is
 SHOWN = 5  # broken files named in an error
 BYTES = 500_000_000  # the largest file that is read
-PIXELS = 120_000_000  # of one image; decoding as many takes up to about 1 GB
+PIXELS = 120_000_000  # of one image; decoding as many takes 0.4 to 2 GB
 SCANS = 100  # of one JPEG; a progressive one has about ten, and each takes another pass
 LOOKED_AT = 10_000  # files that the error about a folder without images looks at
 
@@ -240,7 +240,8 @@ def _square(image: Image.Image, size: int) -> Image.Image:
     if image.mode == "F":
         raise ValueError("floating-point pixels, whose range is unknown; save it with 8 or 16 bits")
     if image.mode.startswith("I;16") or image.mode == "I":  # else everything bright is cut off
-        image = Image.fromarray((np.asarray(image) // 256).clip(0, 255).astype(np.uint8))
+        levels = np.asarray(image) // 256
+        image = Image.fromarray(np.clip(levels, 0, 255, out=levels).astype(np.uint8))
     clear = image.mode in {"RGBA", "LA", "PA"} or "transparency" in image.info
     mode = "RGBA" if clear else "RGB"
     if image.mode != mode:
