@@ -165,8 +165,9 @@ def tidy_page(
             context["body"] = place_widgets(models, body)
             continue
         name, text = _identity(asset)
-        at_once = page == SEARCH_PAGE or Path(name.split("?")[0]).name in AT_ONCE
-        if text is None and not at_once:
+        if page == SEARCH_PAGE:  # all pages share an asset: take back what another page set
+            attributes.pop("defer", None)
+        elif text is None and Path(name.split("?")[0]).name not in AT_ONCE:
             attributes["defer"] = "defer"  # they act when the page has been read, in this order
         scripts.append(asset)
     # a stable sort: the explorables' own script stands before those that can wait
