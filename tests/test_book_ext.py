@@ -155,17 +155,11 @@ def test_thebe_and_doubles_are_dropped():
     assert [s.filename for s in context["css_files"]] == ["b.css"]
 
 
-def test_scripts_wait_unless_the_page_itself_calls_them():
+def test_the_script_of_explorables_comes_first():
     files = ["doctools.js?v=1", "_static/documentation_options.js?v=2", sw.SCRIPT]
-    shared = [asset(name) for name in files] + [asset(body="let x = 1")]
-    context = {"script_files": shared}
+    context = {"script_files": [*map(asset, files), asset(body="let x = 1")]}
     sw.tidy_page(None, "page", "page.html", context, None)
-    found = {s.filename: s.attributes.get("defer") for s in context["script_files"]}
-    assert next(iter(found)) == sw.SCRIPT
-    assert found == {files[0]: "defer", files[1]: None, files[2]: None, "": None}
-    context = {"script_files": shared}  # which other pages had before
-    sw.tidy_page(None, sw.SEARCH_PAGE, "search.html", context, None)
-    assert [s.attributes.get("defer") for s in context["script_files"]] == [None] * 4
+    assert context["script_files"][0].filename == sw.SCRIPT
 
 
 @pytest.mark.parametrize("source, labels", [("a.md", ["b"]), ("a.ipynb", ["launch-buttons", "b"])])
@@ -225,6 +219,25 @@ def test_pages_lose_the_icon_script_and_keep_search_where_it_is_used():
     assert "fontawesome.js" not in light and "searchindex" not in light
     assert "searchtools" not in light and "doctools.js" in light
     assert "searchindex" in lean_pages.lighter_page(PAGE, is_search=True)
+
+
+def test_scripts_wait_unless_the_page_itself_calls_them():
+    files = ["doctools.js?v=1", "documentation_options.js?v=2", "static_widgets.js"]
+    tags = [f'<script src="../_static/{name}"></script>' for name in files]
+    tags += ['<script data-x="y" src="a.js"></script>', "<script>let x = 1</script>"]
+    waiting = '<script defer="defer" src="b.js"></script>'
+    page = "".join([*tags, waiting])
+    found = lean_pages.lighter_page(page, is_search=False)
+    assert found == "".join(
+        [
+            tags[0].replace("<script", "<script defer"),
+            *tags[1:3],
+            tags[3].replace("<script", "<script defer"),
+            tags[4],
+            waiting,
+        ]
+    )
+    assert lean_pages.lighter_page(page, is_search=True) == page
 
 
 def test_styles_keep_the_rules_and_fonts_of_icons_in_use():

@@ -32,6 +32,11 @@ _FONT_AWESOME = re.compile(r'\s*<script[^>]+src="[^"]*/fontawesome\.js[^"]*"></s
 _SEARCH = re.compile(
     r'\s*<script src="[^"]*(?:searchtools|language_data|searchindex)\.js[^"]*"></script>'
 )
+# scripts of their own files that do not wait yet, but for those that small scripts in the page call
+_HURRIED = re.compile(
+    r"<script(?=[^>]*\ssrc=)(?![^>]*\sdefer)"
+    r'(?![^>]*/(?:documentation_options|static_widgets)\.js[?"])'
+)
 _ICON_RULE = re.compile(r'((?:\.fa-[a-z0-9-]+:{1,2}before,?)+)\{content:"\\([0-9a-f]+)"\}')
 _CONTENT = re.compile(r'content:"\\([0-9a-f]{4,})"')
 _FACE = re.compile(r"@font-face\{[^}]*?webfonts/(fa-[a-z]+-\d+)[^}]*\}")
@@ -43,9 +48,12 @@ _ICON_NAME = re.compile(r"fa-[a-z0-9-]+")
 
 
 def lighter_page(html: str, *, is_search: bool) -> str:
-    """A page without the icon script, and without the search scripts unless it is the search's."""
+    """A page without the icon script, and without the search scripts unless it is the search's.
+
+    Scripts wait until the page has been read, but on the search page, which calls them all.
+    """
     html = _FONT_AWESOME.sub("", html)
-    return html if is_search else _SEARCH.sub("", html)
+    return html if is_search else _HURRIED.sub("<script defer", _SEARCH.sub("", html))
 
 
 def icons_in(texts: Iterable[str]) -> tuple[set[str], set[str]]:

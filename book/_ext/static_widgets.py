@@ -4,8 +4,7 @@ myst-nb writes the state of a notebook's widgets and a tag for each view into th
 the rest to require.js and a widget manager from a CDN. This extension puts a small script of our
 own (static_widgets.js, beside this file) in their place. It writes to the page only the widgets
 that it shows, each source text once, and each where it is shown, so that it can come to life as
-soon as the browser has read so far. Scripts that can wait do wait, and those and the styles of
-thebe are taken off every page.
+soon as the browser has read so far. The scripts and styles of thebe are taken off every page.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +27,6 @@ STATE = "application/vnd.jupyter.widget-state+json"
 VIEW = "application/vnd.jupyter.widget-view+json"
 SOURCES = ("_esm", "_css")
 MOUNT = "<script>staticWidgets.mount()</script>"
-# small scripts in the page call these, so they must be there before them
-AT_ONCE = ("documentation_options.js", SCRIPT)
-SEARCH_PAGE = "search"  # there they call all of them
 _VIEW_TAG = re.compile(rf'<script type="{re.escape(VIEW)}">(.*?)</script>', re.DOTALL)
 _REFERENCE = re.compile(r"IPY_MODEL_(\w+)")
 _IDENTIFIER = re.compile(r'\bid="([^"]+)"')
@@ -106,11 +103,8 @@ def place_name(model: dict[str, Any], taken: Iterable[str]) -> str:
     """A name for a place that links can point to: "rotation-game", "rotation-game-2"."""
     name = str(model["state"].get("_anywidget_id", "figure")).split(".")[-1]
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).lower()
-    return next(
-        each
-        for each in (words, *(f"{words}-{count}" for count in range(2, 1000)))
-        if each not in taken
-    )
+    names = chain([words], (f"{words}-{k}" for k in count(2)))
+    return next(each for each in names if each not in taken)
 
 
 def place_widgets(models: Models, body: str) -> str:
@@ -164,13 +158,8 @@ def tidy_page(
             _warn_of_dead(models, views(body), page)
             context["body"] = place_widgets(models, body)
             continue
-        name, text = _identity(asset)
-        if page == SEARCH_PAGE:  # all pages share an asset: take back what another page set
-            attributes.pop("defer", None)
-        elif text is None and Path(name.split("?")[0]).name not in AT_ONCE:
-            attributes["defer"] = "defer"  # they act when the page has been read, in this order
         scripts.append(asset)
-    # a stable sort: the explorables' own script stands before those that can wait
+    # a stable sort: the explorables' own script comes first
     context["script_files"] = sorted(scripts, key=lambda asset: SCRIPT not in _identity(asset)[0])
 
 
