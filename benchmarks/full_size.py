@@ -62,12 +62,10 @@ def weighted_vote(z: Tensor, labels: Tensor, bank: Tensor, known: Tensor) -> flo
 
 
 def work_of_a_step(settings: experiments.Experiment, data: Dataset) -> float:
-    """Floating-point operations of one step, forward and backward, counted on the processor."""
+    """Floating-point operations of one step, forward and backward."""
     encoder = experiments.start(settings, data, 0)
-    task = experiments.TASKS[settings.task](settings, encoder, data, 0).to(
-        next(encoder.parameters()).device
-    )
     device = next(encoder.parameters()).device
+    task = experiments.TASKS[settings.task](settings, encoder, data, 0).to(device)
     pixels = data.unlabelled[:8].to(device).float() / 255
     with FlopCounterMode(display=False) as counter:
         batch = task.make_batch(pixels, None, torch.Generator(device).manual_seed(0))

@@ -206,14 +206,11 @@ def _recorded(name: str, seeds: tuple[int, ...], root: str | None) -> Record:
     """Run an experiment of the book; where CIFAR-10 lies is no part of the result."""
     if name in TRANSFERS:
         cell = TRANSFERS[name]
-        root = root if cell.target.data == "cifar10" else None
-        cell = replace(cell, target=replace(cell.target, root=root))
+        cell = replace(cell, target=experiments.at(cell.target, root))
         record = transfer.record(name, cell, seeds)
         record.settings["target"]["root"] = None
         return record
-    settings = BOOK[name]
-    root = root if settings.data == "cifar10" else None
-    record = experiments.record(name, replace(settings, root=root), seeds)
+    record = experiments.record(name, experiments.at(BOOK[name], root), seeds)
     record.settings["root"] = None
     return record
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ from ssl_teach.pretext import (
 from ssl_teach.pretext.adversary import PictureTask
 from ssl_teach.pretext.inpainting import Masks
 from ssl_teach.progress import Curve
-from ssl_teach.records import Record
+from ssl_teach.records import Record, choices
 from ssl_teach.task import Supervised, Task
 from ssl_teach.train import pretrain
 
@@ -126,13 +126,7 @@ class Experiment:
     @classmethod
     def from_record(cls, record: Record) -> Experiment:
         """The experiment that a record tells of."""
-        known = {field.name for field in fields(cls)}
-        settings: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list) else v  # JSON knows no tuples
-            for k, v in record.settings.items()
-            if k in known
-        }
-        return cls(**settings)
+        return cls(**choices(cls, record.settings))
 
 
 Builder = Callable[[Experiment, Encoder, Dataset, int], Task]
@@ -432,9 +426,21 @@ def encoder_work(
 
 
 def run(
-    settings: Experiment, seed: int, *, checkpoint: Path | None = None, progress: bool = True
+    settings: Experiment,
+    seed: int,
+    *,
+    data: Dataset | None = None,
+    checkpoint: Path | None = None,
+    progress: bool = True,
 ) -> dict[str, Any]:
     """Train and measure with one seed.
+
+    Args:
+        settings: the experiment.
+        seed: of weights, order and draws.
+        data: what `settings.load` returns, where it is at hand; None to load it.
+        checkpoint: to save to and resume from.
+        progress: show the curve.
 
     Returns:
         One entry of `Record.runs`. Its metrics are those of `measure` (with fewer labels under
@@ -446,7 +452,7 @@ def run(
     """
     if settings.task == "pixels" and settings.fine_tune_steps:
         raise ValueError("pixels have no weights to fine-tune: leave fine_tune_steps at 0")
-    data = settings.load()
+    data = settings.load() if data is None else data
     metrics: dict[str, float] = {}
     if settings.task == "pixels":
         seconds, probe, take = 0.0, partial(measure_pixels, data), evaluate.raw_pixels
@@ -488,5 +494,6 @@ def record(
     """
     drawn = any(fraction < 1 for fraction in settings.fractions)
     seeds = seeds[:1] if settings.task == "pixels" and not drawn else seeds
-    runs = [run(settings, seed, progress=progress) for seed in seeds]
+    data = settings.load()
+    runs = [run(settings, seed, data=data, progress=progress) for seed in seeds]
     return Record(name, asdict(settings), runs)

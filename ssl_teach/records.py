@@ -9,7 +9,7 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -216,6 +216,12 @@ def load_record(path: str | Path) -> Record:
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
         raise ValueError(f"{path} is not a run record of schema {SCHEMA}; make it anew")
     return Record(**content)
+
+
+def choices(kind: type, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of a record's settings that a dataclass knows, as it takes them: JSON has no tuples."""
+    known = {field.name for field in fields(kind)}
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in settings.items() if k in known}
 
 
 RESULTS = Path(__file__).parent / "results"

@@ -12,7 +12,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -97,18 +97,7 @@ def _of_seed(record: Record, seed: int) -> dict[str, Any]:
 
 def settings_of(record: Record) -> Experiment | Transfer:
     """What a record tells was run; a choice that its time did not know takes its default."""
-    if "target" not in record.settings:
-        return Experiment.from_record(record)
-    known = {field.name for field in fields(Transfer)}
-    given: dict[str, Any] = {
-        k: tuple(v) if isinstance(v, list) else v  # JSON knows no tuples
-        for k, v in record.settings.items()
-        if k in known
-    }
-    for part in ("source", "target"):
-        if isinstance(given[part], dict):
-            given[part] = Experiment.from_record(Record(record.name, given[part], environment={}))
-    return Transfer(**given)
+    return (Transfer if "target" in record.settings else Experiment).from_record(record)
 
 
 def _flat(settings: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
@@ -181,11 +170,10 @@ def rerun(record: Record, seed: int, root: str | None = None) -> dict[str, Any]:
         One entry of `Record.runs`.
     """
     settings = settings_of(record)
-    target = settings.target if isinstance(settings, Transfer) else settings
-    target = replace(target, root=root if target.data == "cifar10" else None)
     if isinstance(settings, Transfer):
-        return transfer.run(replace(settings, target=target), seed, progress=False)
-    return experiments.run(target, seed, progress=False)
+        settings = replace(settings, target=experiments.at(settings.target, root))
+        return transfer.run(settings, seed, progress=False)
+    return experiments.run(experiments.at(settings, root), seed, progress=False)
 
 
 def _told(changed: Mapping[str, tuple[Any, Any]], of: str, same: str) -> list[str]:

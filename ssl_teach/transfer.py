@@ -17,7 +17,7 @@ from ssl_teach.encoders import Encoder
 from ssl_teach.evaluate import LEARNING_RATES, Probe
 from ssl_teach.experiments import Experiment
 from ssl_teach.imagenet import imagenet_encoder
-from ssl_teach.records import Record
+from ssl_teach.records import Record, choices
 
 IMAGENET = "imagenet"
 
@@ -49,6 +49,15 @@ class Transfer:
     blocks: tuple[int, ...] | None = None
     test: int | None = None
     features: int | None = None
+
+    @classmethod
+    def from_record(cls, record: Record) -> Transfer:
+        """What a record of a transfer tells of."""
+        given = choices(cls, record.settings)
+        for part in ("source", "target"):
+            if not isinstance(given[part], str):
+                given[part] = Experiment(**choices(Experiment, given[part]))
+        return cls(**given)
 
     def load(self) -> Dataset:
         """The target's pictures, in three channels, with at most `test` of them for the test."""

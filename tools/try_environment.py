@@ -59,7 +59,7 @@ def make(name: str, python: str | None) -> Path:
         found = shutil.which(python or f"python{version}")
         if not found:
             raise FileNotFoundError(f"{name} wants Python {version}: give one with --python")
-        subprocess.run([found, "-m", "venv", folder], check=True)
+        subprocess.run([found, ROOT / "tools" / "make_venv.py", folder], check=True)
         (MADE / ".gitignore").write_text("*\n")
     subprocess.run([interpreter, "-m", "pip", "install", "--quiet", "-r", file], check=True)
     return interpreter

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ssl_teach.exercises.book import all_exercises, exercise
 from ssl_teach.exercises.core import CHECKED, Exercise
-from ssl_teach.exercises.kit import WORDS, facts, folded
+from ssl_teach.exercises.kit import WORDS, facts, folded, table
 
 TEACHER = "SSL_TEACH_SEED"  # set while the instructor's book is built, to the cohort's seed
 
@@ -87,11 +87,11 @@ class Worth:
         return "\n".join(f"{each.heading} {facts(each)}" for each in self.exercises)
 
     def _repr_markdown_(self) -> str:
-        lines = ["| exercise | points | minutes | after it you can |", "|---|---|---|---|"]
-        for each in self.exercises:
-            cells = (each.heading.rstrip("."), f"{each.points}", f"{each.minutes}", each.objective)
-            lines.append(f"| {' | '.join(cells)} |")
-        return "\n".join(lines)
+        rows = [
+            (each.heading.rstrip("."), f"{each.points}", f"{each.minutes}", each.objective)
+            for each in self.exercises
+        ]
+        return table(("exercise", "points", "minutes", "after it you can"), rows)
 
 
 def worth(lesson: str) -> Worth:

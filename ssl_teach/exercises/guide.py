@@ -12,7 +12,7 @@ from IPython.display import Markdown
 from ssl_teach.exercises.book import all_exercises
 from ssl_teach.exercises.core import CHECKED
 from ssl_teach.exercises.display import TEACHER, solution_text
-from ssl_teach.exercises.kit import WORDS
+from ssl_teach.exercises.kit import WORDS, table
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 NEEDS: dict[str, tuple[str, str]] = {
@@ -70,11 +70,6 @@ def _number(lesson: str) -> str:
     return lesson.split("_")[0].lstrip("0") or "0"
 
 
-def _table(head: list[str], rows: list[list[str]]) -> Markdown:
-    lines = [head, ["---"] * len(head), *rows]
-    return Markdown("\n".join(f"| {' | '.join(each)} |" for each in lines))
-
-
 def lesson_table() -> Markdown:
     """Every lesson: what it needs, what one can do after it, and the time of its exercises."""
     every = all_exercises().values()
@@ -87,7 +82,8 @@ def lesson_table() -> Markdown:
         asked = [each for each in every if each.lesson == lesson]
         worth = f"{sum(each.points for each in asked)} in {sum(e.minutes for e in asked)} min"
         rows.append([f"{_number(lesson)}. {title(lesson)}", f"{which}{knowledge}", able, worth])
-    return _table(["lesson", "needs", "after it students can", "points of its exercises"], rows)
+    head = ["lesson", "needs", "after it students can", "points of its exercises"]
+    return Markdown(table(head, rows))
 
 
 def exercise_table() -> Markdown:
@@ -98,7 +94,7 @@ def exercise_table() -> Markdown:
         facts = [f"{each.points}", f"{each.minutes}", who, each.objective]
         rows.append([_number(each.lesson), f"`{key}`", WORDS[each.kind].lower(), *facts])
     head = ["lesson", "exercise", "kind", "points", "minutes", "marked by"]
-    return _table([*head, "after it students can"], rows)
+    return Markdown(table([*head, "after it students can"], rows))
 
 
 def stuck() -> Markdown:

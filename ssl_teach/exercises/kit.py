@@ -8,7 +8,7 @@ carries the exercise's key in its metadata, which is how the grader finds it aga
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,12 @@ def _code(text: str, key: str = "", role: str = "setup") -> NotebookNode:
 def folded(summary: str, text: str) -> str:
     """Text behind a triangle, which Jupyter, Colab and the book all open on a click."""
     return f"<details><summary>{summary}</summary>\n\n{text}\n\n</details>"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(each)} |" for each in lines)
 
 
 def facts(exercise: Exercise) -> str:
