@@ -51,17 +51,19 @@ class Larger:
     @property
     def names(self) -> tuple[str, ...]:
         """Of the experiments; none for "quick"."""
-        rows = () if self.size == "quick" else self.rows
-        return tuple(f"{self.size}-cifar10-{row}" for row in rows)
+        return () if self.size == "quick" else _names(self.size, self.rows)
 
     def _repr_markdown_(self) -> str:
         wanted = SIZES[1:] if self.size == "quick" else (self.size,)
-        what = "; ".join(f'`"{size}"` {_outlook(size, self.rows)}' for size in wanted)
+        measured = {size: _measured(_names(size, self.rows)) for size in wanted}
+        what = "; ".join(
+            f'`"{size}"` {_outlook(_names(size, self.rows))}{time}'
+            for size, time in measured.items()
+        )
         if self.size == "quick":
             what = f'`"quick"` is the lesson as the book shows it. At its end, {what}'
-        unknown = [size for size in wanted if _minutes(size, self.rows) is None]
-        named = " and ".join(f'`"{size}"`' for size in unknown)
-        return f"{what}." + (f" No GPU has timed {named} yet." if unknown else "")
+        named = " and ".join(f'`"{size}"`' for size, time in measured.items() if not time)
+        return f"{what}." + (f" No GPU has timed {named} yet." if named else "")
 
     def run(
         self, *, root: str | Path | None = None, out: str | Path = "runs", anyway: bool = False
@@ -85,48 +87,44 @@ class Larger:
                 '`SIZE = "quick"` is the size that fits; all above was run with it. '
                 "`.run(anyway=True)` runs it in spite of that, and goes on where it stopped."
             )
-        records = {}
-        for row, name in zip(self.rows, self.names, strict=True):
+        paths = {name: Path(out) / f"{name}.json" for name in self.names}
+        left = [name for name, path in paths.items() if not path.exists()]
+        try:  # all rows read the same pictures
+            data = experiments.at(BOOK[left[0]], root).load() if left else None
+        except (OSError, ValueError) as error:
+            return Markdown(
+                f'**CIFAR-10 could not be read**: {error}. `SIZE = "quick"` needs no network.'
+            )
+        for name in left:
+            checkpoint = Path(out) / name / "run.pt"
             try:
-                records[row] = one(name, Path(out), root)
+                found = experiments.run(BOOK[name], 0, data=data, checkpoint=checkpoint)
             except torch.cuda.OutOfMemoryError:
                 return Markdown(_too_little_memory(self.size, name, Path(out)))
-            except (OSError, ValueError) as error:
-                return Markdown(
-                    f'**CIFAR-10 could not be read**: {error}. `SIZE = "quick"` needs no network.'
-                )
-        return results_table(records, COLUMNS)
+            Record(name, asdict(BOOK[name]), [found]).save(paths[name])
+        records = map(load_record, paths.values())
+        return results_table(dict(zip(self.rows, records, strict=True)), COLUMNS)
 
 
-def one(name: str, out: Path, root: str | Path | None) -> Record:
-    """The record of an experiment: read if it was run before, else run, with its first seed."""
-    path = out / f"{name}.json"
-    if path.exists():
-        return load_record(path)
-    settings = experiments.at(BOOK[name], root)
-    found = experiments.run(settings, 0, checkpoint=out / name / "run.pt")
-    record = Record(name, asdict(BOOK[name]), [found])
-    record.save(path)
-    return record
+def _names(size: str, rows: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"{size}-cifar10-{row}" for row in rows)
 
 
-def _outlook(size: str, rows: tuple[str, ...]) -> str:
-    """What a size adds, and how long that took where it was measured."""
-    longest = max((BOOK[f"{size}-cifar10-{row}"] for row in rows), key=lambda each: each.steps)
+def _outlook(names: tuple[str, ...]) -> str:
+    """What the experiments of a size add."""
+    longest = max((BOOK[name] for name in names), key=lambda each: each.steps)
     encoder = {"convnet": "the small encoder", "resnet18": "ResNet-18"}[longest.encoder]
-    what = f"adds CIFAR-10 with {encoder}, {longest.steps:,} steps of {longest.batch_size} images"
-    measured = _minutes(size, rows)
-    return what if measured is None else f"{what}: {measured[0]:.0f} minutes on {measured[1]}"
+    return f"adds CIFAR-10 with {encoder}, {longest.steps:,} steps of {longest.batch_size} images"
 
 
-def _minutes(size: str, rows: tuple[str, ...]) -> tuple[float, str] | None:
-    """How long the book's records took, and on which GPU; None where one is missing."""
-    paths = [RESULTS / f"{size}-cifar10-{row}.json" for row in rows]
+def _measured(names: tuple[str, ...]) -> str:
+    """How long the book's records took, and on which GPU; nothing where one is missing."""
+    paths = [RESULTS / f"{name}.json" for name in names]
     if not all(path.exists() for path in paths):
-        return None
+        return ""
     records = [load_record(path) for path in paths]
-    seconds = sum(record.runs[0]["seconds"] for record in records)
-    return seconds / 60, records[0].environment["gpu"]
+    minutes = sum(record.runs[0]["seconds"] for record in records) / 60
+    return f": {minutes:.0f} minutes on {records[0].environment['gpu']}"
 
 
 def _too_little_memory(size: str, name: str, out: Path) -> str:

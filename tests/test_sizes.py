@@ -88,19 +88,37 @@ def test_an_interrupted_run_goes_on(tiny, monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("error", "words"),
+    ("where", "error", "words"),
     [
-        (torch.cuda.OutOfMemoryError("CUDA out of memory"), "memory is too small"),
-        (OSError("no network: give a copy with root"), "could not be read"),
+        ("run", torch.cuda.OutOfMemoryError("CUDA out of memory"), "memory is too small"),
+        ("load", OSError("no network: give a copy with root"), "could not be read"),
+        ("load", ValueError("the copy is damaged"), "could not be read"),
     ],
 )
-def test_what_the_machine_lacks_is_said(error, words, monkeypatch, tmp_path):
+def test_what_the_machine_lacks_is_said(where, error, words, tiny, monkeypatch, tmp_path):
     def fail(*args, **kwargs):
         raise error
 
-    monkeypatch.setattr(sizes.experiments, "run", fail)
+    monkeypatch.setattr(sizes.experiments if where == "run" else Experiment, where, fail)
     said = text(Larger("gpu", ("rotation",)).run(out=tmp_path, anyway=True))
     assert words in said and "quick" in said
+
+
+def test_other_errors_are_not_taken_for_missing_pictures(tiny, monkeypatch, tmp_path):
+    def fail(*args, **kwargs):
+        raise ValueError("a checkpoint of another run")
+
+    monkeypatch.setattr(sizes.experiments, "run", fail)
+    with pytest.raises(ValueError, match="another run"):
+        Larger("gpu", ("rotation",)).run(out=tmp_path, anyway=True)
+
+
+def test_pictures_are_read_once_for_all_rows(tiny, monkeypatch, tmp_path):
+    read, load = [], Experiment.load
+    monkeypatch.setattr(Experiment, "load", lambda self: read.append(self) or load(self))
+    Larger("gpu", ("random", "rotation")).run(out=tmp_path, anyway=True)
+    Larger("gpu", ("random", "rotation")).run(out=tmp_path, anyway=True)
+    assert len(read) == 1
 
 
 def test_only_cifar10_is_looked_for_elsewhere():
