@@ -7,6 +7,7 @@ lines of `torch.distributed`. Alone, every function answers for one process.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, cast
@@ -14,6 +15,8 @@ from typing import Any, cast
 import torch
 import torch.distributed as dist
 from torch import Tensor
+
+SECONDS_TO_LET_GO = 0.2
 
 
 def world_size() -> int:
@@ -51,6 +54,9 @@ def joined() -> Iterator[None]:
     try:
         yield
     finally:
+        # Up to torch 2.4 at least, gloo waits for its threads with Python's lock in hand, and they
+        # for the lock, to let go of the last tensors that were sent: they are given time for that.
+        time.sleep(SECONDS_TO_LET_GO)
         dist.destroy_process_group()
 
 
