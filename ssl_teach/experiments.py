@@ -7,8 +7,9 @@ table and a number on your screen come from the same few lines.
 from __future__ import annotations
 
 import inspect
+import reprlib
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,20 @@ from ssl_teach.task import Supervised, Task
 from ssl_teach.train import pretrain
 
 
-@dataclass(frozen=True)
+def shortened(thing: Any) -> str:
+    """A dataclass in one line: what differs from its defaults, long tuples cut."""
+    cut = reprlib.Repr()
+    cut.maxtuple, cut.maxdict, cut.maxstring = 4, 20, 1000
+    told = []
+    for each in fields(thing):
+        value = getattr(thing, each.name)
+        usual = each.default_factory() if callable(each.default_factory) else each.default
+        if value != usual:
+            told.append(f"{each.name}={repr(value) if is_dataclass(value) else cut.repr(value)}")
+    return f"{type(thing).__name__}({', '.join(told)})"
+
+
+@dataclass(frozen=True, repr=False)
 class Experiment:
     """Every choice that shapes a result, apart from the seed.
 
@@ -115,6 +129,10 @@ class Experiment:
                 f"{self.task} is trained without labels, so label_share cannot limit them; "
                 "leave it at 1, and give the probes fewer labels by fractions"
             )
+
+    def __repr__(self) -> str:
+        """See `shortened`."""
+        return shortened(self)
 
     def load(self) -> Dataset:
         """The data; `data_seed` draws scenes, crops and splits where these are drawn."""

@@ -15,14 +15,14 @@ from ssl_teach import evaluate, experiments
 from ssl_teach.data import Dataset
 from ssl_teach.encoders import Encoder
 from ssl_teach.evaluate import LEARNING_RATES, Probe
-from ssl_teach.experiments import Experiment
+from ssl_teach.experiments import Experiment, shortened
 from ssl_teach.imagenet import imagenet_encoder
 from ssl_teach.records import Record, choices
 
 IMAGENET = "imagenet"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Transfer:
     """One cell of the table: where the encoder comes from, and what it is to learn.
 
@@ -49,6 +49,10 @@ class Transfer:
     blocks: tuple[int, ...] | None = None
     test: int | None = None
     features: int | None = None
+
+    def __repr__(self) -> str:
+        """See `shortened`."""
+        return shortened(self)
 
     @classmethod
     def from_record(cls, record: Record) -> Transfer:

@@ -23,6 +23,14 @@ OPTIONS = {
 PASSES = {"rotation": 4, "patch_position": 2, "jigsaw": 9, "simclr": 2}
 
 
+def test_an_experiment_tells_what_differs_from_the_defaults_and_cuts_what_is_long():
+    told = repr(Experiment("rotation", "sketches", 10, classes=tuple("abcdef"), lr=1e-3))
+    assert told == (
+        "Experiment(task='rotation', data='sketches', steps=10, lr=0.001, "
+        "classes=('a', 'b', 'c', 'd', ...))"
+    )
+
+
 @pytest.mark.parametrize("task", TASKS)
 def test_every_task_runs_by_name_and_tells_its_passes(task):
     settings = replace(SMALL, task=task, options=OPTIONS.get(task, {}))
