@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import sys
 import time
 from dataclasses import dataclass, field
@@ -68,11 +69,13 @@ class Curve:
         ax.grid(alpha=0.3)
 
     def figure(self, title: str = "") -> Figure:
-        """All quantities side by side."""
+        """All quantities, up to three in a row."""
         names = list(self.values)
-        figure = Figure(figsize=(3.6 * len(names), 2.5), layout="constrained")
-        for ax, name in zip(np.atleast_1d(figure.subplots(1, len(names))).flat, names, strict=True):
-            self.plot(ax, name)
+        columns = min(len(names), 2 if len(names) == 4 else 3)
+        rows = math.ceil(len(names) / columns)
+        figure = Figure(figsize=(3.6 * columns, 2.5 * rows), layout="constrained")
+        for place, name in enumerate(names, 1):
+            self.plot(figure.add_subplot(rows, columns, place), name)
         figure.suptitle(title, fontsize=10)
         return figure
 

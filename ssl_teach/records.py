@@ -212,10 +212,35 @@ def load_record(path: str | Path) -> Record:
         ValueError: if the file is not a record of this schema.
     """
     path = Path(path)
-    content = json.loads(path.read_text())
-    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
-        raise ValueError(f"{path} is not a run record of schema {SCHEMA}; make it anew")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is not a run record, since it is not JSON: {error}") from None
+    if fault := _fault(content):
+        raise ValueError(f"{path} is not a run record of schema {SCHEMA}: {fault}; make it anew")
     return Record(**content)
+
+
+def _fault(content: Any) -> str | None:
+    """What keeps a JSON value from being a record, in words."""
+    if not isinstance(content, dict):
+        return "it is no object"
+    if type(content.get("schema")) is not int or content["schema"] != SCHEMA:
+        return f"its schema is {content.get('schema')!r}"
+    kinds = {"name": str, "settings": dict, "runs": list, "environment": dict, "schema": int}
+    if content.keys() != kinds.keys():
+        return f"it has {sorted(content)} in place of {sorted(kinds)}"
+    for key, kind in kinds.items():
+        if not isinstance(content[key], kind):
+            return f"its {key} is a {type(content[key]).__name__}, not a {kind.__name__}"
+    for number, run in enumerate(content["runs"]):
+        metrics = run.get("metrics") if isinstance(run, dict) else None
+        if not isinstance(metrics, dict) or type(run.get("seed")) is not int:
+            return f"run {number} lacks a seed or its metrics"
+        for name, value in metrics.items():
+            if type(value) not in (int, float):
+                return f"{name} of run {number} is no number: {value!r}"
+    return None
 
 
 def choices(kind: type, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -278,6 +303,10 @@ def difference(
     return spread(x - y for x, y in zip(a.values(metric), b.values(against or metric), strict=True))
 
 
+# a cell that begins as a number does, or that says there is none
+_NUMERIC = re.compile(r"\W*\d|n/a$|none$|\W*$")
+
+
 def _markdown(columns: Sequence[str], aligned: str, rows: Iterable[Sequence[str]]) -> Markdown:
     """A table; `aligned` has an l or an r for each column. Numbers keep to one line."""
     marks = {"l": ":--", "r": "--:"}
@@ -287,7 +316,7 @@ def _markdown(columns: Sequence[str], aligned: str, rows: Iterable[Sequence[str]
 
 
 def table(rows: Mapping[str, Mapping[str, str]]) -> Markdown:
-    """A table of words and numbers, the first column to the left, the others to the right.
+    """A table of words and numbers: columns of numbers stand to the right, the others to the left.
 
     In a notebook, a line below it names the book's records that were read in the same cell, unless
     the table does.
@@ -297,8 +326,10 @@ def table(rows: Mapping[str, Mapping[str, str]]) -> Markdown:
             columns of the first.
     """
     columns = list(next(iter(rows.values())))
-    lines = [[name, *(cells[column] for column in columns)] for name, cells in rows.items()]
-    shown = _markdown(["", *columns], "l" + "r" * len(columns), lines).data
+    lines = [[name, *(row[column] for column in columns)] for name, row in rows.items()]
+    cells = [list(column) for column in zip(*lines, strict=True)][1:]
+    sides = "".join("r" if all(map(_NUMERIC.match, column)) else "l" for column in cells)
+    shown = _markdown(["", *columns], "l" + sides, lines).data
     return Markdown(f"{shown}\n\n{behind(shown).data}".rstrip())
 
 

@@ -1,6 +1,7 @@
 """Records and files: whole or not at all, and numbers with their spread."""
 
 import json
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -54,10 +55,46 @@ def test_a_missing_metric_is_named():
         record().values("knn")
 
 
-def test_a_file_of_another_kind_is_refused(tmp_path):
-    (tmp_path / "x.json").write_text('{"schema": 99}')
-    with pytest.raises(ValueError, match="schema"):
+WHOLE = {
+    "name": "a",
+    "settings": {},
+    "runs": [{"seed": 0, "seconds": 1.0, "metrics": {"knn": 0.5}}],
+    "environment": {},
+    "schema": 1,
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"schema": 99}', "schema is 99"),
+        (json.dumps(WHOLE | {"schema": True}), "schema is True"),
+        (json.dumps(WHOLE | {"more": 1}), "'more'"),
+        (json.dumps(WHOLE | {"runs": {}}), "its runs is a dict, not a list"),
+        (json.dumps(WHOLE | {"settings": 3}), "its settings is a int, not a dict"),
+        (json.dumps(WHOLE | {"runs": [1]}), "run 0 lacks"),
+        (json.dumps(WHOLE | {"runs": [{"seed": 0}]}), "run 0 lacks"),
+        (json.dumps(WHOLE | {"runs": [{"seed": 0, "metrics": {"knn": "x"}}]}), "knn of run 0"),
+        ("[1]", "no object"),
+        ("{", "not JSON"),
+        ("[" * 100_000, "not JSON"),
+    ],
+)
+def test_a_file_of_another_kind_is_refused_in_words(tmp_path, text, said):
+    (tmp_path / "x.json").write_text(text)
+    with pytest.raises(ValueError, match=re.escape(said)):
         load_record(tmp_path / "x.json")
+
+
+def test_a_file_without_a_text_is_refused_in_words(tmp_path):
+    (tmp_path / "x.json").write_bytes(b"\xff\xfe")
+    with pytest.raises(ValueError, match=r"x\.json is not a run record"):
+        load_record(tmp_path / "x.json")
+
+
+def test_the_smallest_record_is_read(tmp_path):
+    (tmp_path / "x.json").write_text(json.dumps(WHOLE))
+    assert load_record(tmp_path / "x.json").values("knn") == [0.5]
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):
@@ -94,6 +131,21 @@ def test_a_table_keeps_a_number_and_its_spread_together():
     ).data
     assert text.splitlines()[0] == "|  | last | k-NN |"
     assert "86.7\u00a0±\u00a04.5 | n/a |" in text and len(text.splitlines()) == 4
+
+
+def test_columns_of_numbers_stand_to_the_right_and_words_to_the_left():
+    row = {"gain": "−1.0 ± 2.0, better", "rule": "fine-tune all", "k-NN": "n/a", "steps": "+3"}
+    aligned = table({"one": row}).data.splitlines()[1]
+    assert aligned == "| :-- | --: | :-- | --: | --: |"
+
+
+def test_many_quantities_of_a_curve_stand_in_rows_of_three():
+    for count, columns in ((1, 1), (2, 2), (3, 3), (4, 2), (5, 3)):
+        curve = Curve()
+        curve.append({name: 1.0 for name in ["loss", *"abcd"][:count]})
+        axes = curve.figure().axes
+        assert [ax.get_ylabel() for ax in axes] == list(curve.values)
+        assert axes[0].get_subplotspec().get_gridspec().ncols == columns
 
 
 def test_a_difference_is_taken_seed_by_seed():
