@@ -1,9 +1,10 @@
 """How heavy each built page is, and how soon it lives, in a real browser.
 
 The book is served on this machine. Shown for each page: what it costs over the wire (all that the
-browser asked for, text gzipped as a server would), the first contentful paint, and when the last of
-its explorables was alive, both on a processor slowed to a quarter. The median of some loads counts,
-since a first one also warms the disk.
+browser asks for by the time the reader reaches its end, text gzipped as a server would), the first
+contentful paint, and when the last of its explorables was alive, both on a processor slowed to a
+quarter. The median of some loads counts, since a first one also warms the disk; they are not those
+that are weighed, since whoever listens to a browser's every request slows it.
 
 Run: python benchmarks/pages.py [--loads 3] [--slower 4] [names of pages]
 """
@@ -35,15 +36,18 @@ WATCH = """
 DONE = """() => document.readyState === "complete"
   && performance.getEntriesByName("first-contentful-paint").length > 0
   && [...document.querySelectorAll(".ssl-widget")].every((w) => "mounted" in w.dataset)"""
+TO_THE_END = """async () => {
+  for (const image of document.images) image.loading = "eager";
+  await Promise.all([...document.images].map((image) => image.decode().catch(() => {})));
+}"""
 TIMES = """() => [performance.getEntriesByName("first-contentful-paint")[0].startTime,
   window.alive ?? null]"""
 
 
 @dataclass(frozen=True)
 class Load:
-    """One load of a page: bytes over the wire, and seconds to paint and to the last explorable."""
+    """One load of a page: seconds to its first paint and to its last explorable."""
 
-    size: int
     paint: float
     alive: float | None
 
@@ -56,22 +60,39 @@ def wire_size(response: Response) -> int:
     return len(body) if response.url.split("?")[0].endswith(PACKED) else len(gzip.compress(body))
 
 
-def load(browser: Browser, address: str, slower: float) -> Load:
-    """Open a page in a fresh context, with nothing cached."""
+def weigh(browser: Browser, address: str) -> int:
+    """Bytes over the wire of a page that is read to its end, with nothing cached before.
+
+    Raises:
+        RuntimeError: Something that the page asks for is not there.
+    """
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
     answers: list[Response] = []
     page.on("response", lambda answer: answers.append(answer))
+    page.goto(address)
+    page.wait_for_function(DONE, timeout=60_000)
+    page.evaluate("() => window.MathJax?.startup?.promise")
+    page.evaluate(TO_THE_END)
+    page.wait_for_load_state("networkidle")
+    if missing := [answer.url for answer in answers if not answer.ok]:
+        raise RuntimeError(f"not there: {', '.join(missing)}")
+    size = sum(wire_size(response) for response in answers)
+    context.close()
+    return size
+
+
+def load(browser: Browser, address: str, slower: float) -> Load:
+    """Open a page in a fresh context, with nothing cached, on a slower processor."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
     page.add_init_script(WATCH)
     context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": slower})
     page.goto(address)
     page.wait_for_function(DONE, timeout=60_000)
-    page.evaluate("() => window.MathJax?.startup?.promise")
-    page.wait_for_load_state("networkidle")
     paint, alive = page.evaluate(TIMES)
-    size = sum(wire_size(response) for response in answers)
     context.close()
-    return Load(size, paint / 1000, None if alive is None else alive / 1000)
+    return Load(paint / 1000, None if alive is None else alive / 1000)
 
 
 def pages() -> list[str]:
@@ -95,7 +116,7 @@ def main() -> None:
         for name in args.names or pages():
             address = f"{book}/{name}.html"
             loads = [load(browser, address, args.slower) for _ in range(args.loads)]
-            size = loads[0].size / 1e6
+            size = weigh(browser, address) / 1e6
             paint = statistics.median(one.paint for one in loads)
             lives = [one.alive for one in loads if one.alive is not None]
             alive = statistics.median(lives) if lives else None

@@ -2,15 +2,21 @@
 
 import json
 import re
+from html import unescape
 from types import SimpleNamespace
 
 import accessible
 import lean_pages
+import lean_styles
 import offline_math
 import pytest
 import static_widgets as sw
+import typography
 import widget_signatures
+from docutils import nodes
+from docutils.utils import new_document
 from PIL import Image
+from sphinx import addnodes
 from traitlets import HasTraits
 
 ESM = "export default { render() {} }"
@@ -240,19 +246,115 @@ def test_scripts_wait_unless_the_page_itself_calls_them():
     assert lean_pages.lighter_page(page, is_search=True) == page
 
 
-def test_styles_keep_the_rules_and_fonts_of_icons_in_use():
-    css = (
-        '.fa-bars:before,.fa-navicon:before{content:"\\f0c9"}.fa-cat:before{content:"\\f6be"}'
-        "@font-face{font-weight:900;src:url(../webfonts/fa-solid-900.woff2) "
-        'format("woff2"),url(../webfonts/fa-solid-900.ttf) format("truetype")}'
-        "@font-face{font-weight:400;src:url(../webfonts/fa-brands-400.woff2)}p{color:red}"
+RULES = {
+    ".bd-article h1{color:red}": True,
+    ".toast,.bd-article p{color:red}": ".bd-article p{color:red}",
+    ".toast .bd-article{color:red}": False,
+    "#lost{color:red}": False,
+    ":is(.toast,.bd-article) p{color:red}": True,
+    ":is(.toast,.modal) p{color:red}": False,
+    ".bd-article:not(.toast){color:red}": True,
+    ".bs-tooltip-auto{color:red}": True,
+    "[data-theme=dark]{color:red}": True,
+    "@media print{.toast{color:red}}": False,
+    "@media print{.toast{color:red}.bd-article{color:red}}": "@media print{.bd-article{color:red}}",
+    "@font-face{font-family:x;src:url(x.ttf)}": True,
+}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_only_rules_stay_that_can_match(rule):
+    known = lean_styles.words(['<p class="bd-article">'])
+    kept = RULES[rule]
+    found = lean_styles.used_rules(rule, known)
+    assert found == (rule if kept is True else kept or "")
+
+
+def test_a_broken_style_is_named():
+    with pytest.raises(ValueError, match="line 1 of a stylesheet"):
+        lean_styles.used_rules("p{color:red}}", set())
+
+
+def test_styles_are_joined_with_what_they_import_and_still_find_their_files(tmp_path):
+    for name, text in {
+        "basic.css": "a{b:url(file.png)}",
+        "styles/theme.css": '@import "../basic.css";',
+        "styles/more.css": 'c{d:url("../vendor/x.ttf");e:url(data:font)}',
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    css = lean_styles.joined(tmp_path, ["styles/theme.css", "styles/more.css"])
+    assert "@import" not in css
+    found = re.findall(r"url\([^)]*\)", css)
+    assert found == ["url(file.png)", 'url("vendor/x.ttf")', "url(data:font)"]
+
+
+def test_a_page_loads_the_one_style_in_place_of_its_first():
+    page = (
+        '<link href="../_static/a.css?digest=1" rel="stylesheet" />\n<meta>'
+        '<link rel="stylesheet" type="text/css" href="../_static/styles/b.css" />'
+        '<link rel="icon" href="../_static/favicon.svg"/>'
     )
-    icons, styles = lean_pages.icons_in([PAGE])
-    assert "fa-bars" in icons and styles == {"fas"}
-    light, codes = lean_pages.lighter_style(css, icons, styles)
-    assert codes == {0xF0C9}
-    assert "fa-cat" not in light and "brands" not in light and "woff2" not in light
+    new = lean_styles.with_one_style(page, "beef")
+    assert new.count(".css") == 1 and 'href="../_static/style.css?v=beef"' in new
+    assert new.index("style.css") < new.index("<meta>") and "favicon.svg" in new
+    assert lean_styles.with_one_style("<p>", "beef") == "<p>"
+
+
+def test_icons_are_found_as_letters_and_as_numbers():
+    css = 'a:before{content:"\\f0c9"}b:before{content: "\uf013"}c:after{content:"more"}'
+    assert lean_styles.icons_in(css) == {0xF0C9, 0xF013}
+    assert lean_styles.icons_in(lean_styles.used_rules(css, set())) == {0xF0C9, 0xF013}
+
+
+def book_with(folder, pages):
+    """A built book of these pages; its two styles know the classes a and b."""
+    static = folder / "_static"
+    static.mkdir(parents=True, exist_ok=True)
+    (static / "one.css").write_text(".a{c:d}.lost{c:d}", encoding="utf-8")
+    (static / "two.css").write_text(".b{c:d}", encoding="utf-8")
+    for name, html in pages.items():
+        (folder / name).write_text(html, encoding="utf-8")
+
+
+def test_the_book_gets_one_style_again_and_again(tmp_path):
+    links = "".join(f'<link rel="stylesheet" href="_static/{n}.css" />' for n in ("one", "two"))
+    first = {"x.html": links + '<p class="a">', "y.html": links + '<p class="b">'}
+    book_with(tmp_path, first)
+    lean_styles.make_one_style(tmp_path)
+    css = (tmp_path / "_static/style.css").read_text(encoding="utf-8")
+    assert ".a{" in css and ".b{" in css and "lost" not in css
+    book_with(tmp_path, {"x.html": first["x.html"]})  # and y.html stays as it was
+    lean_styles.make_one_style(tmp_path)
+    assert (tmp_path / "y.html").read_text(encoding="utf-8").count("style.css") == 1
+
+
+def test_pages_with_styles_of_their_own_are_refused(tmp_path):
+    link = '<link rel="stylesheet" href="_static/{}.css" />'
+    book_with(tmp_path, {"x.html": link.format("one"), "y.html": link.format("two")})
+    with pytest.raises(ValueError, match="different stylesheets"):
+        lean_styles.make_one_style(tmp_path)
+
+
+def test_only_icon_fonts_in_use_are_loaded():
+    css = (
+        "@font-face{font-weight:900;src:url(webfonts/fa-solid-900.woff2) "
+        'format("woff2"),url(webfonts/fa-solid-900.ttf) format("truetype")}'
+        "@font-face{font-weight:400;src:url(webfonts/fa-brands-400.woff2)}p{color:red}"
+    )
+    fonts = lean_styles.icon_fonts([PAGE])
+    assert fonts == {"fas"}
+    light = lean_styles.with_fonts(css, fonts)
+    assert "brands" not in light and "woff2" not in light
     assert "fa-solid-900.ttf" in light and light.endswith("p{color:red}")
+
+
+def test_a_page_in_ascii_reads_the_same():
+    script = '<script>let minus = "−"</script>'
+    page = f'<p title="τ">−1</p>{script}<style>p::after {{ content: "…" }}</style><b>é</b>'
+    found = lean_pages.in_ascii(page)
+    assert found.count("−") == 1 and script in found and 'content: "…"' in found
+    assert unescape(found) == page
 
 
 def test_figures_become_smaller_and_stay_the_same_to_the_last_pixel(tmp_path):
@@ -264,7 +366,10 @@ def test_figures_become_smaller_and_stay_the_same_to_the_last_pixel(tmp_path):
     (tmp_path / "page.html").write_text(PAGE, encoding="utf-8")
     lean_pages.lighter_figures(tmp_path)
     assert sorted(p.name for p in folder.iterdir()) == ["a.webp", "b.webp"]
-    assert "_images/a.webp" in (tmp_path / "page.html").read_text(encoding="utf-8")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert page.count('loading="lazy" decoding="async" width="256" height="256"') == 2
+    assert 'style="--drawn: 256px"><img' in page and 'src="_images/a.webp"></span>' in page
+    assert lean_pages.waiting_images(page, folder) == page  # once is enough
     with Image.open(folder / "a.webp") as kept:
         assert kept.convert("RGB").tobytes() == drawn.tobytes()
 
@@ -276,6 +381,36 @@ def test_files_that_nothing_names_are_found(tmp_path):
         (static / name).write_text(f"/* {name} */", encoding="utf-8")
     (tmp_path / "page.html").write_text('<script src="_static/used.js">', encoding="utf-8")
     assert [p.name for p in lean_pages.unnamed(tmp_path)] == ["lost.js", "self.css"]
+
+
+@pytest.mark.parametrize(
+    ("written", "printed"),
+    [
+        ("12 % of 19.5%", "12\u00a0% of 19.5\u00a0%"),
+        ("from -1 to (-0.5)", "from \u22121 to (\u22120.5)"),
+        ("10 ± 2", "10\u00a0±\u00a02"),
+        ("2-3, lesson-2, 2020-06, x -y", "2-3, lesson-2, 2020-06, x -y"),
+    ],
+)
+def test_numbers_are_set_as_a_printer_sets_them(written, printed):
+    assert typography.set_numbers(written) == printed
+
+
+def test_code_is_left_alone_and_a_formula_keeps_its_full_stop():
+    code, text = nodes.literal("", "", nodes.Text("-1")), nodes.Text(". Then 5 %")
+    paragraph = nodes.paragraph("", "", nodes.math("", "x"), text, code)
+    page = new_document("page")
+    page += paragraph
+    page += addnodes.desc_signature("", "", nodes.inline("", "", nodes.Text("-1")))
+    typography.set_page(None, page, "page")
+    assert paragraph[1].astext() == "\u2060. Then 5\u00a0%" and code.astext() == "-1"
+    assert page[1].astext() == "-1"
+
+
+def test_a_default_made_anew_is_shown_as_python():
+    args = "(labels: ~torch.Tensor | None = None, splits: dict = <factory>)"
+    shown = widget_signatures.from_init(None, "class", "D", int, {}, args, "")
+    assert shown == (args.replace("<factory>", "..."), "")
 
 
 def test_signatures_heads_and_branches_become_accessible():

@@ -45,7 +45,9 @@ _READY = """() => document.readyState === 'complete'
 _SETTLED = """async () => {
   await window.MathJax?.startup?.promise;
   await document.fonts.ready;
-  await Promise.all([...document.images].map((image) => image.decode().catch(() => {})));
+  const images = [...document.images];
+  for (const image of images) image.loading = 'eager'; // out of sight, they would wait for a reader
+  await Promise.all(images.map((image) => image.decode().catch(() => {})));
   for (let k = 0; k < 3; k++) await new Promise((r) => requestAnimationFrame(r));
 }"""
 # some explorables go on computing; until then they say "…"

@@ -1,29 +1,24 @@
 """Sphinx extension: light pages; what a page does not use is not shipped.
 
-The theme brings all of Font Awesome three times: a script of 1.5 MB, fonts, and a style rule for
-each icon. A page needs about twenty icons, which the fonts alone can show. It also loads the search
-index on every page, for a search box that this book does not have. After the pages are written,
-this extension takes those scripts out of them, cuts fonts and rules down to the icons in use, and
-deletes the files that no page, style or script names. Figures become lossless WebP, pixel for pixel
-what matplotlib drew in a little over half the bytes.
+The theme brings all of Font Awesome twice: as a script of 1.5 MB, and as fonts with styles. It also
+loads the search index on every page, for a search box that this book does not have. After the pages
+are written, this extension takes those scripts out of them, makes one small stylesheet of many (see
+lean_styles.py), and deletes the files that no page, style or script names. Figures become lossless
+WebP, pixel for pixel what matplotlib drew in a little over half the bytes; those that are out of
+sight wait until the reader comes near, in the room that they will need.
 """
 
 from __future__ import annotations
 
-import logging
 import re
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from fontTools.subset import Options, Subsetter
-from fontTools.ttLib import TTFont
+from lean_styles import make_one_style
 from PIL import Image
 from sphinx.application import Sphinx
+from static_widgets import STATE
 
-STYLE = "_static/styles/pydata-sphinx-theme.css"
-FONTS = {"fa-solid-900": "fas", "fa-regular-400": "far", "fa-brands-400": "fab"}
-ALIASES = {"fa-solid": "fas", "fa-regular": "far", "fa-brands": "fab"}
 SEARCH_PAGE = "search.html"
 # asked for by names that MathJax puts together, so nobody names them
 WHOLE_FOLDERS = ("_static/mathjax/",)
@@ -37,14 +32,12 @@ _HURRIED = re.compile(
     r"<script(?=[^>]*\ssrc=)(?![^>]*\sdefer)"
     r'(?![^>]*/(?:documentation_options|static_widgets)\.js[?"])'
 )
-_ICON_RULE = re.compile(r'((?:\.fa-[a-z0-9-]+:{1,2}before,?)+)\{content:"\\([0-9a-f]+)"\}')
-_CONTENT = re.compile(r'content:"\\([0-9a-f]{4,})"')
-_FACE = re.compile(r"@font-face\{[^}]*?webfonts/(fa-[a-z]+-\d+)[^}]*\}")
-_WOFF2 = re.compile(r'url\([^)]*\.woff2\) format\("woff2"\),')
+_VERBATIM = re.compile(r"(<(?:script|style)\b.*?</(?:script|style)>)", re.DOTALL)
 _MAP = re.compile(r"\n?(?://# |/\*# )sourceMappingURL=[^\n*]*(?:\*/)?")
 _FIGURE = re.compile(r"_images/([\w.-]+)\.png")
-_CLASSES = re.compile(r'class="([^"]*)"')
-_ICON_NAME = re.compile(r"fa-[a-z0-9-]+")
+_IMAGE = re.compile(
+    r'<img(?![^>]*\sloading=)([^>]*\ssrc="[^"]*_images/([\w.-]+\.(?:png|webp))"[^>]*)>'
+)
 
 
 def lighter_page(html: str, *, is_search: bool) -> str:
@@ -56,47 +49,15 @@ def lighter_page(html: str, *, is_search: bool) -> str:
     return html if is_search else _HURRIED.sub("<script defer", _SEARCH.sub("", html))
 
 
-def icons_in(texts: Iterable[str]) -> tuple[set[str], set[str]]:
-    """Icons and font styles that pages or scripts name.
+def in_ascii(html: str) -> str:
+    """A page in which references such as `&#8722;` stand for all letters that are not ASCII.
 
-    Returns:
-        Names of classes that may be icons ("fa-bars"), and styles among "fas", "far", "fab".
+    A browser keeps a text of ASCII in half the room, and reads a megabyte of data in it the faster.
+    Scripts and styles know no references and stay as they are.
     """
-    names: set[str] = set()
-    styles: set[str] = set()
-    for text in texts:
-        names.update(_ICON_NAME.findall(text))
-        for classes in _CLASSES.findall(text):
-            styles.update(ALIASES.get(word, word) for word in classes.split())
-    return names, styles & set(FONTS.values())
-
-
-def lighter_style(css: str, icons: set[str], styles: set[str]) -> tuple[str, set[int]]:
-    """The theme's style with the rules of these icons and the fonts of these styles alone.
-
-    Returns:
-        The style, and the code points that it still shows.
-    """
-
-    def rule(match: re.Match[str]) -> str:
-        used = any(name in icons for name in _ICON_NAME.findall(match[1]))
-        return match[0] if used else ""
-
-    def face(match: re.Match[str]) -> str:
-        return _WOFF2.sub("", match[0]) if FONTS.get(match[1], "") in styles else ""
-
-    css = _FACE.sub(face, _ICON_RULE.sub(rule, css))
-    return css, {int(code, 16) for code in _CONTENT.findall(css)}
-
-
-def cut_font(path: Path, codes: set[int]) -> None:
-    """Leave in a font only the glyphs of these code points."""
-    logging.getLogger("fontTools").setLevel(logging.WARNING)  # it would tell of every table
-    font = TTFont(path)
-    cutter = Subsetter(Options(drop_tables=["FFTM"], hinting=False))
-    cutter.populate(unicodes=codes)
-    cutter.subset(font)
-    font.save(path)
+    parts = _VERBATIM.split(html)
+    parts[::2] = [part.encode("ascii", "xmlcharrefreplace").decode() for part in parts[::2]]
+    return "".join(parts)
 
 
 def to_webp(png: Path) -> bool:
@@ -115,8 +76,29 @@ def to_webp(png: Path) -> bool:
     return False
 
 
+def waiting_images(html: str, folder: Path) -> str:
+    """A page whose pictures load when the reader comes near them, and whose room is kept for them.
+
+    Each lies in a box that knows how wide it was drawn: on a phone, where it would shrink until
+    nobody could read its labels, book.css lets the box scroll.
+
+    Args:
+        html: The page.
+        folder: Where its pictures lie.
+    """
+
+    def waiting(match: re.Match[str]) -> str:
+        with Image.open(folder / match[2]) as picture:
+            width, height = picture.size
+        how = f'loading="lazy" decoding="async" width="{width}" height="{height}"'
+        image = f"<img {how}{match[1]}>"
+        return f'<span class="book-figure" style="--drawn: {width}px">{image}</span>'
+
+    return _IMAGE.sub(waiting, html)
+
+
 def lighter_figures(root: Path) -> None:
-    """Turn the figures that pages show into WebP, and delete those that none shows."""
+    """Turn the figures that pages show into WebP that waits, and delete those that none shows."""
     pages = {page: page.read_text(encoding="utf-8") for page in sorted(root.rglob("*.html"))}
     folder = root / "_images"
     shown = {name for html in pages.values() for name in _FIGURE.findall(html)}
@@ -126,8 +108,7 @@ def lighter_figures(root: Path) -> None:
         smaller = {p.stem for p, good in zip(pictures, converted, strict=True) if good}
     for page, html in pages.items():
         new = _FIGURE.sub(lambda m: f"_images/{m[1]}.webp" if m[1] in smaller else m[0], html)
-        if new != html:
-            page.write_text(new, encoding="utf-8")
+        page.write_text(waiting_images(new, folder), encoding="utf-8")
     kept = {f"{name}.webp" if name in smaller else f"{name}.png" for name in shown}
     for path in folder.glob("*"):
         if path.suffix in (".png", ".webp") and path.name not in kept:
@@ -147,6 +128,13 @@ def unnamed(root: Path) -> list[Path]:
     return found
 
 
+def delete_unnamed(root: Path) -> None:
+    """Delete the files of `unnamed`, again and again, since what is gone names nothing any more."""
+    while lost := unnamed(root):
+        for path in lost:
+            path.unlink()
+
+
 def _texts(root: Path) -> list[Path]:
     ends = (".html", ".css", ".js")
     return [
@@ -164,26 +152,17 @@ def make_lean(app: Sphinx, error: Exception | None) -> None:
     for page in sorted(root.rglob("*.html")):
         html = page.read_text(encoding="utf-8")
         is_search = page.relative_to(root).as_posix() == SEARCH_PAGE
-        page.write_text(lighter_page(html, is_search=is_search), encoding="utf-8")
+        html = lighter_page(html, is_search=is_search)
+        page.write_text(in_ascii(html) if STATE in html else html, encoding="utf-8")
     lighter_figures(root)
     for path in [*(root / "_static").rglob("*.js"), *(root / "_static").rglob("*.css")]:
         text = path.read_text(encoding="utf-8")
         if "sourceMappingURL" in text and "mathjax" not in path.parts:
             path.write_text(_MAP.sub("", text), encoding="utf-8")
 
-    style = root / STYLE
-    readers = [p for p in _texts(root) if p.suffix != ".css" and p.stem != "fontawesome"]
-    icons, styles = icons_in(p.read_text(encoding="utf-8") for p in readers)
-    css, codes = lighter_style(style.read_text(encoding="utf-8"), icons, styles)
-    style.write_text(css, encoding="utf-8")
-    for other in (root / "_static").rglob("*.css"):  # what other styles show by a code point
-        codes |= {int(code, 16) for code in _CONTENT.findall(other.read_text(encoding="utf-8"))}
-    for name, kind in FONTS.items():
-        if kind in styles:
-            cut_font(root / f"_static/vendor/fontawesome/webfonts/{name}.ttf", codes)
-    while lost := unnamed(root):  # again, since what is gone names nothing any more
-        for path in lost:
-            path.unlink()
+    delete_unnamed(root)  # first, since words of scripts that are gone would keep rules
+    make_one_style(root)
+    delete_unnamed(root)
 
 
 def setup(app: Sphinx) -> dict[str, object]:

@@ -168,7 +168,7 @@
   }
 
   window.staticWidgets = { mount };
-  document.documentElement.dataset.reading = ""; // book.css: what is out of sight is not laid out yet
+  document.documentElement.dataset.reading = ""; // its style: what is out of sight is not laid out yet
   document.addEventListener("readystatechange", () => {
     if (document.readyState !== "interactive") return; // all is read, and no script that waits has run
     delete document.documentElement.dataset.reading;

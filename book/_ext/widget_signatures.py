@@ -1,7 +1,9 @@
-"""Sphinx extension: the reference shows how an explorable is called.
+"""Sphinx extension: the reference shows how an explorable, or a dataclass, is called.
 
 autodoc takes a class's signature from `__new__` if there is one; every traitlets class inherits one
-that accepts anything, which hides what the class's own `__init__` asks for.
+that accepts anything, which hides what the class's own `__init__` asks for. And it writes
+`<factory>` for a default that is made anew for each object, which is no Python, so that what reads
+the types after it gives up.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ def from_init(
 ) -> tuple[str, str] | None:
     """The signature of `__init__` without `self`, for classes of traitlets."""
     if what != "class" or not issubclass(obj, HasTraits):
-        return None
+        return (args.replace("<factory>", "..."), returns) if "<factory>" in (args or "") else None
     signature = inspect.signature(obj.__init__)
     parameters = [p for key, p in signature.parameters.items() if key != "self"]
     shown = signature.replace(parameters=parameters, return_annotation=signature.empty)

@@ -288,19 +288,24 @@ function context2d(canvas, width, height) {
   return context;
 }
 
-/** A picture as a canvas of its own size; `value(x, y)` gives [red, green, blue], 0 to 255. */
+/**
+ * A picture as a canvas of its own size; `value(x, y)` gives [red, green, blue], 0 to 255. It is filled
+ * before the first `redraw`, and while the page is still being read not yet.
+ */
 function bitmap(width, height, value) {
-  const canvas = h("canvas", { width, height }), context = canvas.getContext("2d");
-  const image = context.createImageData(width, height);
-  for (let y = 0, at = 0; y < height; y++)
-    for (let x = 0; x < width; x++, at += 4) {
-      const rgb = value(x, y);
-      image.data[at] = rgb[0];
-      image.data[at + 1] = rgb[1];
-      image.data[at + 2] = rgb[2];
-      image.data[at + 3] = 255;
-    }
-  context.putImageData(image, 0, 0);
+  const canvas = h("canvas", { width, height });
+  pageRead(() => {
+    const context = canvas.getContext("2d"), image = context.createImageData(width, height);
+    for (let y = 0, at = 0; y < height; y++)
+      for (let x = 0; x < width; x++, at += 4) {
+        const rgb = value(x, y);
+        image.data[at] = rgb[0];
+        image.data[at + 1] = rgb[1];
+        image.data[at + 2] = rgb[2];
+        image.data[at + 3] = 255;
+      }
+    context.putImageData(image, 0, 0);
+  });
   return canvas;
 }
 
