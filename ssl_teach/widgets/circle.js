@@ -228,8 +228,8 @@ function drawChart(canvas, width, { name, points, range: [low, high], dashed, co
   context.textAlign = "left";
   context.fillText(name, left, 11);
   context.textAlign = "right";
-  context.fillText(said3(high).slice(0, -1), left - 5, y(high) + 4);
-  context.fillText(said3(low).slice(0, -1), left - 5, y(low) + 4);
+  context.fillText(fixed(high, 2), left - 5, y(high) + 4);
+  context.fillText(fixed(low, 2), left - 5, y(low) + 4);
   const stroke = (style, dash, width_, draw) => {
     context.strokeStyle = style;
     context.setLineDash(dash);

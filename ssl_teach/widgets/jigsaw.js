@@ -351,7 +351,7 @@ function buildNetwork(data, queue) {
       if (!open) where.forEach((tile, position) =>
         context.drawImage(bitmaps[tile], (position % GRID) * part, Math.floor(position / GRID) * part, part, part));
       number.textContent = open ? "?" : `${(100 * probability).toFixed(1)} %`;
-      words.textContent = open ? "" : `${inPlace(where)} of ${TILES} in place${k ? "" : inPlace(where) === TILES ? " ✓" : " ✗"}`;
+      words.textContent = open ? "" : `· ${inPlace(where)} of ${TILES} in place${k ? "" : inPlace(where) === TILES ? " ✓" : " ✗"}`;
       bar.style.width = open ? "0" : `${100 * probability}%`;
       item.classList.toggle("ssl-best", k === 0);
       canvas.setAttribute("aria-label", open ? "Covered while you play" : `The picture as guess ${k + 1} puts it together`);

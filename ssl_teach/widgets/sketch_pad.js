@@ -418,7 +418,7 @@ function buildPanel(data, { name, k }) {
   const votes = h("ol", { class: "ssl-pad-votes", "aria-label": `Votes of the ${k} nearest` }, ...rows.map((row) => row.element));
   const nearest = h("ol", { class: "ssl-pad-near", "aria-label": "The nearest sketches, with their cosines" }, ...places.map((place) => place.element));
   const element = h("section", { class: "ssl-pad-panel", "aria-label": name }, h("p", { class: "ssl-pad-name" }, name), verdict, of, votes, nearest, median);
-  const named = (label, truth) => `${classes[label]}${label === truth ? " ✓" : ""}`;
+  const named = (label, truth) => `${label === truth ? "✓ " : ""}${classes[label]}`;
   const update = (found, truth) => {
     for (const part of [of, votes, nearest, median]) part.hidden = !found;
     if (!found) return void (verdict.textContent = "waits for a drawing");
@@ -436,7 +436,7 @@ function buildPanel(data, { name, k }) {
       place.hidden = at === undefined;
       if (at === undefined) return;
       shown.replaceChildren(thumbnail(picture(at), size));
-      kind.textContent = named(labels[at], truth);
+      kind.textContent = classes[labels[at]];
       cosine.textContent = fixed(found.values[at]);
       place.classList.toggle("ssl-best", labels[at] === truth);
     });
