@@ -99,6 +99,10 @@ def bars(
     return figure
 
 
+# what many figures compare with looks the same in all of them
+BASELINES = {"random weights": (BLUE, "s"), "supervised": ("black", "^")}
+
+
 def by_stage(
     rows: Mapping[str, Sequence[float | Spread]],
     *,
@@ -116,8 +120,9 @@ def by_stage(
     """
     figure = Figure(figsize=(6.4, 3.4), layout="constrained")
     ax = figure.subplots()
-    looks = cycle(zip((ORANGE, BLUE, "#2e7d4f", "black"), "osD^", strict=True))
-    for (name, values), (color, marker) in zip(rows.items(), looks, strict=False):
+    looks = cycle(zip((ORANGE, "#2e7d4f", "#7b4ea3"), "oDv", strict=True))
+    for name, values in rows.items():
+        color, marker = BASELINES[name] if name in BASELINES else next(looks)
         spreads = [v if isinstance(v, Spread) else spread([v]) for v in values]
         means = [100 * v.mean for v in spreads]
         halves = [100 * (v.high - v.mean) if v.n > 1 else 0.0 for v in spreads]
