@@ -106,7 +106,7 @@ class ConvNet(Encoder):
     def __init__(
         self, channels: int = 3, widths: Sequence[int] = (32, 64, 128, 256), norm: str = "batch"
     ) -> None:
-        """Build it.
+        """Its weights are random, drawn as torch draws them.
 
         Args:
             channels: of the images: 3 for colour, 1 for grey.
@@ -138,7 +138,7 @@ class VGG(Encoder):
         widths: Sequence[int] = (32, 64, 128, 256, 256),
         norm: str = "batch",
     ) -> None:
-        """Build it; the arguments are those of `ConvNet`."""
+        """The arguments are those of `ConvNet`."""
         super().__init__()
         self.widths = tuple(widths)
         sizes = [channels, *widths]
@@ -163,7 +163,7 @@ class ResNet18(Encoder):
     """
 
     def __init__(self, channels: int = 3, norm: str = "batch") -> None:
-        """Build it; the arguments are those of `ConvNet`."""
+        """The arguments are those of `ConvNet`."""
         super().__init__()
         self.widths = (64, 128, 256, 512)
         net = resnet18(weights=None, norm_layer=lambda c: _norm(norm, c))

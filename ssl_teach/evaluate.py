@@ -26,7 +26,7 @@ from ssl_teach.task import Augment, Supervised
 from ssl_teach.train import pretrain
 
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1)
-"""Grid of the linear probe: weight of ½‖W‖² against the mean cross-entropy."""
+"""Grid of the linear probe, the weight of ½‖W‖² against the mean cross-entropy."""
 
 LEARNING_RATES = (1e-4, 1e-3, 3e-3)
 """Grid of fine-tuning."""

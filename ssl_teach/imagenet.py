@@ -76,7 +76,7 @@ class InvertedResidual(nn.Module):
     """
 
     def __init__(self, c_in: int, c_out: int, kernel: int, stride: int, expansion: int) -> None:
-        """Build it."""
+        """Its weights are random, drawn as torch draws them."""
         super().__init__()
         wide = c_in * expansion
         widen = [] if expansion == 1 else [*_conv(c_in, wide, 1), nn.ReLU6()]
@@ -127,7 +127,7 @@ class EfficientNetLite0(ImageNetEncoder):
     mean, deviation = (127 / 255,) * 3, (128 / 255,) * 3
 
     def __init__(self, size: int | None = 96) -> None:
-        """Build it with random weights."""
+        """Its weights are random, drawn as torch draws them."""
         super().__init__(size)
         c_in, stages = STEM, []
         for stage in STAGES:
@@ -149,7 +149,7 @@ class ImageNetResNet18(ImageNetEncoder):
     mean, deviation = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
     def __init__(self, size: int | None = 96, weights: ResNet18_Weights | None = None) -> None:
-        """Build it; weights are downloaded by torchvision unless they are in its cache."""
+        """Weights, if asked for, are downloaded by torchvision unless they are in its cache."""
         super().__init__(size)
         net = resnet18(weights=weights)
         stem = nn.Sequential(net.conv1, net.bn1, net.relu, net.maxpool)

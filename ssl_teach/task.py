@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from ssl_teach.encoders import Encoder
 
 Augment = Callable[[Tensor, torch.Generator], Tensor]
-"""A random transform: (B, C, H, W) in [0, 1] and a generator in, (B, C, H', W') out."""
+"""A random transform with (B, C, H, W) in [0, 1] and a generator in, (B, C, H', W') out."""
 
 LossAndMetrics = tuple[Tensor, dict[str, Tensor]]
 """A loss to descend, and the numbers that belong on the curve beside it."""

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from ssl_teach.contrastive.losses import check_temperature
 
 Score = Callable[[Tensor, Tensor], Tensor]
-"""Every x with every y: (…, N, d) and (…, N, d) in, (…, N, N) out."""
+"""Scores every x with every y; (…, N, d) and (…, N, d) in, (…, N, N) out."""
 
 ScoreModule = TypeVar("ScoreModule", bound=nn.Module)
 

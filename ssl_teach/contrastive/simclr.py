@@ -38,7 +38,7 @@ class ProjectionHead(nn.Sequential):
     def __init__(
         self, in_features: int, hidden: int, out_features: int, norm: str = "batch"
     ) -> None:
-        """Build it.
+        """Its weights are random, drawn as torch draws them.
 
         Args:
             in_features: of h.

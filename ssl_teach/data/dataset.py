@@ -95,7 +95,7 @@ class Dataset:
 
     @property
     def val(self) -> Dataset:
-        """Pictures to choose by: penalties, learning rates, strategies."""
+        """Pictures to choose penalties, learning rates and strategies by."""
         return self.split("val")
 
     @property
@@ -105,7 +105,7 @@ class Dataset:
 
     @property
     def unlabelled(self) -> Tensor:
-        """(n, C, H, W) uint8 to pretrain on: all but validation and test, without any label."""
+        """(n, C, H, W) uint8 to pretrain on, all but validation and test, without labels."""
         parts = [self.splits[name] for name in ("train", "unlabelled") if name in self.splits]
         return self.images[torch.cat(parts)] if parts else self.images
 

@@ -102,7 +102,7 @@ def stuck() -> Markdown:
     by_lesson: dict[str, list[str]] = {}
     for each in all_exercises().values():
         lines = by_lesson.setdefault(each.lesson, [])
-        lines += [f"- *{each.title}* {mistake}" for mistake in each.mistakes]
+        lines += [f"- *{each.title}:* {mistake}" for mistake in each.mistakes]
     parts = []
     for lesson, lines in sorted(by_lesson.items()):
         parts += [f"**Lesson {_number(lesson)}: {title(lesson)}**", "\n".join(lines)]

@@ -62,7 +62,7 @@ class Discriminator(nn.Module):
     def __init__(
         self, channels: int = 3, widths: Sequence[int] = (32, 64, 128), *, bounded: bool = True
     ) -> None:
-        """Build it.
+        """Its weights are random, drawn as torch draws them.
 
         Args:
             channels: of the pictures.

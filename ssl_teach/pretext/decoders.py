@@ -42,7 +42,7 @@ class MapDecoder(nn.Module):
     """
 
     def __init__(self, widths: Sequence[int], channels: int = 3) -> None:
-        """Build it.
+        """Its weights are random, drawn as torch draws them.
 
         Args:
             widths: of the encoder.
@@ -105,7 +105,7 @@ class SkipDecoder(nn.Module):
     """
 
     def __init__(self, widths: Sequence[int], channels: int = 3) -> None:
-        """Build it.
+        """Its weights are random, drawn as torch draws them.
 
         Args:
             widths: of the encoder.
