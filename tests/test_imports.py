@@ -1,6 +1,10 @@
 """Imports run one way: from what a lesson calls down to images, and never back up."""
 
 import ast
+import re
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -91,3 +95,21 @@ def test_relative_and_local_imports_are_seen():
     assert imported(source, "ssl_teach.pretext.rotation", False) == {"ssl_teach.train", "torch.nn"}
     assert imported("from .scenes import draw", "ssl_teach.data", True) == {"ssl_teach.data.scenes"}
     assert "ssl_teach.train" in imported("from ssl_teach import train", "ssl_teach.data", True)
+
+
+def test_every_library_that_the_package_imports_is_declared():
+    # one that comes along with another here may be missing elsewhere
+    project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    declared = project["project"]["dependencies"]
+    extras = project["project"]["optional-dependencies"].values()
+    wanted = [*declared, *(one for extra in extras for one in extra)]
+    names = {re.split(r"[<>=~! ]", one)[0].lower().replace("_", "-") for one in wanted}
+    owners = packages_distributions()
+    tops = {name.split(".")[0] for module in MODULES for name in imports_of(module)}
+    tops -= {*sys.stdlib_module_names, PACKAGE.name}
+    missing = {
+        top: owners.get(top, [])
+        for top in sorted(tops)
+        if not {one.lower().replace("_", "-") for one in owners.get(top, [top])} & names
+    }
+    assert missing == {}
