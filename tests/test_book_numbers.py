@@ -131,7 +131,6 @@ TRUSTED = {
         "2.5": (lambda: stats.t.ppf(0.975, 2) / math.sqrt(3), 0.05),
     },
     ("14_sketch_pad", "train-text"): {"30 %": "the least part in a view: a setting"},
-    ("14_sketch_pad", "apart-read"): {"0.9": LIVE},
     ("14_sketch_pad", "exercises"): {"0.92": GIVEN, "0.88": GIVEN},
     ("symbols.md", ""): {"1.96": (lambda: stats.norm.ppf(0.975), 0.005)},
 }  # fmt: skip

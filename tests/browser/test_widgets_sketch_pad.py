@@ -266,7 +266,7 @@ def test_neighbours_and_votes_follow_from_the_features(browser, widget, nets, li
                 assert share == pytest.approx(shares[label], abs=1e-3)
             said = panel.locator(".ssl-pad-votes li:not(.ssl-covered)").all_inner_texts()
             for line, (label, share) in zip(said, votes, strict=False):
-                assert line.split()[0] == KINDS[label]
+                assert line.removeprefix("✓ ").split()[0] == KINDS[label]
                 assert f"{round(share * K[name])} of {K[name]}" in line
 
 
