@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import reprlib
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -45,17 +45,17 @@ from ssl_teach.train import pretrain
 def shortened(thing: Any) -> str:
     """A dataclass in one line: what differs from its defaults, long tuples cut."""
     cut = reprlib.Repr()
-    cut.maxtuple, cut.maxdict, cut.maxstring = 4, 20, 1000
+    cut.maxtuple, cut.maxdict, cut.maxstring, cut.maxother = 4, 20, 1000, 1000
     told = []
     for each in fields(thing):
         value = getattr(thing, each.name)
         usual = each.default_factory() if callable(each.default_factory) else each.default
         if value != usual:
-            told.append(f"{each.name}={repr(value) if is_dataclass(value) else cut.repr(value)}")
+            told.append(f"{each.name}={cut.repr(value)}")
     return f"{type(thing).__name__}({', '.join(told)})"
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True)
 class Experiment:
     """Every choice that shapes a result, apart from the seed.
 
@@ -130,9 +130,7 @@ class Experiment:
                 "leave it at 1, and give the probes fewer labels by fractions"
             )
 
-    def __repr__(self) -> str:
-        """See `shortened`."""
-        return shortened(self)
+    __repr__ = shortened
 
     def load(self) -> Dataset:
         """The data; `data_seed` draws scenes, crops and splits where these are drawn."""

@@ -122,7 +122,7 @@ def by_stage(
     ax = figure.subplots()
     looks = cycle(zip((ORANGE, "#2e7d4f", "#7b4ea3"), "oDv", strict=True))
     for name, values in rows.items():
-        color, marker = BASELINES[name] if name in BASELINES else next(looks)
+        color, marker = BASELINES.get(name) or next(looks)
         spreads = [v if isinstance(v, Spread) else spread([v]) for v in values]
         means = [100 * v.mean for v in spreads]
         halves = [100 * (v.high - v.mean) if v.n > 1 else 0.0 for v in spreads]

@@ -327,7 +327,7 @@ def table(rows: Mapping[str, Mapping[str, str]]) -> Markdown:
     """
     columns = list(next(iter(rows.values())))
     lines = [[name, *(row[column] for column in columns)] for name, row in rows.items()]
-    cells = [list(column) for column in zip(*lines, strict=True)][1:]
+    _, *cells = zip(*lines, strict=True)
     sides = "".join("r" if all(map(_NUMERIC.match, column)) else "l" for column in cells)
     shown = _markdown(["", *columns], "l" + sides, lines).data
     return Markdown(f"{shown}\n\n{behind(shown).data}".rstrip())

@@ -22,7 +22,7 @@ from ssl_teach.records import Record, choices
 IMAGENET = "imagenet"
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True)
 class Transfer:
     """One cell of the table: where the encoder comes from, and what it is to learn.
 
@@ -50,9 +50,7 @@ class Transfer:
     test: int | None = None
     features: int | None = None
 
-    def __repr__(self) -> str:
-        """See `shortened`."""
-        return shortened(self)
+    __repr__ = shortened
 
     @classmethod
     def from_record(cls, record: Record) -> Transfer:

@@ -409,7 +409,7 @@ def test_code_is_left_alone_and_a_formula_keeps_its_full_stop():
 
 def test_a_default_made_anew_is_shown_as_python():
     args = "(labels: ~torch.Tensor | None = None, splits: dict = <factory>)"
-    shown = widget_signatures.from_init(None, "class", "D", int, {}, args, "")
+    shown = widget_signatures.without_factories(None, "class", "D", int, {}, args, "")
     assert shown == (args.replace("<factory>", "..."), "")
 
 

@@ -21,14 +21,22 @@ def from_init(
 ) -> tuple[str, str] | None:
     """The signature of `__init__` without `self`, for classes of traitlets."""
     if what != "class" or not issubclass(obj, HasTraits):
-        return (args.replace("<factory>", "..."), returns) if "<factory>" in (args or "") else None
+        return None
     signature = inspect.signature(obj.__init__)
     parameters = [p for key, p in signature.parameters.items() if key != "self"]
     shown = signature.replace(parameters=parameters, return_annotation=signature.empty)
     return stringify_signature(shown, unqualified_typehints=True), ""
 
 
+def without_factories(
+    app: Sphinx, what: str, name: str, obj: Any, options: object, args: str, returns: str
+) -> tuple[str, str] | None:
+    """A signature in which `...` stands for each default that is made anew."""
+    return (args.replace("<factory>", "..."), returns) if "<factory>" in (args or "") else None
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Called by Sphinx."""
     app.connect("autodoc-process-signature", from_init)
+    app.connect("autodoc-process-signature", without_factories)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

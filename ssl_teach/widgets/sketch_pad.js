@@ -418,7 +418,6 @@ function buildPanel(data, { name, k }) {
   const votes = h("ol", { class: "ssl-pad-votes", "aria-label": `Votes of the ${k} nearest` }, ...rows.map((row) => row.element));
   const nearest = h("ol", { class: "ssl-pad-near", "aria-label": "The nearest sketches, with their cosines" }, ...places.map((place) => place.element));
   const element = h("section", { class: "ssl-pad-panel", "aria-label": name }, h("p", { class: "ssl-pad-name" }, name), verdict, of, votes, nearest, median);
-  const named = (label, truth) => `${label === truth ? "✓ " : ""}${classes[label]}`;
   const update = (found, truth) => {
     for (const part of [of, votes, nearest, median]) part.hidden = !found;
     if (!found) return void (verdict.textContent = "waits for a drawing");
@@ -427,7 +426,7 @@ function buildPanel(data, { name, k }) {
     rows.forEach(({ kind, bar, share, element: row }, i) => {
       const [label, part] = found.votes[i] ?? [-1, 0];
       row.classList.toggle("ssl-covered", label < 0);
-      kind.textContent = label < 0 ? "none" : named(label, truth);
+      kind.textContent = label < 0 ? "none" : `${label === truth ? "✓ " : ""}${classes[label]}`;
       bar.style.width = `${100 * part}%`;
       share.textContent = `${Math.round(part * k)} of ${k}`;
     });
