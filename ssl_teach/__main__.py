@@ -206,13 +206,10 @@ def _recorded(name: str, seeds: tuple[int, ...], root: str | None) -> Record:
     """Run an experiment of the book; where CIFAR-10 lies is no part of the result."""
     if name in TRANSFERS:
         cell = TRANSFERS[name]
-        cell = replace(cell, target=experiments.at(cell.target, root))
-        record = transfer.record(name, cell, seeds)
-        record.settings["target"]["root"] = None
-        return record
+        record = transfer.record(name, transfer.at(cell, root), seeds)
+        return replace(record, settings=asdict(cell))
     record = experiments.record(name, experiments.at(BOOK[name], root), seeds)
-    record.settings["root"] = None
-    return record
+    return replace(record, settings=asdict(BOOK[name]))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -261,6 +261,14 @@ _TARGETS = {
     "similar": Experiment("random", "sketches", size=32, classes=_NEW_KINDS),
     "different": Experiment("random", "scenes", shortcuts=_FREE, data_seed=2),
 }
+
+# Its larger sizes: six kinds of photographs teach, four others and the same sketches are served.
+_NEW_PHOTOGRAPHS = ("automobile", "bird", "frog", "ship")
+_OLD_PHOTOGRAPHS = ("airplane", "cat", "deer", "dog", "horse", "truck")
+_LARGER_TARGETS = {
+    "similar": Experiment("random", "cifar10", classes=_NEW_PHOTOGRAPHS),
+    "different": _TARGETS["similar"],
+}
 _BORROWED = {"sketches": _TARGETS["similar"], "cifar10": Experiment("random", "cifar10")}
 TRANSFERS: dict[str, Transfer] = {
     f"transfer-{kind}-{amount}": Transfer(_SOURCE, target, labels=labels, steps=300)
@@ -272,6 +280,14 @@ TRANSFERS: dict[str, Transfer] = {
         blocks=(1, 5), test=2000, features=256,
     )
     for data, target in _BORROWED.items()
+    for amount, labels in (("little", 5), ("much", 70))
+} | {
+    f"{size}-cifar10-transfer-{kind}-{amount}": Transfer(
+        replace(source, task="supervised", classes=_OLD_PHOTOGRAPHS), target, labels=labels,
+        steps=300,
+    )
+    for size, source in _SIZES.items()
+    for kind, target in _LARGER_TARGETS.items()
     for amount, labels in (("little", 5), ("much", 70))
 }  # fmt: skip
 """Remade by `python -m ssl_teach experiment` as well."""

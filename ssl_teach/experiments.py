@@ -76,7 +76,7 @@ class Experiment:
         hue: greatest turn of the hue in SimCLR's views; None for the paper's.
         size: side of the pictures, None for the data set's own.
         count: number of pictures, None for the data set's own.
-        classes: of sketches, how many or which.
+        classes: of sketches, how many or which; of cifar10, which.
         shortcuts: of scenes, which are left in; None for the default.
         root: folder or file with a local copy of the data.
         data_seed: of the pictures, places or splits drawn; the same for all seeds of a record.

@@ -12,7 +12,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -171,8 +171,7 @@ def rerun(record: Record, seed: int, root: str | None = None) -> dict[str, Any]:
     """
     settings = settings_of(record)
     if isinstance(settings, Transfer):
-        settings = replace(settings, target=experiments.at(settings.target, root))
-        return transfer.run(settings, seed, progress=False)
+        return transfer.run(transfer.at(settings, root), seed, progress=False)
     return experiments.run(experiments.at(settings, root), seed, progress=False)
 
 

@@ -3,7 +3,8 @@
 A lesson as it stands in the book is "quick": it runs on two cores in about a minute, and its
 figures and words belong to the data that it draws. The larger sizes ask the same question of
 CIFAR-10, at the lesson's end: "gpu" with the book's own small encoder, "full" with ResNet-18 and
-the length of the papers, as far as one GPU goes.
+the length of the papers, as far as one GPU goes. A lesson names rows of the league table, or cells
+of the transfer table.
 """
 
 from __future__ import annotations
@@ -14,13 +15,20 @@ from pathlib import Path
 import torch
 from IPython.display import Markdown
 
-from ssl_teach import experiments
-from ssl_teach.book import BOOK
+from ssl_teach import experiments, transfer
+from ssl_teach.book import BOOK, TRANSFERS
+from ssl_teach.encoders import build_encoder
+from ssl_teach.experiments import Experiment
 from ssl_teach.records import RESULTS, Record, load_record, results_table
+from ssl_teach.transfer import Transfer, strategies
 
 SIZES = ("quick", "gpu", "full")
-ROWS = tuple(name.removeprefix("gpu-cifar10-") for name in BOOK if name.startswith("gpu-cifar10-"))
+KNOWN: dict[str, Experiment | Transfer] = {**BOOK, **TRANSFERS}
+_GPU = "gpu-cifar10-"
+ROWS = tuple(name.removeprefix(_GPU) for name in BOOK if name.startswith(_GPU))
 """All rows of the league."""
+CELLS = tuple(name.removeprefix(_GPU) for name in TRANSFERS if name.startswith(_GPU))
+"""All cells of the transfer table."""
 
 COLUMNS = {"linear": "linear, all labels", "linear@10%": "linear, 10 %", "knn": "k-NN"}
 
@@ -31,10 +39,10 @@ class Larger:
 
     Attributes:
         size: one of `SIZES`.
-        rows: of the league table, such as "rotation".
+        rows: some of `ROWS`, such as "rotation", or some of `CELLS`.
 
     Raises:
-        ValueError: for another size, or a row that there is none of.
+        ValueError: for another size, a row that there is none of, or rows of both tables.
     """
 
     size: str
@@ -44,9 +52,11 @@ class Larger:
         """Refuse what cannot be run."""
         if self.size not in SIZES:
             raise ValueError(f"SIZE is one of {', '.join(SIZES)}, not {self.size!r}")
-        unknown = [row for row in self.rows if row not in ROWS]
+        unknown = [row for row in self.rows if row not in (*ROWS, *CELLS)]
         if unknown:
-            raise ValueError(f"the league has no row {', '.join(unknown)}")
+            raise ValueError(f"there is no row {', '.join(unknown)}")
+        if len({row in ROWS for row in self.rows}) > 1:
+            raise ValueError("rows of the league and cells of transfer make no common table")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -90,29 +100,54 @@ class Larger:
         paths = {name: Path(out) / f"{name}.json" for name in self.names}
         left = [name for name, path in paths.items() if not path.exists()]
         try:  # all rows read the same pictures
-            data = experiments.at(BOOK[left[0]], root).load() if left else None
+            data = experiments.at(_trained(left[0]), root).load() if left else None
         except (OSError, ValueError) as error:
             return Markdown(
                 f'**CIFAR-10 could not be read**: {error}. `SIZE = "quick"` needs no network.'
             )
         for name in left:
-            checkpoint = Path(out) / name / "run.pt"
+            settings = KNOWN[name]
             try:
-                found = experiments.run(BOOK[name], 0, data=data, checkpoint=checkpoint)
+                if isinstance(settings, Transfer):  # all cells have one source
+                    checkpoint = Path(out) / f"{self.size}-cifar10-transfer-source" / "run.pt"
+                    cell = transfer.at(settings, root)
+                    found = transfer.run(cell, 0, data=data, checkpoint=checkpoint)
+                else:
+                    checkpoint = Path(out) / name / "run.pt"
+                    found = experiments.run(settings, 0, data=data, checkpoint=checkpoint)
             except torch.cuda.OutOfMemoryError:
                 return Markdown(_too_little_memory(self.size, name, Path(out)))
-            Record(name, asdict(BOOK[name]), [found]).save(paths[name])
-        records = map(load_record, paths.values())
-        return results_table(dict(zip(self.rows, records, strict=True)), COLUMNS)
+            Record(name, asdict(settings), [found]).save(paths[name])
+        records = [load_record(path) for path in paths.values()]
+        return results_table(dict(zip(self.rows, records, strict=True)), _columns(records[0]))
 
 
 def _names(size: str, rows: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(f"{size}-cifar10-{row}" for row in rows)
 
 
+def _trained(name: str) -> Experiment:
+    """What an experiment trains on CIFAR-10: itself, or the source of a transfer."""
+    settings = KNOWN[name]
+    if isinstance(settings, Experiment):
+        return settings
+    assert isinstance(settings.source, Experiment)  # none of the larger cells borrows a network
+    return settings.source
+
+
+def _columns(record: Record) -> dict[str, str]:
+    """Headings by metric: the probes, or the strategies of a transfer."""
+    if "source" not in record.settings:
+        return COLUMNS
+    cell = Transfer.from_record(record)
+    assert isinstance(cell.source, Experiment)
+    taught = build_encoder(cell.source.encoder)
+    return {name: name.replace("_", " ") for name in strategies(taught, cell.blocks)}
+
+
 def _outlook(names: tuple[str, ...]) -> str:
     """What the experiments of a size add."""
-    longest = max((BOOK[name] for name in names), key=lambda each: each.steps)
+    longest = max((_trained(name) for name in names), key=lambda each: each.steps)
     encoder = {"convnet": "the small encoder", "resnet18": "ResNet-18"}[longest.encoder]
     return f"adds CIFAR-10 with {encoder}, {longest.steps:,} steps of {longest.batch_size} images"
 

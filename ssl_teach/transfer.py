@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from ssl_teach import evaluate, experiments
@@ -68,12 +69,35 @@ class Transfer:
             return data
         return replace(data, splits={**data.splits, "test": data.splits["test"][: self.test]})
 
-    def teach(self, seed: int, *, progress: bool = True) -> Encoder:
-        """The encoder that comes from the source."""
+    def teach(
+        self,
+        seed: int,
+        *,
+        data: Dataset | None = None,
+        checkpoint: Path | None = None,
+        progress: bool = True,
+    ) -> Encoder:
+        """The encoder that comes from the source.
+
+        Args:
+            seed: of the source's training.
+            data: what `source.load` returns, where it is at hand; None to load it.
+            checkpoint: of the source's training, to save to and resume from.
+            progress: show the curve.
+        """
         if isinstance(self.source, str):
             return imagenet_encoder(64)
-        data = in_color(self.source.load())
-        return experiments.train(self.source, data, seed, progress=progress)[0]
+        data = in_color(self.source.load() if data is None else data)
+        found = experiments.train(self.source, data, seed, checkpoint=checkpoint, progress=progress)
+        return found[0]
+
+
+def at(settings: Transfer, root: str | Path | None) -> Transfer:
+    """The cell with a copy of CIFAR-10 at that place, for source and target; see experiments.at."""
+    source = settings.source
+    if not isinstance(source, str):
+        source = experiments.at(source, root)
+    return replace(settings, source=source, target=experiments.at(settings.target, root))
 
 
 def in_color(data: Dataset) -> Dataset:
@@ -177,9 +201,20 @@ def try_all(settings: Transfer, taught: Encoder, seed: int) -> dict[str, Any]:
     return {"seed": seed, "seconds": round(total, 1), "metrics": metrics, "choice": choice}
 
 
-def run(settings: Transfer, seed: int, *, progress: bool = True) -> dict[str, Any]:
-    """Teach an encoder the source's task and try every strategy on it; see `try_all`."""
-    return try_all(settings, settings.teach(seed, progress=progress), seed)
+def run(
+    settings: Transfer,
+    seed: int,
+    *,
+    data: Dataset | None = None,
+    checkpoint: Path | None = None,
+    progress: bool = True,
+) -> dict[str, Any]:
+    """Teach an encoder the source's task and try every strategy on it; see `try_all`.
+
+    The arguments are those of `Transfer.teach`.
+    """
+    taught = settings.teach(seed, data=data, checkpoint=checkpoint, progress=progress)
+    return try_all(settings, taught, seed)
 
 
 def record(

@@ -391,6 +391,15 @@ def test_cifar10_from_one_file(tmp_path, few):
     np.testing.assert_array_equal(data.test.images.permute(0, 2, 3, 1), arrays["x_test"])
     assert data.test.labels.tolist() == arrays["y_test"].tolist()
     assert counts(data, "train") == [18] * 10 and counts(data, "val") == [2] * 10
+    two = load("cifar10", root=tmp_path / "cifar.npz", classes=("frog", "cat"))
+    assert two.classes == ("frog", "cat")
+    kept = [int(i) for i in range(len(data)) if data.classes[data.labels[i]] in two.classes]
+    assert torch.equal(two.images, data.images[kept])
+    assert [two.classes[k] for k in two.labels] == [data.classes[data.labels[i]] for i in kept]
+    assert len(two.test) == sum(i >= 200 for i in kept)
+    for wrong, words in ((("frog", "toad"), "'toad'"), (("frog",), "two or more"), (3, "by name")):
+        with pytest.raises(ValueError, match=words):
+            load("cifar10", root=tmp_path / "cifar.npz", classes=wrong)
     small = load("cifar10", root=str(tmp_path / "cifar.npz"), size=16)
     torch.testing.assert_close(
         small.images.float().mean(), data.images.float().mean(), atol=1, rtol=0

@@ -10,7 +10,7 @@ from ssl_teach import experiments, reproduce
 from ssl_teach.__main__ import main
 from ssl_teach.book import BOOK, TRANSFERS
 from ssl_teach.experiments import Experiment
-from ssl_teach.records import Record, book_record
+from ssl_teach.records import Record, book_record, load_record
 from ssl_teach.transfer import Transfer
 
 TINY = Experiment(
@@ -174,8 +174,10 @@ def test_the_books_records_are_those_of_todays_experiments():
 
 
 @pytest.mark.parametrize("name", TRANSFERS)
-def test_a_transfer_is_read_back_from_its_record(name):
-    assert reproduce.settings_of(book_record(name)) == TRANSFERS[name]
+def test_a_transfer_is_read_back_from_its_record(name, tmp_path):
+    run = {"seed": 0, "seconds": 1.0, "metrics": {}}
+    path = Record(name, asdict(TRANSFERS[name]), [run]).save(tmp_path / f"{name}.json")
+    assert reproduce.settings_of(load_record(path)) == TRANSFERS[name]
 
 
 def test_a_choice_that_is_gone_is_told():

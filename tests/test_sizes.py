@@ -1,16 +1,19 @@
 """The larger sizes of the lessons: what they run, what they say where they cannot."""
 
 from dataclasses import replace
+from pathlib import Path
 
+import nbformat
 import pytest
 import torch
 
 from ssl_teach import sizes
-from ssl_teach.book import BOOK
+from ssl_teach.book import BOOK, TRANSFERS
 from ssl_teach.experiments import Experiment, at
 from ssl_teach.records import Record
 from ssl_teach.sizes import Larger
 
+NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 TINY = Experiment("rotation", "scenes", steps=3, batch_size=8, count=400, fractions=(1.0, 0.1))
 
 
@@ -22,7 +25,15 @@ def tiny(monkeypatch):
         for name, settings in BOOK.items()
         if name.startswith("gpu-cifar10")
     }
-    monkeypatch.setattr(sizes, "BOOK", BOOK | small)
+    source = replace(TINY, task="supervised", fractions=(1.0,))
+    cells = {
+        f"gpu-cifar10-{cell}": replace(
+            TRANSFERS[f"gpu-cifar10-{cell}"], source=source, target=replace(source, data_seed=1),
+            steps=2, rates=(1e-3,), blocks=(4,), test=50,
+        )
+        for cell in sizes.CELLS
+    }  # fmt: skip
+    monkeypatch.setattr(sizes, "KNOWN", sizes.KNOWN | small | cells)
 
 
 def text(shown) -> str:
@@ -53,6 +64,8 @@ def test_another_size_or_row_is_refused():
         Larger("huge", ())
     with pytest.raises(ValueError, match="no row colouring"):
         Larger("gpu", ("rotation", "colouring"))
+    with pytest.raises(ValueError, match="no common table"):
+        Larger("gpu", ("rotation", *sizes.CELLS))
 
 
 def test_without_a_gpu_a_smaller_size_is_offered_and_nothing_is_lost(monkeypatch, tmp_path):
@@ -85,6 +98,30 @@ def test_an_interrupted_run_goes_on(tiny, monkeypatch, tmp_path):
     monkeypatch.setattr(sizes.experiments, "run", whole)
     assert "`gpu-cifar10-rotation`" in text(larger.run(out=tmp_path, anyway=True))
     assert (tmp_path / "gpu-cifar10-rotation" / "run.pt").read_bytes() == saved  # nothing to add
+
+
+def test_cells_of_transfer_have_one_source_that_is_taught_once(tiny, monkeypatch, tmp_path):
+    taught, pretrain = [], sizes.experiments.pretrain
+    monkeypatch.setattr(
+        sizes.experiments,
+        "pretrain",
+        lambda *a, **k: taught.append(k["checkpoint"]) or pretrain(*a, **k),
+    )
+    table = text(Larger("gpu", sizes.CELLS).run(out=tmp_path, anyway=True))
+    assert "`gpu-cifar10-transfer-similar-much`" in table
+    assert "probe 4" in table and "tune 4" in table and "scratch" in table and "n/a" not in table
+    assert len(set(taught)) == 1  # a finished checkpoint has no steps left
+    assert (tmp_path / "gpu-cifar10-transfer-different-little.json").exists()
+
+
+def test_larger_transfers_serve_kinds_that_the_source_never_saw():
+    for size in sizes.SIZES[1:]:
+        cells = [TRANSFERS[f"{size}-cifar10-{cell}"] for cell in sizes.CELLS]
+        assert len(cells) == 4 and len({repr(cell.source) for cell in cells}) == 1
+        for cell in cells:
+            same_data = cell.source.data == cell.target.data
+            assert not (same_data and set(cell.source.classes) & set(cell.target.classes))
+        assert cells[0].source.steps == BOOK[f"{size}-cifar10-supervised"].steps
 
 
 @pytest.mark.parametrize(
@@ -131,3 +168,11 @@ def test_all_rows_of_a_size_share_one_budget():
         trained = [s for n, s in BOOK.items() if n.startswith(f"{size}-cifar10") and s.steps]
         assert len({(s.steps, s.batch_size, s.encoder, s.lr) for s in trained}) == 1
         assert len(trained) >= 8
+
+
+@pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.stem)
+def test_every_lesson_has_one_switch_near_its_top_and_runs_what_it_asks_for(path):
+    code = [c.source for c in nbformat.read(path, 4).cells if c.cell_type == "code"]
+    assert code[2].startswith('SIZE = "quick"  # or "gpu", "full"\non_cifar10 = Larger(SIZE, ')
+    assert sum("SIZE = " in source for source in code) == 1
+    assert code.count("on_cifar10.run()") == 1

@@ -127,10 +127,14 @@ def main() -> int:
     """Run them; 1 if one failed or something was replaced."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("name", choices=sorted(each.stem for each in WANTED.glob("*.txt")))
-    parser.add_argument("lessons", nargs="*", help="such as 04_rotation (default: all)")
+    known = sorted(each.stem for each in ROOT.glob("notebooks/*.ipynb"))
+    parser.add_argument("lessons", nargs="*", help=f"some of {', '.join(known)} (default: all)")
     parser.add_argument("--python", help="to make the environment with")
     parser.add_argument("--timeout", type=int, default=1200, help="seconds for a cell")
     args = parser.parse_args()
+    unknown = [name for name in args.lessons if name not in known]
+    if unknown:
+        parser.error(f"no lesson is called {', '.join(unknown)}; there are {', '.join(known)}")
     interpreter = make(args.name, args.python)
     uninstall = "-m", "pip", "uninstall", "--quiet", "--yes", "ssl_teach"
     subprocess.run([interpreter, *uninstall], check=True)

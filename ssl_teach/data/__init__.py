@@ -57,7 +57,7 @@ def load(
         size: side of the pictures in pixels.
         count: of scenes or photos, how many.
         seed: of everything drawn: scenes, crops, splits.
-        classes: of sketches, which have a label: how many, or their names.
+        classes: which have a label: of sketches how many or their names, of cifar10 their names.
         shortcuts: of scenes, which of `SHORTCUTS` are left in.
         root: of cifar10 or stl10, the folder (of cifar10 also the .npz file) with a copy.
 

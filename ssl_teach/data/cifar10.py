@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,32 +21,67 @@ BYTES = 32 * 32 * 3 * 8  # at most that many per picture are unpacked: as many a
 Part = tuple[np.ndarray, np.ndarray]
 
 
-def cifar10(*, size: int = 32, seed: int = 0, root: str | Path | None = None) -> Dataset:
+def cifar10(
+    *,
+    size: int = 32,
+    seed: int = 0,
+    classes: Sequence[str] | None = None,
+    root: str | Path | None = None,
+) -> Dataset:
     """60,000 photographs of ten classes (Krizhevsky, 2009): 45,000 / 5,000 / 10,000.
 
     Args:
         size: side in pixels.
+        classes: names of those to keep, with a tenth of the pictures each; None for all.
         seed: of the 5,000 of the training pictures, 500 per class, that are for validation.
         root: a folder with torchvision's `cifar-10-batches-py`, where it is also downloaded to if
             missing (170 MB), or that folder itself; or an .npz file in Keras's layout; None for
             `~/.cache/ssl_teach`.
 
     Returns:
-        Images (60000, 3, size, size), the test pictures last.
+        Images (60000, 3, size, size), or fewer with fewer classes, the test pictures last.
 
     Raises:
         OSError: if there is no copy and downloading fails.
-        ValueError: if the copy is damaged, or the pictures do not fit into memory.
+        ValueError: if the copy is damaged, the pictures do not fit into memory, or there is no
+            class of that name.
     """
+    chosen = _chosen(classes)
     npz = root is not None and Path(root).suffix == ".npz"
-    train, test = _from_npz(Path(str(root)).expanduser()) if npz else _from_torchvision(root)
+    parts = _from_npz(Path(str(root)).expanduser()) if npz else _from_torchvision(root)
+    train, test = (_only(chosen, part) for part in parts)
     n = len(train[0])
     images = empty_pictures(n + len(test[0]), 3, size)
     for (x, _), into in zip((train, test), (images[:n], images[n:]), strict=True):
         into.copy_(resize(torch.from_numpy(x).permute(0, 3, 1, 2), size))
     labels = torch.from_numpy(np.concatenate([train[1], test[1]]).astype(np.int64))
     splits = draw_splits(labels[:n], {"val": 0.1}, seed) | {"test": torch.arange(n, len(images))}
-    return Dataset("cifar10", images, labels, CLASSES, {}, splits)
+    return Dataset("cifar10", images, labels, chosen, {}, splits)
+
+
+def _chosen(classes: Sequence[str] | None) -> tuple[str, ...]:
+    if classes is None:
+        return CLASSES
+    if isinstance(classes, int):
+        raise ValueError(f"classes of cifar10 are chosen by name: {', '.join(CLASSES)}")
+    chosen = (classes,) if isinstance(classes, str) else tuple(classes)
+    unknown = [name for name in chosen if name not in CLASSES]
+    if unknown:
+        raise ValueError(f"no class is called {unknown[0]!r}; there are {', '.join(CLASSES)}")
+    if len(chosen) < 2 or len(set(chosen)) < len(chosen):
+        raise ValueError(f"two or more different classes are needed, got {', '.join(chosen)}")
+    return chosen
+
+
+def _only(chosen: tuple[str, ...], part: Part) -> Part:
+    """The pictures of those classes, with their places in `chosen` as labels."""
+    if chosen == CLASSES:
+        return part
+    x, y = part
+    place = np.full(len(CLASSES), -1)
+    place[[CLASSES.index(name) for name in chosen]] = np.arange(len(chosen))
+    kept = place[y] >= 0
+    return x[kept], place[y[kept]]
 
 
 def _from_torchvision(root: str | Path | None) -> list[Part]:
