@@ -2,9 +2,10 @@
 
 The book is served on this machine. Shown for each page: what it costs over the wire (all that the
 browser asks for by the time the reader reaches its end, text gzipped as a server would), the first
-contentful paint, and when the last of its explorables was alive, both on a processor slowed to a
-quarter. The median of some loads counts, since a first one also warms the disk; they are not those
-that are weighed, since whoever listens to a browser's every request slows it.
+contentful paint, and when the last of its explorables was alive (it is there, and listens) and when
+it had drawn, all on a processor slowed to a quarter. The median of some loads counts, since a first
+one also warms the disk; they are not those that are weighed, since whoever listens to a browser's
+every request slows it.
 
 Run: python benchmarks/pages.py [--loads 3] [--slower 4] [names of pages]
 """
@@ -15,6 +16,7 @@ import argparse
 import gzip
 import statistics
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,28 +30,32 @@ BUILT = Path(__file__).resolve().parents[1] / "_build" / "html"
 MOST_MEGABYTES, MOST_SECONDS = 1.5, 1.0
 PACKED = (".png", ".webp", ".woff", ".woff2", ".jpg")  # gzip gains nothing on them
 WATCH = """
+  const last = {};
+  window.last = last;
   new MutationObserver((changes) => {
-    for (const { target } of changes)
-      if ("mounted" in target.dataset) window.alive = performance.now();
-  }).observe(document, { subtree: true, attributes: true, attributeFilter: ["data-mounted"] });
+    for (const { target, attributeName, oldValue } of changes)
+      if (oldValue === null) last[attributeName] = performance.now();
+  }).observe(document, { subtree: true, attributeOldValue: true,
+    attributeFilter: ["data-mounted", "data-drawn"] });
 """
 DONE = """() => document.readyState === "complete"
   && performance.getEntriesByName("first-contentful-paint").length > 0
-  && [...document.querySelectorAll(".ssl-widget")].every((w) => "mounted" in w.dataset)"""
+  && [...document.querySelectorAll(".ssl-widget")].every((w) => w.querySelector("[data-drawn]"))"""
 TO_THE_END = """async () => {
   for (const image of document.images) image.loading = "eager";
   await Promise.all([...document.images].map((image) => image.decode().catch(() => {})));
 }"""
 TIMES = """() => [performance.getEntriesByName("first-contentful-paint")[0].startTime,
-  window.alive ?? null]"""
+  window.last["data-mounted"] ?? null, window.last["data-drawn"] ?? null]"""
 
 
 @dataclass(frozen=True)
 class Load:
-    """One load of a page: seconds to its first paint and to its last explorable."""
+    """One load of a page: seconds to its first paint, and until its last explorable was there."""
 
     paint: float
     alive: float | None
+    drawn: float | None
 
 
 def wire_size(response: Response) -> int:
@@ -90,9 +96,20 @@ def load(browser: Browser, address: str, slower: float) -> Load:
     context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": slower})
     page.goto(address)
     page.wait_for_function(DONE, timeout=60_000)
-    paint, alive = page.evaluate(TIMES)
+    paint, alive, drawn = page.evaluate(TIMES)
     context.close()
-    return Load(paint / 1000, None if alive is None else alive / 1000)
+    return Load(paint / 1000, seconds(alive), seconds(drawn))
+
+
+def seconds(milliseconds: float | None) -> float | None:
+    """None stays None."""
+    return None if milliseconds is None else milliseconds / 1000
+
+
+def median(times: Iterable[float | None]) -> float | None:
+    """Of what was measured; None where nothing was, as on a page without explorables."""
+    measured = [time for time in times if time is not None]
+    return statistics.median(measured) if measured else None
 
 
 def pages() -> list[str]:
@@ -112,14 +129,14 @@ def main() -> None:
         raise SystemExit("the book is not built: run `make book`")
     with served(BUILT) as book, sync_playwright() as playwright:
         browser = launch(playwright)
-        print(f"{'page':44s}{'MB':>7s}{'paint, s':>10s}{'alive, s':>10s}")
+        print(f"{'page':44s}{'MB':>7s}{'paint, s':>10s}{'alive, s':>10s}{'drawn, s':>10s}")
         for name in args.names or pages():
             address = f"{book}/{name}.html"
             loads = [load(browser, address, args.slower) for _ in range(args.loads)]
             size = weigh(browser, address) / 1e6
             paint = statistics.median(one.paint for one in loads)
-            lives = [one.alive for one in loads if one.alive is not None]
-            alive = statistics.median(lives) if lives else None
+            alive = median(one.alive for one in loads)
+            drawn = median(one.drawn for one in loads)
             missed = [
                 word
                 for word, value, most in (
@@ -129,9 +146,9 @@ def main() -> None:
                 )
                 if value > most
             ]
-            said = "" if alive is None else f"{alive:.2f}"
+            said = "".join(f"{'' if t is None else f'{t:.2f}':>10s}" for t in (alive, drawn))
             verdict = "missed: " + ", ".join(missed) if missed else "kept"
-            print(f"{name:44s}{size:7.2f}{paint:10.2f}{said:>10s}   {verdict}", flush=True)
+            print(f"{name:44s}{size:7.2f}{paint:10.2f}{said}   {verdict}", flush=True)
         browser.close()
 
 

@@ -119,6 +119,17 @@ def test_each_model_is_written_once_and_before_its_first_place():
     assert text.count(sw.MOUNT) == 3
 
 
+def test_bytes_for_drawing_alone_stand_behind_everything():
+    buffers = [{"path": [name], "encoding": "base64", "data": "AAA="} for name in ("z", "weights")]
+    models = {"a": model() | {"buffers": buffers}}
+    text = rewritten(models, view("a") + "<p>text</p>" + view("a"))
+    (page,) = states(text)
+    first, late = page["models"]["a"]["buffers"]
+    assert first["data"] == "AAA=" and "data" not in late
+    tag = f'<script type="{sw.BYTES}" id="{late["late"]}">AAA=</script>'
+    assert text.count(tag) == 1 and text.endswith(tag)
+
+
 def test_places_have_names_of_their_own():
     models = {"a": model(_anywidget_id="x.RotationGame"), "b": model()}
     body = '<h2 id="figure">F</h2>' + view("a") + view("a") + view("b")

@@ -86,6 +86,14 @@ def test_the_machine_is_told_as_far_as_it_is_known():
     assert lt.machine(1) == " on a machine with one core"
     assert lt.machine(64) == " on a machine with 64 cores"
     assert lt.machine(None) == ""
+    assert lt.machine(2, 1) == " on one of a machine’s two cores"
+    assert lt.machine(2, 2) == lt.machine(2) == lt.machine(2, None)
+
+
+@pytest.mark.parametrize("said, threads", [("1", 1), ("", None), ("4,2", None)])
+def test_the_threads_are_those_that_the_build_sets(monkeypatch, said, threads):
+    monkeypatch.setenv("OMP_NUM_THREADS", said)
+    assert lt.threads_given() == threads
 
 
 TOC = {
@@ -116,11 +124,11 @@ def test_places_come_from_the_table_of_contents():
 
 def test_what_is_not_known_is_left_out():
     found = lt.Content(words=1000)
-    assert lt.line(found, None, 2, "Part I").astext() == "About 5 min to read · Part I"
-    assert lt.line(found, 50, None, "").astext() == (
+    assert lt.line(found, None, lt.machine(2), "Part I").astext() == "About 5 min to read · Part I"
+    assert lt.line(found, 50, "", "").astext() == (
         "About 5 min to read · ran in about 50 s when this page was built"
     )
-    (rule,) = lt.line(found, None, None, "").findall(nodes.abbreviation)
+    (rule,) = lt.line(found, None, "", "").findall(nodes.abbreviation)
     assert rule["explanation"] == lt.RULE
 
 

@@ -149,12 +149,28 @@ def running_time(seconds: float) -> str:
     return f"ran in about {halves // 2}{'½' if halves % 2 else ''} min"
 
 
-def machine(cores: int | None) -> str:
-    """The machine in words, as far as it is known."""
+def _number(count: int) -> str:
+    return _NUMBERS[count - 1] if count <= len(_NUMBERS) else str(count)
+
+
+def machine(cores: int | None, threads: int | None = None) -> str:
+    """The machine in words, as far as it is known.
+
+    Args:
+        cores: that it has.
+        threads: that the code was given, where these are fewer.
+    """
     if not cores:
         return ""
-    number = _NUMBERS[cores - 1] if cores <= len(_NUMBERS) else str(cores)
-    return f" on a machine with {number} core{'s' if cores > 1 else ''}"
+    if threads and threads < cores:
+        return f" on {_number(threads)} of a machine’s {_number(cores)} cores"
+    return f" on a machine with {_number(cores)} core{'s' if cores > 1 else ''}"
+
+
+def threads_given() -> int | None:
+    """How many the code of a page may use; tools/build_book.py runs pages beside each other."""
+    said = os.environ.get("OMP_NUM_THREADS", "")
+    return int(said) if said.isdigit() else None
 
 
 def places(toc: dict[str, Any]) -> dict[str, str]:
@@ -183,13 +199,13 @@ def places(toc: dict[str, Any]) -> dict[str, str]:
     return found
 
 
-def line(found: Content, seconds: float | None, cores: int | None, place: str) -> nodes.paragraph:
+def line(found: Content, seconds: float | None, where: str, place: str) -> nodes.paragraph:
     """The line itself.
 
     Args:
         found: what there is to read.
         seconds: how long the code ran, if that is known.
-        cores: of the machine on which it ran.
+        where: it ran, as `machine` says it.
         place: part and number of the lesson.
     """
     text_only = Content(words=found.words, figures=found.figures)
@@ -197,7 +213,7 @@ def line(found: Content, seconds: float | None, cores: int | None, place: str) -
     said = reading_time(seconds_to_read(text_only), seconds_to_read(found))
     paragraph += nodes.abbreviation("", said, explanation=RULE)
     if seconds is not None:
-        ran = f"{running_time(seconds)}{machine(cores)} when this page was built"
+        ran = f"{running_time(seconds)}{where} when this page was built"
         paragraph += nodes.Text(f" · {ran}")
     if place:
         paragraph += nodes.Text(f" · {place}")
@@ -215,7 +231,8 @@ def add_line(app: Sphinx, doctree: nodes.document, page: str) -> None:
         app._lesson_places = places(read)  # type: ignore[attr-defined]
     execution = getattr(app.env, "nb_metadata", {}).get(page, {}).get("exec_data") or {}
     place = app._lesson_places.get(page, "")  # type: ignore[attr-defined]
-    new = line(content(doctree), execution.get("runtime"), os.cpu_count(), place)
+    where = machine(os.cpu_count(), threads_given())
+    new = line(content(doctree), execution.get("runtime"), where, place)
     title.parent.insert(title.parent.index(title) + 1, new)
 
 

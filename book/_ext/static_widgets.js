@@ -1,6 +1,7 @@
 // Brings the anywidgets of a page to life without a kernel. static_widgets.py wrote what is read
 // here: a script tag for each place where a widget is shown, before it one with the state of its
-// model, and behind it a call of `mount`, so that nothing waits for the end of a long page.
+// model, and behind it a call of `mount`, so that nothing waits for the end of a long page. Bytes
+// that only a drawing needs stand at that end.
 (() => {
   const STATE = 'script[type="application/vnd.jupyter.widget-state+json"]';
   const VIEW = 'script[type="application/vnd.jupyter.widget-view+json"]';
@@ -68,12 +69,28 @@
 
   /** Puts bytes back where they were in the state, as Jupyter does: DataViews. */
   function withBuffers({ state, buffers }) {
-    for (const { path, data } of buffers) {
-      const holder = path.slice(0, -1).reduce((inside, key) => inside?.[key], state);
+    for (const { path, data, late } of buffers) {
+      const holder = path.slice(0, -1).reduce((inside, key) => inside?.[key], state), name = path.at(-1);
       // a value that was replaced by another kind of thing may leave its old bytes behind
-      if (holder && typeof holder === "object") holder[path.at(-1)] = bytes(data);
+      if (!holder || typeof holder !== "object") continue;
+      if (late) bringLate(holder, name, late);
+      else holder[name] = bytes(data);
     }
     return state;
+  }
+
+  /** A value whose bytes stand at the end of the page, in the element with that id: read when asked for. */
+  function bringLate(holder, name, id) {
+    const settle = (value) =>
+      Object.defineProperty(holder, name, { value, writable: true, enumerable: true, configurable: true })[name];
+    const get = () => {
+      const tag = document.getElementById(id);
+      if (!tag) throw new Error(`${name} was asked for before the page was read`);
+      const value = settle(bytes(tag.textContent));
+      tag.remove();
+      return value;
+    };
+    Object.defineProperty(holder, name, { get, set: settle, enumerable: true, configurable: true });
   }
 
   function find(id) {
@@ -160,19 +177,27 @@
     }
   }
 
-  /** Formulas wait for the explorables: typesetting a page can hold it up for longer than they take. */
-  function setFormulasAfter(explorables) {
+  /** When what asked to draw in the next frame has drawn; in a page that nobody sees there is none. */
+  function nextFrame() {
+    return new Promise((done) => {
+      requestAnimationFrame(() => setTimeout(done));
+      setTimeout(done, 1000);
+    });
+  }
+
+  /** Formulas wait for that: typesetting a page can hold it up for longer than the explorables take. */
+  function setFormulasAfter(drawn) {
     const math = (window.MathJax ??= {});
     const ready = () => window.MathJax.startup.defaultPageReady();
-    math.startup = { ...math.startup, pageReady: () => explorables.then(ready) };
+    math.startup = { ...math.startup, pageReady: () => drawn.then(ready) };
   }
 
   window.staticWidgets = { mount };
   document.documentElement.dataset.reading = ""; // its style: what is out of sight is not laid out yet
   document.addEventListener("readystatechange", () => {
     if (document.readyState !== "interactive") return; // all is read, and no script that waits has run
-    delete document.documentElement.dataset.reading;
     mount();
-    setFormulasAfter(Promise.all(mounts.values()));
+    const drawn = Promise.all(mounts.values()).then(nextFrame);
+    setFormulasAfter(drawn.then(() => delete document.documentElement.dataset.reading));
   });
 })();

@@ -4,7 +4,8 @@ myst-nb writes the state of a notebook's widgets and a tag for each view into th
 the rest to require.js and a widget manager from a CDN. This extension puts a small script of our
 own (static_widgets.js, beside this file) in their place. It writes to the page only the widgets
 that it shows, each source text once, and each where it is shown, so that it can come to life as
-soon as the browser has read so far. The scripts and styles of thebe are taken off every page.
+soon as the browser has read so far; bytes that it needs only to draw stand at the page's end. The
+scripts and styles of thebe are taken off every page.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ SCRIPT = "static_widgets.js"
 STATE = "application/vnd.jupyter.widget-state+json"
 VIEW = "application/vnd.jupyter.widget-view+json"
 SOURCES = ("_esm", "_css")
+LATE = ("weights", "thumbnails")  # no explorable asks for these before the page is read
+BYTES = "application/x-widget-bytes"
 MOUNT = "<script>staticWidgets.mount()</script>"
 _VIEW_TAG = re.compile(rf'<script type="{re.escape(VIEW)}">(.*?)</script>', re.DOTALL)
 _REFERENCE = re.compile(r"IPY_MODEL_(\w+)")
@@ -80,6 +83,21 @@ def share_sources(models: Models) -> dict[str, Any]:
     return {"sources": sources, "models": slim}
 
 
+def take_late(models: Models) -> list[str]:
+    """Move the bytes that are `LATE` out of models of `share_sources`, into script elements.
+
+    Each of these has an id, which the buffer that it was taken from now names.
+    """
+    taken = []
+    for name, model in models.items():
+        for place, buffer in enumerate(model["buffers"]):
+            if len(buffer["path"]) == 1 and buffer["path"][0] in LATE and buffer["data"]:
+                key = f"late-{name}-{buffer['path'][0]}"
+                model["buffers"][place] = {"path": buffer["path"], "late": key}
+                taken.append(f'<script type="{BYTES}" id="{key}">{buffer["data"]}</script>')
+    return taken
+
+
 def _for_script(data: object) -> str:
     """JSON that cannot end the script element it stands in."""
     return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
@@ -110,11 +128,12 @@ def place_name(model: dict[str, Any], taken: Iterable[str]) -> str:
 def place_widgets(models: Models, body: str) -> str:
     """The page's text with the data of every widget right behind the place where it is shown.
 
-    What two widgets share is written at the first of them.
+    What two widgets share is written at the first of them, and behind all what is `LATE`.
     """
     taken = set(_IDENTIFIER.findall(body))
     written: set[str] = set()
     known: set[str] = set()
+    late: list[str] = []
 
     def put(match: re.Match[str]) -> str:
         name = json.loads(match[1])["model_id"]
@@ -124,13 +143,14 @@ def place_widgets(models: Models, body: str) -> str:
         data = share_sources(new)
         data["sources"] = {k: v for k, v in data["sources"].items() if k not in known}
         known.update(data["sources"])
+        late.extend(take_late(data["models"]))
         if name in models:
             view["place"] = place_name(models[name], taken)
             taken.add(view["place"])
         state = f'<script type="{STATE}">{_for_script(data)}</script>' if new else ""
         return f'{state}<script type="{VIEW}">{_for_script(view)}</script>{MOUNT}'
 
-    return _VIEW_TAG.sub(put, body)
+    return "".join([_VIEW_TAG.sub(put, body), *late])
 
 
 def _identity(asset: Any) -> tuple[str, str | None]:

@@ -29,11 +29,11 @@ export function roleOf(i, j, n, order) {
 /** What Python sent, unpacked: cosine matrix and unit vectors of each encoder, a thumbnail per view. */
 function unpack(model) {
   const [views, height, width, channels] = model.get("shape"), dimension = model.get("dimension");
-  const pixels = bytesOf(model, "thumbnails"), layers = model.get("layers");
+  const layers = model.get("layers"), pixels = lazy(() => bytesOf(model, "thumbnails"));
   const thumbnails = lazy(() => Array.from({ length: views }, (_, view) =>
     bitmap(width, height, (x, y) => {
       const at = ((view * height + y) * width + x) * channels;
-      return channels === 3 ? pixels.subarray(at, at + 3) : [pixels[at], pixels[at], pixels[at]];
+      return channels === 3 ? pixels().subarray(at, at + 3) : Array(3).fill(pixels()[at]);
     })));
   const encoder = (name) => {
     const bytes = bytesOf(model, name);

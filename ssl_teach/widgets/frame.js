@@ -74,7 +74,10 @@ function liveRegion() {
   return { element, say: (text) => { if (element.textContent !== text) element.textContent = text; } };
 }
 
-/** Bytes that Python sent under this name. */
+/**
+ * Bytes that Python sent under this name. "weights" and "thumbnails" may stand at the end of a page (book/_ext/static_widgets.py):
+ * ask for them when drawing, not before.
+ */
 function bytesOf(model, name) {
   const data = model.get(name) ?? new Uint8Array(); // a page may drop what is empty
   return new Uint8Array(data.buffer ?? data, data.byteOffset ?? 0, data.byteLength);
@@ -139,7 +142,11 @@ function frame(model, el, name, redraw, linked = {}) {
   el.append(root);
   if (el.classList.contains("ssl-widget") && Object.keys(linked).length) linkState(model, el, root, linked);
   let waiting = false, asked = 0;
-  const draw = () => { waiting = false; redraw(); };
+  const draw = () => {
+    waiting = false;
+    redraw();
+    root.dataset.drawn = "";
+  };
   const queue = () => {
     if (waiting) return;
     waiting = true;

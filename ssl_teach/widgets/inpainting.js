@@ -123,10 +123,10 @@ export function sharpnessIn(image, mask, size) {
 /** Pictures, and for each set the functions that fill a hole in them. */
 function unpackStudio(model) {
   const [, count, size, , channels] = model.get("shape"), groups = model.get("groups"), labels = model.get("labels");
-  const pixels = bytesOf(model, "pictures"), weights = bytesOf(model, "weights"), area = size * size, each = area * channels;
+  const pixels = bytesOf(model, "pictures"), area = size * size, each = area * channels;
   const painters = {};
   for (const { group, name, layers, start } of model.get("networks")) {
-    const own = lazy(() => unpackWeights(weights.subarray(start), layers));
+    const own = lazy(() => unpackWeights(bytesOf(model, "weights").subarray(start), layers));
     (painters[group] ??= []).push({ name, fill: (image, mask) => networkFill(layers, own(), image, mask, size) });
   }
   for (const group of groups) (painters[group] ??= []).push({ name: RULE, fill: (image, mask) => smoothFill(image, mask, size) });

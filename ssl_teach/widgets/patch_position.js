@@ -54,7 +54,6 @@ function likeliest(probabilities) {
 function unpackPatches(model) {
   const [, count, size, , channels] = model.get("shape"), scenes = model.get("scenes");
   const pixels = bytesOf(model, "pictures"), each = size * size * channels, patch = model.get("patch");
-  const weights = bytesOf(model, "weights");
   let own = null, owns = 0; // the reader's own picture, the same in every set, and how many there were; its number is `count`
   const whole = (scene, picture) => {
     if (picture >= count) return own;
@@ -64,7 +63,7 @@ function unpackPatches(model) {
   const part = (scene, picture, corner) => cutOut(whole(scene, picture), size, channels, corner, patch);
   const howToCut = (spaced) => ({ patch, gap: spaced ? model.get("gap") : 0, jitter: spaced ? model.get("jitter") : 0 });
   const networks = model.get("networks").map(({ name, layers, start, drop_color: green }) => {
-    const own = lazy(() => unpackWeights(weights.subarray(start), layers));
+    const own = lazy(() => unpackWeights(bytesOf(model, "weights").subarray(start), layers));
     const known = new Map(); // representations of patches seen before
     const represent = (scene, picture, corner) => {
       const key = [...(picture < count ? [scene, picture] : ["own", owns]), ...corner].join();

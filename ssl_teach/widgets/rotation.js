@@ -20,9 +20,8 @@ export function bestOf(probabilities) {
 function unpack(model) {
   const [, count, size, , channels] = model.get("shape"), scenes = model.get("scenes");
   const pixels = bytesOf(model, "pictures"), each = size * size * channels;
-  const weights = bytesOf(model, "weights");
   const networks = model.get("networks").map(({ name, layers, start }) => {
-    const own = lazy(() => unpackWeights(weights.subarray(start), layers));
+    const own = lazy(() => unpackWeights(bytesOf(model, "weights").subarray(start), layers));
     return { name, guess: (image) => softmax(forward(layers, own(), image, size)) };
   });
   let own = null; // the reader's own picture, the same in every set; its number is `count`

@@ -154,12 +154,12 @@ export function vote(labels) {
 function unpackPad(model) {
   const size = model.get("size"), labels = model.get("labels"), count = model.get("count");
   const pixels = unpackPictures(bytesOf(model, "pictures"), labels.length * size * size);
-  const bytes = bytesOf(model, "features"), weights = bytesOf(model, "weights");
+  const bytes = bytesOf(model, "features");
   const features = new Int8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const picture = (i) => pixels.subarray(i * size * size, (i + 1) * size * size);
   let at = 0;
   const encoders = model.get("encoders").map(({ name, layers, start, k }) => {
-    const own = lazy(() => unpackWeights(weights.subarray(start), layers)), length = layers[layers.length - 1].out;
+    const own = lazy(() => unpackWeights(bytesOf(model, "weights").subarray(start), layers)), length = layers[layers.length - 1].out;
     const rows = features.subarray(at, (at += count * length));
     const look = (image) => {
       const values = cosines(encode(layers, own(), image, size), rows), order = ranked(values);

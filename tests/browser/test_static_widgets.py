@@ -99,6 +99,24 @@ def test_bytes_arrive_as_in_jupyter(show):
     assert seen.page.locator(".ssl-widget").inner_text() == "true,0.5,-2,3.25,7"
 
 
+def test_bytes_for_drawing_stand_at_the_end_and_are_read_when_asked_for(show):
+    data = base64.b64encode(b"\x07\x09").decode()
+    buffers = [{"path": ["weights"], "encoding": "base64", "data": data}]
+    drawn = """export default { render({ model, el }) {
+      document.addEventListener("readystatechange", () => {
+        el.textContent = `${model.get("weights").getUint8(1)}`;
+        model.set("weights", 4);
+        el.append(`, then ${model.get("weights")}`);
+      }, { once: true });
+    } }"""
+    seen = show({"a": anywidget(drawn, buffers)}, ["a", "a"])
+    assert seen.page.locator(".ssl-widget").first.inner_text() == "9, then 4"
+    assert seen.page.locator(f'script[type="{sw.BYTES}"]').count() == 0
+    too_soon = "export default { render({ model }) { model.get('weights'); } }"
+    seen = show({"a": anywidget(too_soon, buffers)}, ["a"])
+    assert "weights was asked for before the page was read" in seen.complaints[0]
+
+
 def test_a_widget_can_listen_to_another_and_stop(show):
     models = {
         "a": anywidget(COUNTER, count=1, starts=0),
