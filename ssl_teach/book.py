@@ -248,7 +248,10 @@ BOOK: dict[str, Experiment] = (
         for share in shares
     }
 )  # fmt: skip
-"""Remade by `python -m ssl_teach experiment`."""
+"""The experiments on encoders, by the name of their record.
+
+Remade by ``python -m ssl_teach experiment``.
+"""
 
 # Lesson 2: an encoder taught to tell 325 kinds of sketches apart serves the other 20 kinds, which
 # it never saw, and scenes, which are coloured and no drawings.
@@ -290,4 +293,7 @@ TRANSFERS: dict[str, Transfer] = {
     for kind, target in _LARGER_TARGETS.items()
     for amount, labels in (("little", 5), ("much", 70))
 }  # fmt: skip
-"""Remade by `python -m ssl_teach experiment` as well."""
+"""The experiments of transfer learning, by the name of their record.
+
+Remade by ``python -m ssl_teach experiment`` as well.
+"""

@@ -37,7 +37,7 @@ def bytes_per_step(parameters: int, views: int, dimension: int, count: int) -> d
         count: W, the number of processes.
 
     Returns:
-        Bytes: "views" (z to all), "gradients of views" (their sum back to the owner) and
+        Bytes for "views" (z to all), "gradients of views" (their sum back to the owner) and
         "gradients of parameters" (DistributedDataParallel).
 
     Source: Patarasuk and Yuan, 2009, for the ring.

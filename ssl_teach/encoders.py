@@ -27,6 +27,10 @@ class Encoder(nn.Module):
     blocks: nn.ModuleList
     held: int = 0
 
+    def __init__(self) -> None:
+        """Without stages; a subclass fills `blocks`."""
+        super().__init__()
+
     def hold(self, count: int) -> None:
         """Hold the first blocks still, and let the others move: what fine-tuning in part needs.
 
@@ -209,7 +213,7 @@ def export_weights(
             side.
 
     Returns:
-        The layers, each a dict of kind, in, out (and stride, or relu: whether one follows), and
+        The layers, each a dict of kind, in, out (and stride, or whether a relu follows), and
         their weights as little-endian half precision: per layer the weight in C order, then the
         bias.
 

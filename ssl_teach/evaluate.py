@@ -248,8 +248,8 @@ def factor_probe(
         penalties: weights of ‖W‖² against the mean squared error, to choose from.
 
     Returns:
-        R² on the test split, "factor_color" and so on for each of `FACTORS`: 1 for a factor that
-        is read without error, 0 for one of which nothing can be read.
+        R² on the test split, "factor_color" and so on for each of `FACTORS`. It is 1 for a factor
+        that is read without error, 0 for one of which nothing can be read.
     """
     parts = (dataset.train, dataset.val, dataset.test)
     taken = [take(part.images) for part in parts]

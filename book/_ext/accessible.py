@@ -24,8 +24,9 @@ def mended(html: str) -> str:
     """A page as screen readers like it.
 
     Lines of a signature are no definitions; an empty cell heads nothing; a button that opens a
-    branch of the table of contents has a name; the sidebar is a landmark; entries of the
-    bibliography have no role that the standard has given up.
+    branch of the table of contents has a name, and one that opens a folded cell is called what it
+    says; the sidebar is a landmark; entries of the bibliography have no role that the standard has
+    given up.
     """
     html = _PARAMETERS.sub(
         lambda m: (
@@ -37,6 +38,7 @@ def mended(html: str) -> str:
     )
     html = _EMPTY_HEAD.sub(lambda m: f"<td{m[1] or ''}></td>", html)
     html = _SUMMARY.sub('<summary aria-label="Pages of this chapter">', html)
+    html = html.replace('<summary aria-label="Toggle hidden content">', "<summary>")
     html = html.replace(_SIDEBAR, f'role="complementary" aria-label="Contents" {_SIDEBAR}')
     return html.replace(' role="doc-biblioentry"', "").replace(
         '<div role="list" class="citation-list">', '<div class="citation-list">'

@@ -22,6 +22,7 @@ _CLOSING = re.compile(r"^(?=[.,;:?!)])")
 _LEFT_ALONE = (
     nodes.literal,
     nodes.literal_block,
+    nodes.doctest_block,
     nodes.raw,
     nodes.math,
     nodes.math_block,

@@ -25,9 +25,9 @@ def resized_crop(
 ) -> Tensor:
     """Cut a box out of each image, scale it bilinearly to one size, and mirror it if told to.
 
-    Equal to torchvision's `resized_crop(..., antialias=False)` up to the rounding of places, about
-    1e-7 of the image's width: the box is cut first, so no pixel outside it has a say. To make large
-    pictures much smaller, shrink them beforehand.
+    Equal to torchvision's ``resized_crop(..., antialias=False)`` up to the rounding of places,
+    about 1e-7 of the image's width: the box is cut first, so no pixel outside it has a say. To make
+    large pictures much smaller, shrink them beforehand.
 
     Args:
         images: (B, C, H, W) in [0, 1].

@@ -1,7 +1,7 @@
 """SimCLR's loss with a mistake in it: six that people make, each of which runs without an error.
 
 They share a signature with `right`: projections z, (2N, D), views 2k-1 and 2k of one image, and the
-temperature τ. Lesson 11 shows which test catches which, and what each does to a training.
+temperature τ. Lesson 11b shows which test catches which, and what each does to a training.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ MISTAKES: dict[str, Loss] = {
     loss.__name__: loss
     for loss in (not_masked, minus_identity, wrong_axis, zero_labels, other_order, fewer_negatives)
 }
-"""By name."""
+"""The losses with a mistake, by name."""
 
 
 class Mistaken(SimCLR):

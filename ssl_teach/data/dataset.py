@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 NO_LABEL = -1
-"""In `Dataset.labels`: a picture that serves pretraining alone."""
+"""In `Dataset.labels`, the sign of a picture that serves pretraining alone."""
 
 
 @dataclass(frozen=True)

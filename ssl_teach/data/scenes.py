@@ -57,11 +57,11 @@ def scenes(
         shortcuts: some of `SHORTCUTS`; None for `DEFAULT_SHORTCUTS`.
 
     Returns:
-        Images (count, 3, size, size); labels are the kinds; factors, (count,) each: "hue" of the
-        object, "x" and "y" (its centre, in half sides of the picture, y upwards), "scale" (half
-        its side, likewise), "tilt" (anticlockwise), "mirrored" (bool), "sky" and "ground" (hues),
-        "horizon" (height), "upright" (turn of the landscape) and "light" (the side it comes from,
-        0 for the top). Hues lie in [0, 1), angles are in radians.
+        Images (count, 3, size, size); labels are the kinds. The factors, (count,) each, are "hue"
+        of the object, "x" and "y" (its centre, in half sides of the picture, y upwards), "scale"
+        (half its side, likewise), "tilt" (anticlockwise), "mirrored" (bool), "sky" and "ground"
+        (hues), "horizon" (height), "upright" (turn of the landscape) and "light" (the side it comes
+        from, 0 for the top). Hues lie in [0, 1), angles are in radians.
 
     Raises:
         ValueError: for too few, too small, or a shortcut that is none.

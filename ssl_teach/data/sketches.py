@@ -22,7 +22,7 @@ PER_CLASS = 100
 CHOSEN = (
     "apple", "bicycle", "fish", "house", "cat", "guitar", "scissors", "bird", "rabbit", "shoe",
 )  # fmt: skip
-"""Everyday things, drawn so that others know them: the first k are what `classes=k` chooses."""
+"""Everyday things, drawn so that others know them; the first k are what `classes=k` chooses."""
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Exercises that check themselves: `check("affinity-matrix", my_function)` in a notebook."""
+"""Exercises that check themselves: ``check("affinity-matrix", my_function)`` in a notebook."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def check(key: str, answer: Any, *, seed: int | None = None) -> Verdict:
         seed: of a graded form; its notebook fills it in.
 
     Returns:
-        A verdict that shows itself: the properties that hold, the first that does not, on what
+        A verdict that shows itself, with the properties that hold, the first that does not, on what
         input, and where to look.
 
     Raises:

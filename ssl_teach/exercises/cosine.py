@@ -204,7 +204,7 @@ vectors is
 
 $$\\cos(a, b) = \\frac{{a^\\top b}}{{\\lVert a \\rVert\\, \\lVert b \\rVert}}$$
 
-No loop is needed. Long vectors in half precision must not run over.""",
+No loop is needed. Long vectors in half precision must not overflow.""",
         function="similarity",
         starter=head + "...\n",
         solution=head + "\n    ".join(lines) + "\n",

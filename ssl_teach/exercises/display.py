@@ -91,7 +91,8 @@ class Worth:
             (each.heading.rstrip("."), f"{each.points}", f"{each.minutes}", each.objective)
             for each in self.exercises
         ]
-        return table(("exercise", "points", "minutes", "after it you can"), rows)
+        shown = table(("exercise", "points", "minutes", "after it you can"), rows)
+        return f"{shown}\n\nOther exercises in words are for practice, and carry no points."
 
 
 def worth(lesson: str) -> Worth:

@@ -98,11 +98,17 @@ def exercise_table() -> Markdown:
 
 
 def stuck() -> Markdown:
-    """For each lesson the mistakes that people make in its exercises."""
+    """For each lesson the mistakes that people make in its exercises.
+
+    A mistake's own colon is the only one in its line: the title ends in a stop, or in its question
+    mark, and the part of a question stands in brackets.
+    """
     by_lesson: dict[str, list[str]] = {}
     for each in all_exercises().values():
         lines = by_lesson.setdefault(each.lesson, [])
-        lines += [f"- *{each.title}:* {mistake}" for mistake in each.mistakes]
+        title_of = each.title if each.title.endswith("?") else f"{each.title}."
+        mistakes = [re.sub(r"^([a-z]): ", r"(\1) ", mistake) for mistake in each.mistakes]
+        lines += [f"- *{title_of}* {mistake}" for mistake in mistakes]
     parts = []
     for lesson, lines in sorted(by_lesson.items()):
         parts += [f"**Lesson {_number(lesson)}: {title(lesson)}**", "\n".join(lines)]

@@ -186,7 +186,7 @@ class InfoNce:
             )
 
     def cold(self, answer: Answer) -> None:
-        """Finite and right where exponentials run over."""
+        """Finite and right where exponentials overflow."""
         scores, positive = some_scores(7)
         for factor, dtype, what in (
             (1.0, torch.float32, "cosines"),
@@ -255,7 +255,7 @@ def info_nce_cross_entropy(variant: Variant) -> Exercise:
         title="InfoNCE is a cross-entropy",
         points=5,
         minutes=15,
-        objective="compute the contrastive loss from scores, so that no exponential runs over",
+        objective="compute the contrastive loss from scores, so that no exponential overflows",
         statement=f"""Each of $M$ queries has $K$ candidates. {line.capitalize()} $m$ of `scores`,
 ${shape}$, holds the scores of query $m$, and `positive`, $(M,)$, says which candidate is the right
 one. With $s^+$ the score of the right candidate, the loss of a query is

@@ -90,7 +90,7 @@ WHO_PREVENTS = read(
 
 PREDICT_THEN_LOOK = read(
     "three-predictions", SIMCLR, "predict", "Predict, then look", 15,
-    "predict the loss and its accuracy at the ends of their dials",
+    "predict loss and accuracy where a choice is taken to its extreme",
     "(a) What is the loss at $N = 1$, for any encoder? What does the network learn? (b) You train "
     "with batches of 32 images instead of 128. Will the pretext accuracy at the end be higher or "
     "lower? And the linear probe? (c) What would $\\mathcal L$ be for a very large $\\tau$?",

@@ -253,7 +253,7 @@ def run(
 
     Raises:
         RuntimeError: if no process to judge in can be started, as from a script that calls this
-            outside `if __name__ == "__main__":`. No submission is to blame for that.
+            outside ``if __name__ == "__main__":``. No submission is to blame for that.
     """
     if getattr(multiprocessing.current_process(), "_inheriting", False):
         os._exit(UNGUARDED)  # we are such a process, importing a script without that line

@@ -14,7 +14,7 @@ from ssl_teach.pretext.decoders import MapDecoder, export_decoder
 from ssl_teach.task import Augment, Batch, LossAndMetrics
 
 Masks = Callable[[Tensor, torch.Generator], Tensor]
-"""Draws holes: (B, C, H, W) and a generator in, (B, 1, H, W) bool out, True where missing."""
+"""Draws holes, with (B, C, H, W) and a generator in, (B, 1, H, W) bool out, True where missing."""
 
 GREY = 0.5
 """What the hole is filled with in the input; encoders subtract it, so they see zeros there."""

@@ -15,7 +15,7 @@ const STEPS = [
   ["Average the 2N rows", "One bar for each row's ℓ. ℒ is their mean, the solid line; guessing blindly would cost log(2<i>N</i> − 1), the dashed one. Its gradient moves <i>f</i> and <i>g</i>.", "losses"],
 ];
 
-const NOTICE = `<b>What to notice.</b> Training has to make each row's brightest cell its other view: compare in how many rows it is, before and after.
+const NOTICE = `<b>What to notice.</b> Training has to make each row's most orange cell its other view: compare in how many rows it is, before and after.
   Lower τ, and the negatives' share gathers on the few most like the row. Switch the order: the positives move, ℒ does not.`;
 
 const significant = (value) =>

@@ -68,13 +68,15 @@ function render({ model, el }) {
 
   function redraw() {
     const chosen = nodes[model.get("chosen")] ? model.get("chosen") : order[0], node = nodes[chosen];
+    const next = order.filter((name) => nodes[name].after.includes(chosen));
     for (const name of order) {
       buttons[name].setAttribute("aria-pressed", name === chosen);
+      buttons[name].classList.toggle("ssl-linked", next.includes(name) || node.after.includes(name)); // lines may cross others
       buttons[name].tabIndex = name === chosen ? 0 : -1; // one stop for the Tab key, arrows from there
     }
     drawLines(chosen);
     const link = inBook();
-    if (shown !== chosen + link) detail.replaceChildren(...describe(node, link));
+    if (shown !== chosen + link) detail.replaceChildren(...describe(node, next, link));
     shown = chosen + link;
     const words = `${node.title}. ${node.question}`;
     if (said && words !== said) live.say(words);
@@ -91,7 +93,9 @@ function render({ model, el }) {
       `<path d="${lineBetween(place(before), place(name))}" class="${[before, name].includes(chosen) ? "ssl-near" : ""}"/>`)).join("");
   }
 
-  function describe(node, link) {
+  function describe(node, next, link) {
+    const titles = (names) => names.map((name) => nodes[name].title).join(", ");
+    const neighbours = [node.after.length ? `Builds on ${titles(node.after)}.` : "", next.length ? `Leads to ${titles(next)}.` : ""];
     const row = (pictures) => pictures.map((each) => {
       const canvas = picture(each), [height, width] = each.shape;
       const side = Math.min(132, 132 * Math.max(0.5, Math.max(height, width) / 32)) / (pictures.length > 2 ? 1.6 : pictures.length > 1 ? 1.25 : 1);
@@ -108,7 +112,8 @@ function render({ model, el }) {
       ? h("a", { href: `${node.page}.html` }, `Go to the lesson: ${node.title}`)
       : h("span", {}, "notebook ", h("code", {}, `${node.page}.ipynb`)))];
     return [h("p", { class: "ssl-question" }, h("b", {}, node.title), " ", node.question),
-      h("div", { class: "ssl-row ssl-told" }, example, facts), ...where];
+      h("div", { class: "ssl-row ssl-told" }, example, facts),
+      h("p", { class: "ssl-quiet" }, neighbours.join(" ").trim()), ...where];
   }
   return box.end;
 }

@@ -98,7 +98,7 @@ class InpaintingStudio(Explorable):
 
     @property
     def mask(self) -> NDArray[np.bool_]:
-        """The hole: (S, S), True where missing; it can be set too."""
+        """The hole, (S, S), True where missing; it can be set too."""
         size = self.shape[2]
         return np.array([[row >> x & 1 for x in range(size)] for row in self.rows], dtype=bool)
 

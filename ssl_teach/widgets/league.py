@@ -10,7 +10,7 @@ import traitlets
 from ssl_teach.widgets.frame import Explorable, join
 
 Values = Mapping[str, Mapping[str, Mapping[str, Mapping[str, tuple[float, float]]]]]
-"""Data set -> method -> labels -> measure -> (mean, half of its confidence interval), in [0, 1]."""
+"""Data set -> method -> labels -> measure -> (mean, half the width of its interval), in [0, 1]."""
 
 
 class LeagueTable(Explorable):

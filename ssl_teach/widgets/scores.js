@@ -1,8 +1,8 @@
-// Scores to loss: the positive's score first, then the negatives'. Columns are sliders.
+// Scores to loss: the positive's cosine first, then the negatives'. Columns are sliders.
 
 const TAU = logScale(0.05, 2, 200, 3);
 
-/** Softmax of s/τ, InfoNCE -log p₀ of the first score, and ∂ℒ/∂s: (p₀ - 1)/τ, then p_j/τ. */
+/** Softmax of cos/τ, InfoNCE -log p₀ of the first one, and ∂ℒ/∂cos: (p₀ - 1)/τ, then p_j/τ. */
 export function softmaxLoss(scores, tau) {
   const highest = Math.max(...scores), terms = scores.map((s) => Math.exp((s - highest) / tau));
   const total = terms.reduce((sum, term) => sum + term, 0), shares = terms.map((term) => term / total);
@@ -11,7 +11,7 @@ export function softmaxLoss(scores, tau) {
   return { shares, loss, gradient };
 }
 
-/** Least loss that scores in [-1, 1] can reach: the positive at 1, all negatives at -1. */
+/** Least loss that cosines can reach: the positive at 1, all negatives at -1. */
 export function leastLoss(ways, tau) {
   return Math.log1p((ways - 1) * Math.exp(-2 / tau));
 }
@@ -35,7 +35,7 @@ const PRESETS = {
 };
 
 const SCORES_NOTICE = `<b>What to notice.</b> The positive is pulled up by (1 − p)/τ, and each negative is pushed down by its p/τ. All the pushes down together equal the pull up.
-  Whoever has a large share is pushed hard. Lower τ, and the one hardest negative takes nearly all of the push. With τ = 1 even the best scores leave a loss well above 0.`;
+  Whoever has a large share is pushed hard. Lower τ, and the one hardest negative takes nearly all of the push. With τ = 1 even the best cosines leave a loss well above 0.`;
 
 const nameOf = (k) => (k ? `negative ${k}` : "positive");
 
@@ -63,7 +63,7 @@ function render({ model, el }) {
     chart.update(state);
     panel.update(state);
     const k = state.selected;
-    const words = `${nameOf(k)}: score ${fixed(scores[k], 2)}, share ${fixed(state.shares[k])}, gradient ${fixed(state.gradient[k])}. ` +
+    const words = `${nameOf(k)}: cosine ${fixed(scores[k], 2)}, share ${fixed(state.shares[k])}, gradient ${fixed(state.gradient[k])}. ` +
       `Loss ${fixed(state.loss)}, chance ${fixed(Math.log(scores.length))}, τ ${TAU.text(state.tau)}.`;
     if (said && words !== said) live.say(words);
     said = words;
@@ -71,7 +71,7 @@ function render({ model, el }) {
   return box.end;
 }
 
-/** One column per candidate: above its score, which can be moved, with the arrow; below its share. */
+/** One column per candidate: above its cosine, which can be moved, with the arrow; below its share. */
 function buildChart(model) {
   const columns = h("div", { class: "ssl-columns" }), parts = [];
   const set = (k, value) => {
@@ -101,7 +101,7 @@ function buildChart(model) {
       h("div", { class: "ssl-share", "aria-hidden": "true" }, share), number, h("div", { class: "ssl-name", "aria-hidden": "true" }, rich(!k ? "<i>x</i>⁺" : many ? `${k}` : `<i>x</i><sub>${k}</sub>⁻`)));
     return { element, track, fill, arrow, knob, share, number };
   };
-  const legend = h("p", { class: "ssl-quiet" }, "Above: scores from −1 to 1; drag a bar, or focus it and press ↑ ↓. The arrow is where descent pushes the score. Below: the softmax share p.");
+  const legend = h("p", { class: "ssl-quiet" }, "Above: cosines from −1 to 1; drag a bar, or focus it and press ↑ ↓. The arrow is where descent pushes the cosine. Below: the softmax share p.");
   const element = h("div", { class: "ssl-chart" }, columns, legend);
   const update = ({ scores, shares, gradient, selected }) => {
     if (parts.length !== scores.length) {
@@ -129,7 +129,7 @@ function buildChart(model) {
 
 /** The selected candidate and the whole: numbers, and the loss on a line from 0 past chance. */
 function buildNumbers() {
-  const one = { score: "score <i>s</i>", share: "share <i>p</i>", gradient: "∂ℒ/∂<i>s</i>" };
+  const one = { score: "cosine", share: "share <i>p</i>", gradient: "∂ℒ/∂cos" };
   const all = { loss: "loss ℒ = −log <i>p</i>⁺", chance: "chance, log <i>N</i>", certified: "log <i>N</i> − ℒ", least: "least loss at this τ", hardest: "share of the push on the hardest negative" };
   const values = Object.fromEntries([...Object.keys(one), ...Object.keys(all)].map((name) => [name, h("dd", { "data-value": name })]));
   const list = (words) => h("dl", {}, ...Object.entries(words).flatMap(([name, text]) => [h("dt", {}, rich(text)), values[name]]));

@@ -10,7 +10,7 @@ import traitlets
 from ssl_teach.widgets.frame import Explorable, join
 
 WAYS = (4, 8, 16)
-"""How many candidates can be shown: one positive, the others negatives."""
+"""How many candidates can be shown, one positive, the others negatives."""
 
 
 class ScoresToLoss(Explorable):

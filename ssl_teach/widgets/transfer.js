@@ -52,7 +52,7 @@ function render({ model, el }) {
     verdict.textContent = cell.verdict;
     verdict.hidden = !cell.verdict;
     const chosen = cell.bars.find((bar) => bar.name === strategy);
-    drawStack(strategy, chosen.words);
+    drawStack(strategy, chosen);
     const focused = bars.contains(document.activeElement) ? strategy : "";
     bars.replaceChildren(...cell.bars.map((bar) => rowOf(bar, cell, bar === chosen)));
     if (focused) bars.querySelector('[aria-pressed="true"]').focus();
@@ -62,7 +62,7 @@ function render({ model, el }) {
     said = words;
   }
 
-  function drawStack(strategy, words) {
+  function drawStack(strategy, { words, parameters, seconds }) {
     const { stages, head } = plan(strategy, count);
     const boxes = stages.map((state, i) => h("div", { class: `ssl-stage ssl-${state}` }, h("b", {}, `stage ${i + 1}`), h("span", {}, state === "fresh" ? "from random" : state)));
     const classifier = h("div", { class: "ssl-stage ssl-head" }, h("b", {}, "linear"), h("span", {}, "new"));
@@ -72,7 +72,8 @@ function render({ model, el }) {
     told.textContent = `${words}: ` + kinds.map((kind) => {
       const those = stages.flatMap((state, i) => (state === kind ? [i + 1] : []));
       return `stage${those.length > 1 ? "s" : ""} ${those.join(", ")} ${MEANING[kind]}`;
-    }).join("; ") + `; a new linear classifier reads stage ${head}.`;
+    }).join("; ") + `; a new linear classifier reads stage ${head}. ` +
+      `It trains ${parameters.toLocaleString("en")} parameters; with all that was tried for it, that took ${seconds.toFixed(1)} s.`;
     stack.setAttribute("aria-label", told.textContent);
   }
 

@@ -19,7 +19,7 @@ class Measured:
 
     Attributes:
         mean: test accuracy over seeds, in [0, 1].
-        half: half of its confidence interval; NaN of a single run.
+        half: half the width of its confidence interval; NaN of a single run.
         parameters: how many were trained.
         seconds: it took.
     """

@@ -10,7 +10,8 @@ from test_pages import PAGES, ROOT
 LESSONS = [page for page in PAGES if page.startswith("notebooks/")]
 LINE = re.compile(
     r"About \d+ min to read(, \d+ with the code)?"
-    r"( · ran in about [\d½]+ (s|min) on a machine with \w+ cores? when this page was built)?"
+    r"( · ran in about [\d½]+ (s|min)"
+    r" on (a machine with \w+ cores?|\w+ of a machine’s \w+ cores) when this page was built)?"
     r" · (Part \w+|Going on)(, lesson \d+ of \d+(, second page)?)?"
 )
 CONTRAST = """(element) => {

@@ -198,3 +198,16 @@ def test_pictures_lie_one_behind_the_other():
     sent = np.frombuffer(widget.pictures, np.uint8)
     assert sent[four[0]["start"] :][:3].tolist() == GREEN
     assert sent[four[1]["start"] :][:3].tolist() == RED
+
+
+def test_neighbours_are_told_and_marked(browser, tmp_path):
+    with mount(browser, tmp_path, build()) as page:
+        after = ("two", "three", "four", "five", "six", "seven")
+        titles = [f"The title of {name}" for name in after]
+        assert f"Leads to {', '.join(titles)}." in page.text(".ssl-detail")
+        assert page.page.locator(".ssl-node.ssl-linked").count() == 6
+        page.page.get_by_role("button", name="The title of two").click()
+        page.settle()
+        assert "Builds on The title of one." in page.text(".ssl-detail")
+        assert "Leads to" not in page.text(".ssl-detail")
+        assert page.page.locator(".ssl-node.ssl-linked").all_inner_texts() == ["The title of one"]

@@ -95,7 +95,7 @@ def test_keyboard_moves_a_score_and_is_heard(browser, tmp_path):
         page.settle()
         assert page.get("scores")[1] == pytest.approx(0.35)
         assert page.get("selected") == 1
-        assert page.text("[aria-live]").startswith("negative 1: score 0.35, share ")
+        assert page.text("[aria-live]").startswith("negative 1: cosine 0.35, share ")
         assert columns(page).nth(1).get_attribute("aria-valuenow") == "0.35"
         page.page.keyboard.press("End")
         page.settle()

@@ -83,6 +83,7 @@ def test_a_strategy_shows_what_it_trains(browser, tmp_path):
         page.settle()
         assert stages(page) == ["image", "frozen", "frozen", "head", "unused", "unused"]
         assert "reads stage 2" in page.page.locator(".ssl-stack").get_attribute("aria-label")
+        assert "It trains" in page.page.locator(".ssl-stack").get_attribute("aria-label")
         page.page.get_by_role("button", name="from scratch").click()
         page.settle()
         assert stages(page) == ["image", *["fresh"] * 4, "head"]
