@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from book_explorables import explorables
 from widget_page import mount
 
 from ssl_teach.widgets import BookMap
@@ -211,3 +212,11 @@ def test_neighbours_are_told_and_marked(browser, tmp_path):
         assert "Builds on The title of one." in page.text(".ssl-detail")
         assert "Leads to" not in page.text(".ssl-detail")
         assert page.page.locator(".ssl-node.ssl-linked").all_inner_texts() == ["The title of one"]
+
+
+def test_the_books_map_leads_to_every_lesson_but_its_own(book):
+    nodes = explorables([book / "notebooks" / "01_introduction.html"])["BookMap"].nodes
+    assert [name for name, node in nodes.items() if not node["page"]] == ["labels"]
+    assert all(
+        (book / "notebooks" / f"{n['page']}.html").exists() for n in nodes.values() if n["page"]
+    )
