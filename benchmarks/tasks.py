@@ -1,6 +1,6 @@
 """Where a training step's time goes: making the batch, or the network.
 
-A task is fast enough if at least 70 % of a step are spent in the network. Medians of whole steps:
+A task is fast enough if at least 70% of a step are spent in the network. Medians of whole steps:
 batch, then loss and gradient of each player.
 
 Run: python benchmarks/tasks.py [--batch 64] [--threads 2] [--steps 15]

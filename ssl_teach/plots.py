@@ -189,4 +189,4 @@ def claim(sentence: str, holds: bool) -> None:
 
 def points(share: float) -> str:
     """A difference of accuracies in words: 0.051 is "5.1 points"."""
-    return f"{100 * share:.1f} points".replace("-", "−")
+    return f"{100 * share:z.1f} points".replace("-", "−")

@@ -54,7 +54,7 @@ class Spread:
     Attributes:
         mean: of the values.
         sd: sample standard deviation (n-1); NaN for one value.
-        low: lower end of the 95 % confidence interval of the mean (Student's t).
+        low: lower end of the 95% confidence interval of the mean (Student's t).
         high: upper end.
         n: number of values.
     """
@@ -76,7 +76,7 @@ class Spread:
             scale: to multiply by; 100 for per cent.
             digits: after the point.
         """
-        mean = f"{scale * self.mean:.{digits}f}"
+        mean = f"{scale * self.mean:z.{digits}f}"
         return mean if self.n < 2 else f"{mean} ± {scale * (self.high - self.mean):.{digits}f}"
 
     def verdict(self, more: str = "better", less: str = "worse") -> str:
@@ -92,7 +92,7 @@ class Spread:
 
 
 def spread(values: Iterable[float]) -> Spread:
-    """Mean, standard deviation and 95 % confidence interval of values over seeds.
+    """Mean, standard deviation and 95% confidence interval of values over seeds.
 
     Example:
         >>> str(spread([0.70, 0.72, 0.74]))

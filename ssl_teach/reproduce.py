@@ -59,7 +59,7 @@ def compare(record: Record, run: Mapping[str, Any]) -> dict[str, Compared]:
     """Hold a run against the record's run of the same seed, metric by metric; times are left out.
 
     A metric is "within the spread" if it lies where the recorded seeds leave one more run to be
-    expected, the 95 % prediction interval.
+    expected, the 95% prediction interval.
 
     Args:
         record: what was recorded.

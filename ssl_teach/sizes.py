@@ -30,7 +30,7 @@ ROWS = tuple(name.removeprefix(_GPU) for name in BOOK if name.startswith(_GPU))
 CELLS = tuple(name.removeprefix(_GPU) for name in TRANSFERS if name.startswith(_GPU))
 """All cells of the transfer table."""
 
-COLUMNS = {"linear": "linear, all labels", "linear@10%": "linear, 10 %", "knn": "k-NN"}
+COLUMNS = {"linear": "linear, all labels", "linear@10%": "linear, 10%", "knn": "k-NN"}
 
 
 @dataclass(frozen=True)

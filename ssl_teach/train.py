@@ -33,7 +33,7 @@ class Learner(nn.Module):
 
 
 def learning_rate(step: int, steps: int, peak: float, warmup: float = 0.05) -> float:
-    """A linear rise over the first 5 % of the steps, then half a cosine down to nothing.
+    """A linear rise over the first 5% of the steps, then half a cosine down to nothing.
 
     Source: Loshchilov and Hutter, 2017 (SGDR), without restarts.
     """
@@ -166,8 +166,15 @@ def pretrain(
                 numbers = processes.mean(numbers | {"stop": stop}, device)
                 stop = numbers.pop("stop")
                 if not math.isfinite(numbers["loss"]):
+                    remedy = (
+                        f"lower lr ({lr:g})"
+                        if step
+                        else (
+                            "no weight has moved yet, so the encoder or the task's loss is at fault"
+                        )
+                    )
                     raise FloatingPointError(
-                        f"the loss is {numbers['loss']} at step {step}: lower lr"
+                        f"the loss is {numbers['loss']} at step {step}: {remedy}"
                     )
                 curve.append(numbers)
                 curve.seconds = before + time.monotonic() - started

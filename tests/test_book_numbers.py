@@ -34,9 +34,9 @@ NUMBER = re.compile(
     r"±\s?\d[\d.]*|\d[\d,.]*\s?(?:%|per cent\b|points?\b)|(?<![\d.])\d+\.\d+\b(?!\.\d)"
 )
 DEFINES = re.compile(
-    r"\b95 % (?:confidence )?intervals?|\b95 % of the intervals|\b95 times out of 100"  # a level
-    r"|\b100 %|\b50 % is guessing|\bguessing gives [\d.]+ ?%"
-    r"|\b[\d.]+ (?:%|per cent) of (?:the|its|their) labels"  # a share that is given
+    r"\b95% (?:confidence )?intervals?|\b95% of the intervals|\b95 times out of 100"  # a level
+    r"|\b100%|\b50% is guessing|\bguessing gives [\d.]+%"
+    r"|\b[\d.]+(?:%| per cent) of (?:the|its|their) labels"  # a share that is given
 )
 
 
@@ -103,25 +103,25 @@ TRUSTED = {
     },
     ("00_before_the_lessons", "temperature:alt"): {"0.25": TAU},
     ("00_before_the_lessons", "simulate:alt"): {"70 per cent": "the truth of a simulation"},
-    ("00_before_the_lessons", "power:caption"): {"80 %": "a line that is drawn"},
+    ("00_before_the_lessons", "power:caption"): {"80%": "a line that is drawn"},
     ("00_before_the_lessons", "power:alt"): {"80 per cent": "a line that is drawn"},
     ("00_before_the_lessons", "exercises"): {
-        "70 %": GIVEN, "2 points": GIVEN, "2.5 %": (lambda: (100 - 95) / 2, 0),
+        "70%": GIVEN, "2 points": GIVEN, "2.5%": (lambda: (100 - 95) / 2, 0),
         "1.46": (lambda: math.log(math.e + 9) - 1, 0.005),  # cross-entropy of scores 1, 0, 0, …
     },
     ("01_introduction", "live-figure:alt"): {"1 per cent": SHARE, "100 per cent": SHARE},
     ("01_introduction", "teaser:alt"): {"100 per cent": SHARE, "1 per cent": SHARE},
     ("01_introduction", "by-heart:alt"): {"100 per cent": (heart, 3)},  # "close to"
-    ("01_introduction", "exercises"): {"90 %": GIVEN},
+    ("01_introduction", "exercises"): {"90%": GIVEN},
     ("02_transfer_learning", "c47"): {"3 points": GIVEN},
     ("03_self_supervised_learning", "worth-figure:alt"): {"100 per cent": LIVE},
     ("03_self_supervised_learning", "difficulty-figure:alt"): {
         "100 per cent": (lambda: pretext("scenes-rotation", "scenes64-jigsaw-10"), 1),  # "nearly"
     },
-    ("03_self_supervised_learning", "seeds"): {"10 %": SHARE},
-    ("03_self_supervised_learning", "exercises"): {"1 %": SHARE},
-    ("04_rotation", "exercises"): {"25 %": (lambda: 100 / 4, 0)},  # guessing one of four
-    ("09_tied_to_the_task", "md-17"): {"10 %": SHARE, "1 %": SHARE},
+    ("03_self_supervised_learning", "seeds"): {"10%": SHARE},
+    ("03_self_supervised_learning", "exercises"): {"1%": SHARE},
+    ("04_rotation", "exercises"): {"25%": (lambda: 100 / 4, 0)},  # guessing one of four
+    ("09_tied_to_the_task", "md-17"): {"10%": SHARE, "1%": SHARE},
     ("10_contrastive_learning", "cosine"): {
         "2.90": (lambda: math.log(1 + 127 * math.exp(-2)), 0.005),  # cosines 1 and -1
     },
@@ -130,7 +130,7 @@ TRUSTED = {
     ("11b_simclr_taken_apart", "exercises"): {
         "2.5": (lambda: stats.t.ppf(0.975, 2) / math.sqrt(3), 0.05),
     },
-    ("14_sketch_pad", "train-text"): {"30 %": "the least part in a view: a setting"},
+    ("14_sketch_pad", "train-text"): {"30%": "the least part in a view: a setting"},
     ("14_sketch_pad", "exercises"): {"0.92": GIVEN, "0.88": GIVEN},
     ("symbols.md", ""): {"1.96": (lambda: stats.norm.ppf(0.975), 0.005)},
 }  # fmt: skip
@@ -164,15 +164,15 @@ def test_no_measured_number_is_typed():
 @pytest.mark.parametrize(
     ("text", "numbers"),
     [
-        ("SimCLR reaches 71.3 % on scenes.", ["71.3 %"]),
+        ("SimCLR reaches 71.3% on scenes.", ["71.3%"]),
         ("a cosine near 0.9. All", ["0.9"]),
         ("rotation gave 86.7 ± 4.5, which is", ["± 4.5", "86.7"]),
         ("It gains 12 points, or 3.4 points.", ["12 points", "3.4 points"]),
         ("about 80 per cent of them", ["80 per cent"]),
         ("Its R² is 0.57 there", ["0.57"]),
-        ("said {cite:t}`a`: 71.3 %\n\nours: 5.5 %", ["5.5 %"]),
+        ("said {cite:t}`a`: 71.3%\n\nours: 5.5%", ["5.5%"]),
         ("the code `x = 0.5`, the formula $\\tau = 0.1$\n```python\ny = 0.25\n```\n$$0.125$$", []),
-        ("[see](page.md#0.5) half of a 95 % confidence interval, 1 % of the labels", []),
+        ("[see](page.md#0.5) half of a 95% confidence interval, 1% of the labels", []),
         ("took 2.5 GB (`benchmarks/grading.py`)", []),
         ("In 600 steps, version 1.2.3, lesson 11b, 2,000 pictures", []),
     ],
@@ -182,18 +182,18 @@ def test_what_looks_measured_is_seen(text, numbers):
 
 
 def test_under_further_reading_numbers_are_borrowed():
-    text = "{cite:t}`a` showed:\n\n- 71.3 %"
-    assert typed(text, reading=True) == [] and typed(text) == ["71.3 %"]
-    assert typed("- 71.3 %", reading=True) == ["71.3 %"]
+    text = "{cite:t}`a` showed:\n\n- 71.3%"
+    assert typed(text, reading=True) == [] and typed(text) == ["71.3%"]
+    assert typed("- 71.3%", reading=True) == ["71.3%"]
 
 
 def test_a_number_that_disagrees_with_its_record_is_told():
     (truth,) = {round(100 * book_record("scenes-pixels").spread("linear").mean, 1)}
     recorded = (lambda: 100 * book_record("scenes-pixels").spread("linear").mean, 0.05)
-    assert wrong([f"{truth} %"], {f"{truth} %": recorded}) == []
-    (told,) = wrong([f"{truth + 1:.1f} %"], {f"{truth + 1:.1f} %": recorded})
+    assert wrong([f"{truth}%"], {f"{truth}%": recorded}) == []
+    (told,) = wrong([f"{truth + 1:.1f}%"], {f"{truth + 1:.1f}%": recorded})
     assert "is typed, and it is" in told
-    assert "vouches" in wrong(["5 %"], {})[0] and "strike" in wrong([], {"5 %": GIVEN})[0]
+    assert "vouches" in wrong(["5%"], {})[0] and "strike" in wrong([], {"5%": GIVEN})[0]
 
 
 # ---- names of records beside tables

@@ -138,7 +138,7 @@ def test_a_label_budget_counts_validation_labels_too():
     data = dataset(per_class=20)  # 15 labels per class outside the test split
     train, val = evaluate.draw_labels(data, 0.4, seed=0)
     counts = [torch.bincount(part.labels, minlength=3).tolist() for part in (train, val)]
-    assert counts == [[5, 5, 5], [1, 1, 1]]  # 40 % of 15 is 6
+    assert counts == [[5, 5, 5], [1, 1, 1]]  # 40% of 15 is 6
     again, _ = evaluate.draw_labels(data, 0.4, seed=0)
     other, _ = evaluate.draw_labels(data, 0.4, seed=1)
     assert torch.equal(train.images, again.images)

@@ -168,6 +168,7 @@ def test_stages_are_told_in_order():
 def test_a_spread_in_other_units():
     s = spread([1.0, 2.0, 3.0])
     assert s.text(1, 2) == "2.00 ± 2.48" and str(s) == s.text() == "200.0 ± 248.4"
+    assert spread([-0.0002]).text() == "0.0"  # not −0.0
 
 
 @pytest.fixture

@@ -78,7 +78,7 @@ def test_without_a_gpu_a_smaller_size_is_offered_and_nothing_is_lost(monkeypatch
 def test_it_runs_shows_a_table_and_is_not_run_twice(tiny, monkeypatch, tmp_path):
     larger = Larger("gpu", ("random", "rotation"))
     table = text(larger.run(out=tmp_path, anyway=True))
-    assert "`gpu-cifar10-rotation`" in table and "linear, 10 %" in table
+    assert "`gpu-cifar10-rotation`" in table and "linear, 10%" in table
     assert (tmp_path / "gpu-cifar10-rotation.json").exists()
     monkeypatch.setattr(sizes.experiments, "run", lambda *a, **k: pytest.fail("run again"))
     assert text(larger.run(out=tmp_path, anyway=True)) == table

@@ -243,8 +243,11 @@ class Exploding(Watching):
 
 
 def test_a_loss_that_is_no_number_stops_the_run():
-    with pytest.raises(FloatingPointError, match="step 0"):
+    with pytest.raises(FloatingPointError, match="step 0: no weight has moved yet"):
         run(fresh()[0], Exploding(False))
+    encoder, task = fresh()
+    with pytest.raises(FloatingPointError, match=r"at step 1: lower lr \(1e\+30\)"):
+        run(encoder, task, lr=1e30)
 
 
 @pytest.mark.parametrize("norm", ["batch", "group"])

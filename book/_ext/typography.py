@@ -1,7 +1,7 @@
 """Sphinx extension: numbers as a printer sets them, however the text and the code wrote them.
 
-A number and its per-cent sign stay on one line, with the space between them that the text has
-everywhere; a minus is as wide as a plus; a formula keeps the full stop or the comma behind it.
+A per-cent sign follows its number without a space, as in what code prints; a minus is as wide as a
+plus; a formula keeps the full stop or the comma behind it.
 Code and what it prints stay as they are.
 """
 
@@ -15,7 +15,7 @@ from sphinx.application import Sphinx
 
 SPACE, MINUS, JOINER = "\u00a0", "\u2212", "\u2060"
 
-_PER_CENT = re.compile(r"(?<=\d) ?%")
+_PER_CENT = re.compile(r"(?<=\d)[ \u00a0]%")
 _NEGATIVE = re.compile(r"(?<![\w.)\-])-(?=\d)")
 _PLUS_MINUS = re.compile(r"(?<=[\d%]) ± (?=\d)")
 _CLOSING = re.compile(r"^(?=[.,;:?!)])")
@@ -33,7 +33,7 @@ _LEFT_ALONE = (
 
 def set_numbers(text: str) -> str:
     """The text with its numbers set; text without numbers comes back as it is."""
-    text = _PER_CENT.sub(f"{SPACE}%", text)
+    text = _PER_CENT.sub("%", text)
     text = _NEGATIVE.sub(MINUS, text)
     return _PLUS_MINUS.sub(f"{SPACE}±{SPACE}", text)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ssl_teach.data.dataset import Dataset, draw_splits
+from ssl_teach.data.dataset import Dataset, as_names, check_several, draw_splits
 from ssl_teach.data.downloads import find_or_download
 from ssl_teach.data.images import empty_pictures, resize
 
@@ -64,12 +64,11 @@ def _chosen(classes: Sequence[str] | None) -> tuple[str, ...]:
         return CLASSES
     if isinstance(classes, int):
         raise ValueError(f"classes of cifar10 are chosen by name: {', '.join(CLASSES)}")
-    chosen = (classes,) if isinstance(classes, str) else tuple(classes)
+    chosen = as_names(classes)
     unknown = [name for name in chosen if name not in CLASSES]
     if unknown:
         raise ValueError(f"no class is called {unknown[0]!r}; there are {', '.join(CLASSES)}")
-    if len(chosen) < 2 or len(set(chosen)) < len(chosen):
-        raise ValueError(f"two or more different classes are needed, got {', '.join(chosen)}")
+    check_several(chosen)
     return chosen
 
 

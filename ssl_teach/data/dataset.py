@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -108,6 +108,17 @@ class Dataset:
         """(n, C, H, W) uint8 to pretrain on, all but validation and test, without labels."""
         parts = [self.splits[name] for name in ("train", "unlabelled") if name in self.splits]
         return self.images[torch.cat(parts)] if parts else self.images
+
+
+def as_names(classes: str | Sequence[str]) -> tuple[str, ...]:
+    """Names of classes as they were chosen; a single one may stand by itself."""
+    return (classes,) if isinstance(classes, str) else tuple(classes)
+
+
+def check_several(chosen: Sequence[str]) -> None:
+    """Raise ValueError unless two or more different classes were chosen."""
+    if len(chosen) < 2 or len(set(chosen)) < len(chosen):
+        raise ValueError(f"two or more different classes are needed, got {', '.join(chosen)}")
 
 
 def draw_splits(labels: Tensor, shares: Mapping[str, float], seed: int) -> dict[str, Tensor]:

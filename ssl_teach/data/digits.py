@@ -11,7 +11,7 @@ from ssl_teach.data.images import resize
 def digits(*, size: int = 8, seed: int = 0) -> Dataset:
     """1,797 handwritten digits of 8×8 pixels and 17 levels, by 13 people.
 
-    In each class 10 % are for validation and 30 % for the test, drawn by the seed. The same people
+    In each class 10% are for validation and 30% for the test, drawn by the seed. The same people
     wrote all of them, so the test asks for new digits, not for new hands.
 
     Args:

@@ -43,7 +43,7 @@ SCAN = re.compile(rb"\xff\xda\x00(?:\x06\x00|\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04
 def folder(path: str | Path, *, size: int = 32, seed: int = 0) -> Dataset:
     """Images of a folder, in colour, each scaled and cropped to the square in its middle.
 
-    Each subfolder is a class. In each class 10 % are for validation and 20 % for the test, at
+    Each subfolder is a class. In each class 10% are for validation and 20% for the test, at
     least one of each; a class of fewer than three serves training alone. Images beside the
     subfolders have no label and are the split "unlabelled"; in a folder without subfolders that
     is all of them. Hidden files, other kinds of file and deeper folders are passed over.

@@ -25,7 +25,7 @@ LARGEST = 150  # half the height of the lowest photograph
 def photos(count: int = 5000, *, size: int = 32, seed: int = 0) -> Dataset:
     """Random crops of seven photographs at half their resolution, split by photograph.
 
-    70 % are for training, 10 % for validation, 20 % for the test, shared equally among the
+    70% are for training, 10% for validation, 20% for the test, shared equally among the
     photographs of a split: china, flower, motorcycle (both pictures of a stereo pair) and rocket
     are for training, coffee for validation, astronaut and chelsea for the test. Crops of one
     photograph overlap, so more crops are not more photographs.

@@ -46,7 +46,7 @@ def scenes(
     seed: int = 0,
     shortcuts: Iterable[str] | None = None,
 ) -> Dataset:
-    """Draw scenes: 76 % for training, 8 % for validation, 16 % for the test.
+    """Draw scenes: 76% for training, 8% for validation, 16% for the test.
 
     The same seed draws the same scenes, and the first of many are those of few.
 

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ssl_teach.data.dataset import NO_LABEL, Dataset, draw_splits
+from ssl_teach.data.dataset import NO_LABEL, Dataset, as_names, check_several, draw_splits
 from ssl_teach.data.images import pad_or_average
 
 FOLDER = Path(__file__).parent
@@ -76,13 +76,12 @@ def choose_classes(classes: int | Sequence[str] | None) -> tuple[str, ...]:
         if not 2 <= classes <= len(names):
             raise ValueError(f"sketches have 2 to {len(names)} classes, not {classes}")
         return (*CHOSEN, *(name for name in names if name not in CHOSEN))[:classes]
-    chosen = (classes,) if isinstance(classes, str) else tuple(classes)
+    chosen = as_names(classes)
     for name in chosen:
         if name not in names:
             near = get_close_matches(name, names) or CHOSEN
             raise ValueError(f"no sketches are called {name!r}; there are {', '.join(near)} …")
-    if len(chosen) < 2 or len(set(chosen)) < len(chosen):
-        raise ValueError(f"two or more different classes are needed, got {', '.join(chosen)}")
+    check_several(chosen)
     return chosen
 
 

@@ -75,7 +75,6 @@ class Backbone:
         state = torch.get_rng_state()
         torch.manual_seed(0)
         try:
-            # torch brings in its compiler at the first step of an optimiser, which takes a while
             head = call(
                 answer,
                 *(self.backbone, 6, self.images, self.labels, steps),

@@ -91,6 +91,21 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 
 @contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch compute on one thread.
+
+    Tiny inputs gain nothing by a second. Beside another program that computes they lose much by it:
+    the threads wait for each other, and right answers would run out of time.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
 def borrowed_names() -> Iterator[set[str]]:
     """Collect the package's functions that are called in the body, by their full names."""
     found: set[str] = set()
@@ -170,7 +185,7 @@ def call(
     shown = on or ", ".join(describe(arg) for arg in args)
     before = [_state(arg) for arg in args]
     try:
-        with borrowed_names() as borrowed, time_limit(seconds):
+        with borrowed_names() as borrowed, one_thread(), time_limit(seconds):
             result = function(*args)
     except TimeUp:
         raise Wrong(

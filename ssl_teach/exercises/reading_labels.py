@@ -144,7 +144,7 @@ def count_labels(variant: Variant) -> Exercise:
     return read(
         "count-labels", INTRO, "predict", "Count the labels", 10,
         "count the labels that a result needed, not those that it mentions",
-        f'A paper reports 90 % "with only {few:,} labels". Its appendix says: the learning rate, '
+        f'A paper reports 90% "with only {few:,} labels". Its appendix says: the learning rate, '
         "the number of steps and the strength of augmentation were chosen on "
         f"{val:,} labelled validation pictures; of {draws} draws of {few:,} labels the best is "
         "shown. How many labels did the result need? What else is wrong?",
@@ -269,19 +269,19 @@ BUYING_STEPS = read(
     "buying-steps", PROTOCOL, "predict", "Buying steps", 20,
     "tell a lack of labels from a lack of steps",
     "With all labels, training from scratch passes rotation if it is given more steps. What about "
-    "a tenth of the labels, and what about 1 %? Sketch the curve of test accuracy against the "
+    "a tenth of the labels, and what about 1%? Sketch the curve of test accuracy against the "
     "number of steps, for rotation and for random weights, before you run "
     "`fine_tune(..., steps=..., fraction=...)` with a few numbers of steps. Is there a share of "
     "labels for which no number of steps will do?",
     "Steps and labels are two different things to be short of. With a tenth of the labels there "
-    "are enough pictures for more steps to help, and the gap narrows. With 1 % the few pictures "
+    "are enough pictures for more steps to help, and the gap narrows. With 1% the few pictures "
     "are known by heart after a few epochs, and more steps teach little about others: there, what "
     "was learnt without labels cannot be bought with steps. The number of steps is to be chosen on "
     "validation data if the best one is reported.",
     {
         "two curves for each share of labels, sketched beforehand": 1,
         "a tenth: the gap narrows, and why": 1,
-        "1 %: known by heart, so steps do not help": 1,
+        "1%: known by heart, so steps do not help": 1,
         "steps chosen on validation data": 1,
     },
     (
@@ -300,13 +300,13 @@ def one_percent(variant: Variant) -> Exercise:
     return read(
         "one-percent", PROTOCOL, "predict", "Find the flaw", 10,
         "recognise choices that were made with labels which nobody counted",
-        f'A colleague reports results "with {percent} % of the labels": {fit} pictures to fit, and '
+        f'A colleague reports results "with {percent}% of the labels": {fit} pictures to fit, and '
         f"the full validation split of {val:,} pictures to choose penalty, stage and learning "
         "rate. What is wrong, and which way does it push the number?",
         f"The {val:,} validation pictures have labels, so that method has seen about {times:.0f} "
         f"times as many as it says, {fit + val:,} and not {fit}. Choices made with them are far "
         "better than those made with a fifth of the share would be, and the number is too good. "
-        f"Somebody who has only {percent} % of the labels could not have made these choices. "
+        f"Somebody who has only {percent}% of the labels could not have made these choices. "
         "`draw_labels` counts validation labels inside the share.",
         {
             "validation labels are labels": 1,
@@ -317,7 +317,7 @@ def one_percent(variant: Variant) -> Exercise:
             "Saying that the test split was misused: it was not touched.",
             "Seeing nothing wrong, since nothing was trained on these pictures.",
         ),
-        form=f"{percent} %, {fit} to fit, {val} to choose",
+        form=f"{percent}%, {fit} to fit, {val} to choose",
     )  # fmt: skip
 
 
@@ -348,19 +348,19 @@ OWN_TASK = read(
 BEST_OF_TEN = read(
     "best-of-ten", TOOLS, "explore", "The best of ten", 30,
     "simulate what choosing after looking does to a reported gain",
-    "Ten methods are in truth equally good: 70 %, standard deviation 2 points. Each is run with 3 "
+    "Ten methods are in truth equally good: 70%, standard deviation 2 points. Each is run with 3 "
     "seeds, and the best mean is reported beside the mean of a baseline, the eleventh, which is "
     "just as good. Simulate: how large is the reported gain on average? How often does it look "
     '"significant", by the interval of the paired difference?',
     "The best of ten means lies about one and a half standard errors above the truth, so nearly "
     "two points are gained by choosing alone. And the interval lies above zero several times as "
-    "often as the 2.5 % that one comparison alone would give. The remedy: choose on validation "
+    "often as the 2.5% that one comparison alone would give. The remedy: choose on validation "
     "data, then report the chosen one on test data that took no part in the choice; or say "
     "beforehand which comparison counts.",
     {
         "a simulation that draws runs, chooses by the mean and compares with the baseline": 2,
         "the gain": 1,
-        "how often significant, against 2.5 %": 1,
+        "how often significant, against 2.5%": 1,
         "a remedy": 1,
     },
     (

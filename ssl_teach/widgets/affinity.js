@@ -54,7 +54,7 @@ export function pairOf(image, channels, size, recipe, seed) {
 /** The reader's own picture: two views of it in the place of the first image, and the whole matrix with them. */
 function ownViews(model, data) {
   const { views, dimension, after, size, channels } = data;
-  const layers = model.get("layers"), weights = lazy(() => unpackWeights(bytesOf(model, "weights"), layers));
+  const layers = model.get("layers"), weights = weightsOf(model, layers);
   const recipe = recipeOf(channels, model.get("recipe"));
   let image = null, made = null;
   const at = (seed) => {
@@ -307,7 +307,7 @@ function buildPanel() {
     for (const { key, term, value } of [...rows, ...totals])
       for (const element of [term, value]) element.classList.toggle("ssl-covered", step < known[key]);
     note.classList.toggle("ssl-covered", step < known.gradient);
-    const values = { mean: fixed(state.mean), chance: fixed(Math.log(m - 1)), accuracy: `${Math.round(100 * state.accuracy)} %` };
+    const values = { mean: fixed(state.mean), chance: fixed(Math.log(m - 1)), accuracy: `${Math.round(100 * state.accuracy)}%` };
     for (const { key, term, value } of totals) {
       term.replaceChildren(rich(words[key]));
       value.textContent = values[key];

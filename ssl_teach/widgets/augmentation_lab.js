@@ -4,7 +4,7 @@ const COLUMNS = 8; // views of each draw; the first two are the pair
 const PARTS = { crop: "box", flip: "flip", color: "color", gray: "gray", blur: "sigma" }; // where a draw keeps what
 const NAMES = { crop: "crop and enlarge", flip: "mirror", color: "change colours", gray: "take colours out", blur: "blur" };
 const STRENGTHS = { // of each transform: [name in the model, label, least, most, step, format]
-  crop: [["crop", "least area", 0.05, 1, 0.01, (v) => `${Math.round(100 * v)} %`]],
+  crop: [["crop", "least area", 0.05, 1, 0.01, (v) => `${Math.round(100 * v)}%`]],
   flip: [],
   color: [["strength", "strength <i>s</i>", 0, 1.25, 0.05, (v) => v.toFixed(2)], ["hue", "hue ±", 0, 0.5, 0.01, (v) => `${v.toFixed(2)} turns`]],
   gray: [["gray", "probability", 0, 1, 0.05, (v) => v.toFixed(2)]],
@@ -104,7 +104,7 @@ function render({ model, el }) {
   return box.end;
 }
 
-const percent = (share) => (share > 0 && share < 0.005 ? "under 1\u00a0%" : `${Math.round(100 * share)}\u00a0%`);
+const percent = (share) => (share > 0 && share < 0.005 ? "under 1%" : `${Math.round(100 * share)}%`);
 
 /** How the crops of the pair lie, in words. */
 function meetingOf({ relation, share, seen }) {

@@ -26,6 +26,9 @@ export function unpackWeights(bytes, layers) {
   return out;
 }
 
+/** The weights of one network of a model, from byte `start` on: unpacked when a drawing first asks for them. */
+const weightsOf = (model, layers, start = 0) => lazy(() => unpackWeights(bytesOf(model, "weights").subarray(start), layers));
+
 /** Every 3×3 patch of x (channels, size, size), padded by one zero, as a row: (positions, channels·9). */
 function patches(x, channels, size, stride) {
   const outSize = Math.floor((size - 1) / stride) + 1, length = channels * 9;

@@ -126,7 +126,7 @@ function render({ model, el }) {
   return () => { ended = true; box.end(); data.sheet?.close(); };
 }
 
-const perCent = (share) => `${(100 * share).toFixed(1)}\u00a0%`;
+const perCent = (share) => `${(100 * share).toFixed(1)}%`;
 
 /** What the neighbours of the selected picture say, and those of all pictures. */
 function sentence({ n, k, labels, classes, chance }, { layout, selected }) {

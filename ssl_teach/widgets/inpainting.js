@@ -126,7 +126,7 @@ function unpackStudio(model) {
   const pixels = bytesOf(model, "pictures"), area = size * size, each = area * channels;
   const painters = {};
   for (const { group, name, layers, start } of model.get("networks")) {
-    const own = lazy(() => unpackWeights(bytesOf(model, "weights").subarray(start), layers));
+    const own = weightsOf(model, layers, start);
     (painters[group] ??= []).push({ name, fill: (image, mask) => networkFill(layers, own(), image, mask, size) });
   }
   for (const group of groups) (painters[group] ??= []).push({ name: RULE, fill: (image, mask) => smoothFill(image, mask, size) });
@@ -331,7 +331,7 @@ function buildFills(data) {
     for (const { number } of parts) number.textContent = "L2 …";
     element.replaceChildren(...parts.map((part) => part.element), truth.element);
     truth.number.textContent = "what was there";
-    truth.rest.textContent = "sharpness 100 %";
+    truth.rest.textContent = "sharpness 100%";
   };
 
   /** A new hole or picture: the truth is there at once. */
@@ -351,7 +351,7 @@ function buildFills(data) {
     const made = part.fill(image, state.mask), share = sharpnessIn(made, state.mask, size) / sharpnessIn(image, state.mask, size);
     Object.assign(part, { done: state.key, at: performance.now(), error: errorIn(made, image, state.mask) });
     draw(part.canvas, made);
-    part.rest.textContent = Number.isFinite(share) ? `sharpness ${Math.round(100 * share)} %` : "sharpness –";
+    part.rest.textContent = Number.isFinite(share) ? `sharpness ${Math.round(100 * share)}%` : "sharpness –";
     const least = Math.min(...parts.filter(({ done }) => done === state.key).map(({ error }) => error));
     for (const each of parts) {
       const best = parts.every(({ done }) => done === state.key) && each.error === least;

@@ -81,7 +81,7 @@ function unpackJigsaw(model) {
   const [count, size, , channels] = model.get("shape"), tile = model.get("tile");
   const pixels = bytesOf(model, "pictures"), each = size * size * channels;
   const { name, layers } = model.get("network"), permutations = model.get("permutations");
-  const weights = lazy(() => unpackWeights(bytesOf(model, "weights"), layers));
+  const weights = weightsOf(model, layers);
   const toBitmap = (image, side) => bitmap(side, side, (x, y) =>
     [0, 1, 2].map((c) => 255 * Math.min(1, Math.max(0, image[((channels === 3 ? c : 0) * side + y) * side + x]))));
   const whole = (picture) => pixels.subarray(picture * each, (picture + 1) * each);
@@ -350,13 +350,13 @@ function buildNetwork(data, queue) {
       context.fillRect(0, 0, side, side);
       if (!open) where.forEach((tile, position) =>
         context.drawImage(bitmaps[tile], (position % GRID) * part, Math.floor(position / GRID) * part, part, part));
-      number.textContent = open ? "?" : `${(100 * probability).toFixed(1)} %`;
+      number.textContent = open ? "?" : `${(100 * probability).toFixed(1)}%`;
       words.textContent = open ? "" : `· ${inPlace(where)} of ${TILES} in place${k ? "" : inPlace(where) === TILES ? " ✓" : " ✗"}`;
       bar.style.width = open ? "0" : `${100 * probability}%`;
       item.classList.toggle("ssl-best", k === 0);
       canvas.setAttribute("aria-label", open ? "Covered while you play" : `The picture as guess ${k + 1} puts it together`);
     });
-    tally.textContent = (done < total ? "…" : `It names ${Math.round((100 * right) / total)} % of all ${total} shuffles rightly (${data.count} pictures, ${P} shuffles each); guessing: ${(100 / P).toFixed(1)} %.`)
+    tally.textContent = (done < total ? "…" : `It names ${Math.round((100 * right) / total)}% of all ${total} shuffles rightly (${data.count} pictures, ${P} shuffles each); guessing: ${(100 / P).toFixed(1)}%.`)
       + (moves && !solved && !open ? " The board as it lies now is hardly one of them." : "");
   };
   return { element, update, end: () => clearTimeout(timer) };

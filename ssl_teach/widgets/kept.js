@@ -23,7 +23,7 @@ export function tQuantile(degrees) {
 
 const meanOf = (values) => values.reduce((sum, v) => sum + v, 0) / values.length;
 
-/** Mean of the values of some seeds, and half of its 95 % interval; NaN of one value. */
+/** Mean of the values of some seeds, and half of its 95% interval; NaN of one value. */
 export function spreadOf(values) {
   const n = values.length, mean = meanOf(values);
   if (n < 2) return { mean, half: NaN };
@@ -185,7 +185,7 @@ const whisker = ({ mean, half }) => (half > 0 ? [{ class: "ssl-kept-interval", f
 function buildRanking(model, choose) {
   const baselines = model.get("baselines"), base = baselines[0];
   const title = h("caption"), body = h("tbody"), from = h("span");
-  const legend = [`Dots: seeds. Bar: 95 % interval of the mean.`, ...baselines.slice(0, 2).map((name, k) => ` ${k ? "Dotted" : "Dashed"}: ${name}.`)].join("");
+  const legend = [`Dots: seeds. Bar: 95% interval of the mean.`, ...baselines.slice(0, 2).map((name, k) => ` ${k ? "Dotted" : "Dashed"}: ${name}.`)].join("");
   const table = h("table", { class: "ssl-kept-table" }, title, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "task"),
     h("td", { class: "ssl-kept-track" }, h("div", { class: "ssl-kept-ends" }, from, h("span", {}, "1"))), h("th", { scope: "col" }, "mean"), ...(base ? [h("th", { scope: "col", class: "ssl-kept-wide" }, `against ${base}`)] : []))), body);
   const element = h("div", { class: "ssl-kept-part" }, table, h("p", { class: "ssl-quiet" }, legend));

@@ -23,7 +23,7 @@ function render({ model, el }) {
     h("div", { class: "ssl-row" }, ...controls.map(([, control]) => control.element)),
     h("label", { class: "ssl-order" }, order, " best first"),
     table,
-    h("p", { class: "ssl-quiet" }, "Click a method to compare the others with it; ← → on the table change the probe. Whiskers: 95 % interval of the mean over seeds. The dashed line is guessing."),
+    h("p", { class: "ssl-quiet" }, "Click a method to compare the others with it; ← → on the table change the probe. Whiskers: 95% interval of the mean over seeds. The dashed line is guessing."),
     live.element);
   let said = "";
 

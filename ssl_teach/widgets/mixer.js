@@ -80,7 +80,7 @@ function buildStage(data, choose, wipe) {
   const to = (value) => choose({ wipe: Math.min(100, Math.max(0, Math.round(value))) });
   const canvas = h("canvas", { class: "ssl-picture", role: "slider", tabindex: 0, "aria-valuemin": 0, "aria-valuemax": 100,
     onkeydown: keys({ ArrowLeft: () => to(wipe() - 5), ArrowRight: () => to(wipe() + 5), Home: () => to(0), End: () => to(100) }) });
-  const fine = slider({ label: "divider", min: 0, max: 100, format: (v) => `${v} %`, oninput: to });
+  const fine = slider({ label: "divider", min: 0, max: 100, format: (v) => `${v}%`, oninput: to });
   const leftName = h("span"), rightName = h("span");
   const element = h("div", { class: "ssl-stage" },
     h("p", { class: "ssl-ends" }, leftName, rightName), canvas, fine.element,

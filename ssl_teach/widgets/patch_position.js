@@ -63,7 +63,7 @@ function unpackPatches(model) {
   const part = (scene, picture, corner) => cutOut(whole(scene, picture), size, channels, corner, patch);
   const howToCut = (spaced) => ({ patch, gap: spaced ? model.get("gap") : 0, jitter: spaced ? model.get("jitter") : 0 });
   const networks = model.get("networks").map(({ name, layers, start, drop_color: green }) => {
-    const own = lazy(() => unpackWeights(bytesOf(model, "weights").subarray(start), layers));
+    const own = weightsOf(model, layers, start);
     const known = new Map(); // representations of patches seen before
     const represent = (scene, picture, corner) => {
       const key = [...(picture < count ? [scene, picture] : ["own", owns]), ...corner].join();
@@ -275,7 +275,7 @@ function buildGrid(data, { move, press }) {
     cells.forEach((cell, k) => {
       const [number, bar, mark] = cell.children, percent = Math.round(100 * probabilities[k]);
       const yours = !hidden && round?.answer === k, words = [PLACES[k]];
-      number.textContent = hidden ? "?" : `${percent} %`;
+      number.textContent = hidden ? "?" : `${percent}%`;
       bar.style.width = hidden ? "0" : `${100 * probabilities[k]}%`;
       mark.textContent = hidden ? "" : [k === place ? "✓" : "", yours ? "you" : ""].filter(Boolean).join(" ");
       if (!hidden) words.push(`${percent} percent`, ...(k === place ? ["the patch's place"] : []), ...(yours ? ["your answer"] : []));
@@ -330,13 +330,13 @@ function buildNetworks(data, choose, queue) {
   const update = ({ scene, place, spaced, hidden, guesses, shown }) => {
     if (!counts[spaced]) count(spaced);
     which.set(data.networks[shown].name);
-    caption.textContent = `Right answers, all ${data.count} pictures in all eight places, patches ${spaced ? "apart" : "touching"}; guessing: 12.5 %`;
+    caption.textContent = `Right answers, all ${data.count} pictures in all eight places, patches ${spaced ? "apart" : "touching"}; guessing: 12.5%`;
     heads.forEach((head, set) => head.classList.toggle("ssl-best", data.scenes[set] === scene));
     rows.forEach(({ says, cells }, k) => {
       const best = likeliest(guesses[k]);
       says.textContent = hidden ? "waits for you" : `${PLACES[best]} ${best === place ? "✓" : "✗"}`;
       counts[spaced][k].forEach(({ right, done }, set) => {
-        cells[set].textContent = done < total ? "…" : `${Math.round((100 * right) / total)} %`;
+        cells[set].textContent = done < total ? "…" : `${Math.round((100 * right) / total)}%`;
       });
     });
   };

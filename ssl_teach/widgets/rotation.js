@@ -3,7 +3,7 @@
 const TURNS = [0, 90, 180, 270]; // anticlockwise, the four answers
 
 const NOTICE = `<b>What to notice.</b> Where the horizon is level, it gives the answer away, and a network may learn it and nothing else.
-  Choose the pictures in which it tells nothing: who still knows, and who falls towards chance, 25 %? What is left to go by is the object.`;
+  Choose the pictures in which it tells nothing: who still knows, and who falls towards chance, 25%? What is left to go by is the object.`;
 const SHORT_NOTICE = "<b>What to notice.</b> The landscapes are tipped at random, so only the object tells. Which things does the network know, and where can nobody know?";
 
 /** The answer to an angle, or -1 between the quarter turns. */
@@ -21,7 +21,7 @@ function unpack(model) {
   const [, count, size, , channels] = model.get("shape"), scenes = model.get("scenes");
   const pixels = bytesOf(model, "pictures"), each = size * size * channels;
   const networks = model.get("networks").map(({ name, layers, start }) => {
-    const own = lazy(() => unpackWeights(bytesOf(model, "weights").subarray(start), layers));
+    const own = weightsOf(model, layers, start);
     return { name, guess: (image) => softmax(forward(layers, own(), image, size)) };
   });
   let own = null; // the reader's own picture, the same in every set; its number is `count`
@@ -235,7 +235,7 @@ function buildTally(data, queue) {
   const update = ({ scene }) => {
     heads.forEach((head, s) => head.classList.toggle("ssl-best", data.scenes[s] === scene));
     counts.forEach((row, k) => row.forEach(({ right, done }, s) => {
-      cells[k][s].textContent = done < total ? "…" : `${Math.round((100 * right) / total)} %`;
+      cells[k][s].textContent = done < total ? "…" : `${Math.round((100 * right) / total)}%`;
     }));
   };
   return { element, update, end: () => clearTimeout(timer) };

@@ -89,7 +89,7 @@ function buildChart(model) {
     const arrow = h("div", { class: "ssl-arrow", "aria-hidden": "true" });
     let held = false;
     const track = h("div", { class: "ssl-score", role: "slider", tabindex: 0, "aria-orientation": "vertical", "aria-valuemin": -1, "aria-valuemax": 1,
-      "aria-label": `score of the ${nameOf(k)}`,
+      "aria-label": k ? `score of negative ${k}` : "score of the positive",
       onkeydown: keys({ ArrowUp: move(0.05), ArrowRight: move(0.05), ArrowDown: move(-0.05), ArrowLeft: move(-0.05),
         PageUp: move(0.25), PageDown: move(-0.25), Home: () => set(k, -1), End: () => set(k, 1) }),
       onfocus: () => { if (model.get("selected") !== k) save(model, { selected: k }); },
@@ -139,7 +139,7 @@ function buildNumbers() {
     h("p", { class: "ssl-quiet" }, "Bar: the loss. Dashed: log N."));
   const update = ({ scores, shares, gradient, selected, loss, tau }) => {
     const ways = scores.length, chance = Math.log(ways), pushed = 1 - shares[0], whole = 2 * chance;
-    title.textContent = `The ${nameOf(selected)}`;
+    title.textContent = selected ? `Negative ${selected}` : "The positive";
     const numbers = { score: scores[selected], share: shares[selected], gradient: gradient[selected], loss, chance,
       certified: chance - loss, least: leastLoss(ways, tau), hardest: pushed > 1e-12 ? Math.max(...shares.slice(1)) / shares.slice(1).reduce((sum, p) => sum + p, 0) : 0 };
     for (const [name, value] of Object.entries(numbers)) values[name].textContent = fixed(value, name === "score" ? 2 : 3);

@@ -159,7 +159,7 @@ function unpackPad(model) {
   const picture = (i) => pixels.subarray(i * size * size, (i + 1) * size * size);
   let at = 0;
   const encoders = model.get("encoders").map(({ name, layers, start, k }) => {
-    const own = lazy(() => unpackWeights(bytesOf(model, "weights").subarray(start), layers)), length = layers[layers.length - 1].out;
+    const own = weightsOf(model, layers, start), length = layers[layers.length - 1].out;
     const rows = features.subarray(at, (at += count * length));
     const look = (image) => {
       const values = cosines(encode(layers, own(), image, size), rows), order = ranked(values);

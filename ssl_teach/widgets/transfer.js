@@ -40,7 +40,7 @@ function render({ model, el }) {
     h("th", { scope: "col" }, "strategy"), h("td", { class: "ssl-track" }), h("th", { scope: "col" }, "accuracy, %"),
     h("th", { scope: "col", class: "ssl-wide" }, "parameters"), h("th", { scope: "col", class: "ssl-wide" }, "seconds"))), bars);
   box.root.append(table, task, stack, told, chart,
-    h("p", { class: "ssl-quiet" }, "★ what the rule proposes. Whiskers: 95 % interval of the mean over seeds; the dashed line is guessing. Click a strategy to see what it trains."),
+    h("p", { class: "ssl-quiet" }, "★ what the rule proposes. Whiskers: 95% interval of the mean over seeds; the dashed line is guessing. Click a strategy to see what it trains."),
     verdict, live.element);
   let said = "";
 

@@ -86,7 +86,7 @@ def test_python_gets_what_the_reader_does(lab, scores, matrix):
     scores.get_by_label("temperature τ").focus()
     for _ in range(3):
         lab.page.keyboard.press("ArrowRight")
-    scores.get_by_role("slider", name="score of the negative 2").press("ArrowUp")
+    scores.get_by_role("slider", name="score of negative 2").press("ArrowUp")
     matrix.get_by_label("images").press("ArrowLeft")
     steps = round(200 * math.log(1 / 0.05, 2 / 0.05)) + 3  # the slider has 200 from 0.05 to 2
     tau = float(f"{0.05 * 40 ** (steps / 200):.3g}")

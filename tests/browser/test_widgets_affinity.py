@@ -119,7 +119,7 @@ def test_identical_views_cost_log_2n_minus_1(browser, tmp_path):
     same = AffinityMatrix(np.ones((8, 5)), np.zeros((8, 4, 4), np.uint8))
     with mount(browser, tmp_path, same) as page:
         assert shown(page, "mean") == shown(page, "chance") == f"{np.log(7):.3f}"
-        assert shown(page, "accuracy") == "0 %"  # ties are not won
+        assert shown(page, "accuracy") == "0%"  # ties are not won
 
 
 def test_order_moves_the_cell_and_keeps_the_loss(browser, widget, tmp_path):

@@ -371,7 +371,7 @@ def test_mouse_draws_again_and_chooses_pictures_and_transforms(browser, widget, 
         assert page.get("on") == []
         assert page.text(".ssl-lab-words").startswith("Both views see the same part. View 1 sees")
         assert np.array_equal(shown(page, ".ssl-lab-second canvas"), pictures()[2])
-        assert [row[0] for row in tale(page)] == ["100\xa0%"] * 2
+        assert [row[0] for row in tale(page)] == ["100%"] * 2
         page.page.get_by_label("blur", exact=True).get_by_role("checkbox").click()
         page.page.get_by_label("mirror", exact=True).get_by_role("checkbox").click()
         assert page.get("on") == ["flip", "blur"]  # in the order in which they are applied

@@ -117,8 +117,8 @@ def test_shares_are_those_of_numpy(browser, tmp_path, name):
         assert found[0] == counts.tolist()
         assert found[1] == pytest.approx(share_of(labels, neighbours), abs=1e-9)
         assert found[2] == pytest.approx(chance, abs=1e-9)
-        assert f"over all 60 pictures {100 * share_of(labels, neighbours):.1f} %" in sentence(page)
-        assert f"by chance {100 * chance:.1f} %" in sentence(page)
+        assert f"over all 60 pictures {100 * share_of(labels, neighbours):.1f}%" in sentence(page)
+        assert f"by chance {100 * chance:.1f}%" in sentence(page)
         assert sentence(page).startswith(f"{CLASSES[labels[0]]}: {counts[0]} of its 5 nearest")
 
 
@@ -217,7 +217,7 @@ def test_switching_the_representation(browser, tmp_path):
         near = layouts["SimCLR"].neighbours
         assert page.get("shown") == "SimCLR"
         assert [row[0] for row in neighbours_shown(page)] == [CLASSES[labels[i]] for i in near[4]]
-        assert f"{100 * share_of(labels, near):.1f} %" in sentence(page)
+        assert f"{100 * share_of(labels, near):.1f}%" in sentence(page)
         assert page.text("[aria-live]").startswith("SimCLR, picture 5 of 60.")
 
 

@@ -13,11 +13,11 @@ def build():
     return LeagueTable(
         {
             "scenes": {
-                "raw pixels": {"100 %": {"k-NN": (0.3, 0.0)}},
-                "random weights": {"100 %": both(0.4, 0.2), "10 %": both(0.25, 0.1)},
-                "SimCLR": {"100 %": both(0.9, 0.85), "10 %": both(0.7, 0.6)},
+                "raw pixels": {"100%": {"k-NN": (0.3, 0.0)}},
+                "random weights": {"100%": both(0.4, 0.2), "10%": both(0.25, 0.1)},
+                "SimCLR": {"100%": both(0.9, 0.85), "10%": both(0.7, 0.6)},
             },
-            "sketches": {"random weights": {"100 %": both(0.5, 0.3)}},
+            "sketches": {"random weights": {"100%": both(0.5, 0.3)}},
         },
         chance={"scenes": 0.1},
         reference="random weights",
@@ -53,10 +53,10 @@ def test_choices_stand_in_the_order_of_the_fullest_row():
 
 def test_choices_change_the_numbers(browser, tmp_path):
     with mount(browser, tmp_path, build()) as page:
-        page.page.get_by_role("radio", name="10 %", exact=True).check()
+        page.page.get_by_role("radio", name="10%", exact=True).check()
         page.page.get_by_role("radio", name="k-NN").check()
         page.settle()
-        assert (page.get("labels"), page.get("measure")) == ("10 %", "k-NN")
+        assert (page.get("labels"), page.get("measure")) == ("10%", "k-NN")
         assert rows(page)[0] == ["SimCLR", "60.0", "+50.0"]
         page.page.get_by_label("best first").uncheck()
         page.settle()

@@ -1,5 +1,6 @@
 """What holds for every exercise, and for the checks themselves."""
 
+import contextlib
 import linecache
 import threading
 import time
@@ -119,6 +120,25 @@ def test_a_call_leaves_no_timer_behind_and_works_in_other_threads():
     with time_limit(0.05):
         pass
     time.sleep(0.1)
+
+
+@pytest.mark.parametrize("end", ["returns", "raises"])
+def test_an_answer_computes_on_one_thread(end):
+    """With more, a right answer runs out of time when another program computes as well."""
+    before, seen = torch.get_num_threads(), []
+
+    def answer():
+        seen.append(torch.get_num_threads())
+        if end == "raises":
+            raise KeyError
+
+    torch.set_num_threads(2)
+    try:
+        with contextlib.suppress(Wrong):
+            call(answer)
+        assert seen == [1] and torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_an_answer_cannot_swallow_the_end_of_its_time():
