@@ -283,7 +283,7 @@ def drawn_by(page, seed, recipe):
 
 def percents(text):
     return [
-        0 if found == "under 1" else int(found) for found in re.findall(r"(\d+|under 1)\s%", text)
+        0 if found == "under 1" else int(found) for found in re.findall(r"(\d+|under 1)%", text)
     ]
 
 
@@ -394,7 +394,7 @@ def test_keyboard_draws_and_is_heard(browser, widget, tmp_path):
         page.settle()
         assert page.get("crop") == 1
         areas = page.page.get_by_label("crop and enlarge", exact=True).locator("figcaption")
-        assert {int(text.split()[0]) > 60 for text in areas.all_inner_texts()} == {True}
+        assert {int(text.rstrip("%")) > 60 for text in areas.all_inner_texts()} == {True}
 
 
 def test_strengths_reach_python(browser, tmp_path):

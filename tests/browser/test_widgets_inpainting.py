@@ -107,7 +107,7 @@ def shown(page):
 
 
 def number(words):
-    found = words.split()[1].rstrip(",")
+    found = words.split()[1].rstrip(",%")
     return None if found == "–" else float(found)
 
 

@@ -70,7 +70,7 @@ def expected(encoder, task, picture, where, order):
 def shown(page):
     """The largest probabilities, as the page shows them."""
     words = page.page.locator(".ssl-jig-number").all_inner_texts()
-    return [float(text.split()[0]) / 100 for text in words]
+    return [float(text.rstrip("%")) / 100 for text in words]
 
 
 def tile_at(page, place):

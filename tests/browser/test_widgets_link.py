@@ -285,7 +285,7 @@ def test_the_link_s_field_gives_no_commands(browser, tmp_path):
 def test_state_that_no_longer_fits_falls_back(browser, tmp_path):
     with mount(browser, tmp_path, widgets.ScoresToLoss()) as page:
         reopen(page, f"{page.page.url}?place.scores=0.5,0,0,0&place.selected=15#place")
-        assert "negative 3" in page.text(".ssl-numbers")
+        assert "Negative 3" in page.text(".ssl-numbers")
     with mount(browser, tmp_path, transfer()) as page:
         page.set("strategy", "tune_3")
         assert page.page.locator(".ssl-chart [aria-pressed=true]").inner_text() == (

@@ -151,7 +151,7 @@ def test_probabilities_are_those_of_torch(browser, widget, nets, pictures, tmp_p
             np.testing.assert_allclose(shown(page), expected, atol=5e-3)
             assert expected.max() > 0.2  # networks with opinions, or this tests little
             numbers = page.page.locator(".ssl-patch-number").all_inner_texts()
-            assert [int(text.split()[0]) for text in numbers] == pytest.approx(
+            assert [int(text.rstrip("%")) for text in numbers] == pytest.approx(
                 100 * expected, abs=1.1
             )
 
@@ -283,7 +283,7 @@ def test_table_counts_what_the_networks_get_right(browser, widget, nets, picture
             page.page.wait_for_function(done, timeout=20_000)
             page.settle()
             cells = page.page.locator(".ssl-patch-tally tbody td:nth-child(n + 3)")
-            counted = [int(text.split()[0]) for text in cells.all_inner_texts()]
+            counted = [int(text.rstrip("%")) for text in cells.all_inner_texts()]
             expected = [
                 100
                 * np.mean(

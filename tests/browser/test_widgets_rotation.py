@@ -181,7 +181,7 @@ def test_tally_counts_what_the_networks_get_right(browser, widget, nets, picture
         for images in pictures.values():
             right = [scores(net, x, k).argmax() == k for x in images for k in range(4)]
             expected.append(100 * np.mean(right))
-    assert [int(cell.split()[0]) for cell in cells] == pytest.approx(expected, abs=5.1)
+    assert [int(cell.rstrip("%")) for cell in cells] == pytest.approx(expected, abs=5.1)
 
 
 def test_a_round_of_the_game(browser, widget, nets, pictures, tmp_path):
