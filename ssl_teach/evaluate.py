@@ -47,13 +47,20 @@ def frozen(encoder: Encoder) -> Iterator[None]:
         NotFrozenError: on leaving, if a parameter or a buffer has changed.
     """
     before = {name: value.detach().clone() for name, value in encoder.state_dict().items()}
-    was_training = encoder.training
+    modes = {module: module.training for module in encoder.modules()}
     encoder.eval()
-    with torch.no_grad():
-        yield
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for module, training in modes.items():
+            module.training = training
     after = encoder.state_dict()
-    changed = [name for name, value in before.items() if not torch.equal(value, after[name])]
-    encoder.train(was_training)
+    changed = [
+        name
+        for name, value in before.items()
+        if not torch.allclose(value, after[name], rtol=0, atol=0, equal_nan=True)
+    ]
     if changed:
         raise NotFrozenError(
             f"the encoder was to stay frozen, but {', '.join(changed[:3])} changed; "

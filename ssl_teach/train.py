@@ -133,8 +133,9 @@ def pretrain(
     curve = Curve()
     settings = {
         "task": f"{type(task).__name__}({task.extra_repr()})",
-        "encoder": type(encoder).__name__, "steps": steps, "batch_size": batch_size,
-        "lr": lr, "weight_decay": weight_decay, "seed": seed, "processes": processes.world_size(),
+        "encoder": type(encoder).__name__, "steps": int(steps), "batch_size": int(batch_size),
+        "lr": float(lr), "weight_decay": float(weight_decay), "seed": int(seed),
+        "processes": processes.world_size(),
         "images": list(images.shape), "sum of pixels": int(images.sum(dtype=torch.int64)),
     }  # fmt: skip
     path = None if checkpoint is None else Path(checkpoint)

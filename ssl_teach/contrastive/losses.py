@@ -54,7 +54,8 @@ def affinity_matrix(z: Tensor, negatives: Tensor | None = None) -> Tensor:
     check_vectors(z, "z")
     keys = z if negatives is None else torch.cat([z, negatives])
     keys = F.normalize(keys if keys.dtype == torch.float64 else keys.float(), dim=1)
-    return keys[: len(z)] @ keys.T
+    with torch.autocast(z.device.type, enabled=False):  # which would round the cosines
+        return keys[: len(z)] @ keys.T
 
 
 def partners(num_views: int, order: str = "pairs", device: torch.device | None = None) -> Tensor:

@@ -76,5 +76,7 @@ def uniformity(z: Tensor, *, t: float = 2.0) -> Tensor:
     if t <= 0:
         raise ValueError(f"t must be positive, got {t}")
     first, second = torch.triu_indices(len(z), len(z), offset=1, device=z.device)
-    squares = (2 - 2 * (z @ z.T)[first, second]).clamp_min(0)  # ‖u - v‖² of unit vectors
+    with torch.autocast(z.device.type, enabled=False):  # which would round the cosines
+        cosines = (z @ z.T)[first, second]
+    squares = (2 - 2 * cosines).clamp_min(0)  # ‖u - v‖² of unit vectors
     return torch.logsumexp(-t * squares, dim=0) - torch.log(z.new_tensor(len(squares)))

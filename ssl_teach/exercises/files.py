@@ -11,8 +11,11 @@ from ssl_teach.records import write_atomically
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file anew; an interruption leaves the old one."""
-    write_atomically(path, lambda file: file.write(text.encode("utf-8")))
+    """Write a text file anew; an interruption leaves the old one.
+
+    Half a surrogate pair, which no encoding has, is written as its escape.
+    """
+    write_atomically(path, lambda file: file.write(text.encode("utf-8", "backslashreplace")))
 
 
 def write_rows(path: Path, head: Iterable[str], rows: Iterable[Iterable[object]]) -> None:

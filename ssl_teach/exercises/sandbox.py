@@ -36,6 +36,7 @@ FORBIDDEN_NAMES = frozenset(
 FORBIDDEN_ATTRIBUTES = frozenset(
     {
         *("builtins", "ctypes", "cr_frame", "dump", "f_back", "f_globals", "f_locals", "fromfile"),
+        *("attrgetter", "methodcaller", "update_wrapper", "wraps"),
         *("fromregex", "gc", "genfromtxt", "gi_frame", "hub", "importlib", "inspect", "library"),
         *(
             "load",
@@ -109,13 +110,14 @@ def suspicious(code: str) -> str:
         One reason, with its line, in words for whoever reads the answer then.
     """
     try:
-        tree = ast.parse(code)
+        for node in ast.walk(ast.parse(code)):
+            reason = _reason(node)
+            if reason:
+                return f"line {getattr(node, 'lineno', '?')} {reason}"
     except SyntaxError:
         return ""  # it will fail by itself, and say where
-    for node in ast.walk(tree):
-        reason = _reason(node)
-        if reason:
-            return f"line {getattr(node, 'lineno', '?')} {reason}"
+    except (ValueError, RecursionError, MemoryError) as error:  # half an emoji; nested too deep
+        return f"its code cannot be read: {type(error).__name__}"
     return ""
 
 
@@ -130,6 +132,10 @@ def _reason(node: ast.AST) -> str:
                 return f"imports {name.strip('.')}"
     if isinstance(node, ast.Name) and (node.id in FORBIDDEN_NAMES or node.id.startswith("__")):
         return f"uses {node.id}"
+    if isinstance(node, ast.MatchClass):  # `case object(name=x)` reads an attribute too
+        for name in node.kwd_attrs:
+            if name in FORBIDDEN_ATTRIBUTES or name.startswith("_"):
+                return f"reaches for .{name}"
     if isinstance(node, ast.Attribute):
         inside = node.attr.startswith("_") and node.attr != "__init__"
         if node.attr in FORBIDDEN_ATTRIBUTES or inside:

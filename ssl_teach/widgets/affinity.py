@@ -60,7 +60,7 @@ class AffinityMatrix(Explorable):
     recipe = traitlets.Dict().tag(sync=True)  # of own views; what simclr_augmentation was given
 
     n = traitlets.Int(8, min=2).tag(sync=True)  # images in the batch shown
-    tau = traitlets.Float(0.5).tag(sync=True)
+    tau = traitlets.Float(0.5, min=1e-3).tag(sync=True)
     order = traitlets.Enum(("pairs", "halves"), "pairs").tag(sync=True)
     trained = traitlets.Bool(True).tag(sync=True)
     show = traitlets.Enum(("cosine", "share"), "cosine").tag(sync=True)

@@ -243,7 +243,7 @@ function buildTransform(model, data, name) {
     const used = on.includes(name);
     toggle.checked = used;
     element.classList.toggle("ssl-lab-off", !used);
-    strengths.forEach(({ key, set }) => set(model.get(key)));
+    strengths.forEach(({ key, set }) => { if (model.get(key) !== null) set(model.get(key)); }); // None, from Python, has no place on a slider
     views.update(singly[name], singly[name].map((_, k) => (used ? drawnOf(name, draws[k], data) : "not used")), data);
   };
   return { element, update };

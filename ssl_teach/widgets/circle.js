@@ -90,7 +90,8 @@ function render({ model, el }) {
     numbers.update(state, theme);
     const degrees = ((Math.round((turn.yaw * 180) / Math.PI) % 360) + 360) % 360;
     const words = `Step ${world.steps}: loss ${said3(state.loss)}, alignment ${said3(state.alignment)}, uniformity ${said3(state.uniformity)}. Seen from ${degrees} degrees.`;
-    if (!timer && said && words !== said) live.say(words);
+    if (timer) return; // what it came to is told when it stops
+    if (said && words !== said) live.say(words);
     said = words;
   }
   return () => { clearInterval(timer); box.end(); };
@@ -121,7 +122,7 @@ function buildScene(turnBy, isSphere, others) {
   const canvas = h("canvas", { tabindex: 0, role: "img", class: "ssl-scene",
     onkeydown: keys({ ArrowLeft: () => turnBy(-0.15, 0), ArrowRight: () => turnBy(0.15, 0), ArrowUp: () => turnBy(0, 0.15), ArrowDown: () => turnBy(0, -0.15), ...others }) });
   let from = null;
-  canvas.addEventListener("pointerdown", (event) => { from = [event.clientX, event.clientY]; canvas.setPointerCapture(event.pointerId); });
+  canvas.addEventListener("pointerdown", (event) => { if (event.button === 0) from = [event.clientX, event.clientY]; canvas.setPointerCapture(event.pointerId); });
   canvas.addEventListener("pointermove", (event) => {
     if (!from) return;
     turnBy((event.clientX - from[0]) / 120, isSphere() ? (event.clientY - from[1]) / 120 : 0);

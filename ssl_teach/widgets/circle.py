@@ -22,7 +22,7 @@ class Circle(Explorable):
     _css = join("frame.css", "circle.css")
 
     pairs = traitlets.Int(8, min=2, max=16).tag(sync=True)
-    tau = traitlets.Float(0.2).tag(sync=True)
+    tau = traitlets.Float(0.2, min=0.05, max=1).tag(sync=True)
     space = traitlets.Enum(["circle", "sphere"], default_value="circle").tag(sync=True)
     negatives = traitlets.Bool(True).tag(sync=True)
     seed = traitlets.Int(1).tag(sync=True)

@@ -131,7 +131,7 @@ function render({ model, el }) {
   const board = buildBoard(data, { press, move, drop, cancel });
   const network = buildNetwork(data, box.queue);
   const album = buildPuzzleAlbum(data, model, { choosePicture, show: (as_seen) => { save(model, { as_seen }); box.queue(); } });
-  const game = buildPuzzleGame(data, { start, giveUp, again: () => { round = null; deal({}); } });
+  const game = buildPuzzleGame(data, { start, giveUp, again: () => { round = null; toBegin = true; deal({}); } });
   box.root.append(album.element, h("div", { class: "ssl-jig" }, board.element, network.element), game.element,
     h("p", { class: "ssl-notice" }, rich(NOTICE)), live.element);
 
@@ -267,18 +267,18 @@ function buildBoard(data, { press, move, drop, cancel }) {
       dragged = false;
     });
     cell.addEventListener("pointerdown", (event) => {
-      if (event.button !== 0) return;
+      if (event.button !== 0 || !event.isPrimary) return; // one finger at a time
       dragged = false;
       drag = { from: place, x: event.clientX, y: event.clientY, moved: false };
       cell.setPointerCapture(event.pointerId);
     });
     cell.addEventListener("pointermove", (event) => {
-      if (!drag) return;
+      if (!drag || !event.isPrimary) return;
       drag.moved ||= Math.hypot(event.clientX - drag.x, event.clientY - drag.y) > 6;
       if (drag.moved) lift(event);
     });
-    cell.addEventListener("pointerup", ({ clientX, clientY }) => {
-      if (!drag) return;
+    cell.addEventListener("pointerup", ({ clientX, clientY, isPrimary }) => {
+      if (!drag || !isPrimary) return;
       const { moved, from } = drag;
       rest();
       drag = null;
@@ -290,7 +290,7 @@ function buildBoard(data, { press, move, drop, cancel }) {
       });
       drop(from, to < 0 ? from : to);
     });
-    cell.addEventListener("pointercancel", () => { rest(); drag = null; });
+    cell.addEventListener("pointercancel", ({ isPrimary }) => { if (isPrimary) { rest(); drag = null; } });
   });
   const focus = (place) => {
     cells.forEach((cell, k) => { cell.tabIndex = k === place ? 0 : -1; });

@@ -120,6 +120,24 @@ class JigsawGame(Explorable):
             score={"rounds": 0, "you": 0, "network": 0},
         )
 
+    @traitlets.validate("permutation")
+    def _check_permutation(self, proposal: dict[str, Any]) -> int:
+        """One of those that the network knows."""
+        number: int = proposal["value"]
+        if number >= len(self.permutations):
+            raise traitlets.TraitError(
+                f"permutation must be one of {len(self.permutations)}, got {number}"
+            )
+        return number
+
+    @traitlets.validate("order")
+    def _check_order(self, proposal: dict[str, Any]) -> list[int]:
+        """Every tile once."""
+        order: list[int] = proposal["value"]
+        if sorted(order) != list(range(TILES)):
+            raise traitlets.TraitError(f"order must hold 0 to {TILES - 1}, each once, got {order}")
+        return order
+
     def __repr__(self) -> str:
         """What is shown, the same in every run."""
         return (

@@ -39,7 +39,7 @@ function render({ model, el }) {
     const base = of(reference);
     heading.textContent = `against ${reference}`;
     caption.textContent = `${data}, ${labels} of the labels, ${measure}`;
-    const focused = document.activeElement?.closest?.(".ssl-league button")?.textContent ?? "";
+    const focused = body.contains(document.activeElement) ? document.activeElement.textContent : "";
     body.replaceChildren(...names.map((name) => rowOf(name, of(name), base, chance, name === reference)));
     if (focused) [...body.querySelectorAll("button")].find((each) => each.textContent === focused)?.focus();
     const words = `${caption.textContent}: ` + (of(ranked[0]) ? `best is ${ranked[0]}` : "no numbers") +

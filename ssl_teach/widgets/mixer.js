@@ -91,6 +91,7 @@ function buildStage(data, choose, wipe) {
     to((100 * (event.clientX - left)) / width);
   };
   canvas.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0) return;
     dragged = true;
     canvas.setPointerCapture(event.pointerId);
     follow(event);

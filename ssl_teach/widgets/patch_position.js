@@ -90,6 +90,7 @@ function unpackPatches(model) {
 
 function render({ model, el }) {
   const data = unpackPatches(model), live = liveRegion();
+  let toBegin = false; // whether the focus moves to the button that begins, once it is there
   let round = null; // while a round is played: { answer }, null until it is given
   let aim = 0, said = "", phase = null; // aim: where the arrows stand while the answer is open
 
@@ -108,7 +109,7 @@ function render({ model, el }) {
   const pair = buildPair(data, () => choose({ draw: model.get("draw") + 1 }));
   const grid = buildGrid(data, { move, press });
   const table = buildNetworks(data, choose, box.queue);
-  const game = buildPatchGame(data, { start, stop: () => { round = null; box.queue(); } });
+  const game = buildPatchGame(data, { start, stop: () => { round = null; toBegin = true; box.queue(); } });
   box.root.append(choosing.element,
     h("div", { class: "ssl-patches" }, h("div", { class: "ssl-patch-seen" }, pair.element, stage.element), grid.element),
     game.element, table.element, h("p", { class: "ssl-notice" }, rich(NOTICE)), live.element);
@@ -129,7 +130,8 @@ function render({ model, el }) {
     if (said && words !== said && !round) live.say(words);
     said = words;
     const now = !round ? "free" : hidden ? "guess" : "told";
-    if (now !== phase && now !== "free") (hidden ? grid.cells[aim] : game.begin).focus(); // the button pressed is gone
+    if (now !== phase && (now !== "free" || toBegin)) (hidden ? grid.cells[aim] : game.begin).focus(); // the button pressed is gone
+    toBegin = false;
     phase = now;
   }
 

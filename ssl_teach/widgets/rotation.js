@@ -39,6 +39,7 @@ function unpack(model) {
 
 function render({ model, el }) {
   const data = unpack(model), compact = model.get("compact"), live = liveRegion();
+  let toBegin = false; // whether the focus moves to the button that begins, once it is there
   let round = null; // while a round is played: { turn, answer }, answer null until it is given
   let dragFrom = null, said = "", phase = null;
 
@@ -59,7 +60,7 @@ function render({ model, el }) {
   const stage = buildStage(model, { turnBy, turnTo });
   const choosing = buildAlbum(data, choose, box.root);
   const answers = buildAnswers(data);
-  const game = buildGame(data, { start, answer, stop: () => { round = null; box.queue(); } });
+  const game = buildGame(data, { start, answer, stop: () => { round = null; toBegin = true; box.queue(); } });
   const tally = compact ? null : buildTally(data, box.queue);
   box.root.append(choosing.element,
     h("div", { class: "ssl-rotation" }, stage.element,
@@ -85,7 +86,8 @@ function render({ model, el }) {
     if (said && words !== said && !round) live.say(words);
     said = words;
     const now = !round ? "free" : hidden ? "guess" : "told";
-    if (now !== phase && now !== "free") (hidden ? stage.canvas : game.begin).focus(); // the button pressed is gone
+    if (now !== phase && (now !== "free" || toBegin)) (hidden ? stage.canvas : game.begin).focus(); // the button pressed is gone
+    toBegin = false;
     phase = now;
   }
 
@@ -123,7 +125,7 @@ function render({ model, el }) {
     return (Math.atan2(top + height / 2 - event.clientY, event.clientX - left - width / 2) * 180) / Math.PI;
   };
   stage.canvas.addEventListener("pointerdown", (event) => {
-    if (round?.answer === null) return;
+    if (event.button !== 0 || round?.answer === null) return;
     dragFrom = model.get("angle") - direction(event);
     stage.canvas.setPointerCapture(event.pointerId);
   });

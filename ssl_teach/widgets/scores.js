@@ -93,7 +93,7 @@ function buildChart(model) {
       onkeydown: keys({ ArrowUp: move(0.05), ArrowRight: move(0.05), ArrowDown: move(-0.05), ArrowLeft: move(-0.05),
         PageUp: move(0.25), PageDown: move(-0.25), Home: () => set(k, -1), End: () => set(k, 1) }),
       onfocus: () => { if (model.get("selected") !== k) save(model, { selected: k }); },
-      onpointerdown: (event) => { held = true; track.setPointerCapture(event.pointerId); track.focus(); at(event); event.preventDefault(); },
+      onpointerdown: (event) => { if (event.button !== 0) return; held = true; track.setPointerCapture(event.pointerId); track.focus(); at(event); event.preventDefault(); },
       onpointermove: (event) => { if (held) at(event); },
       onpointerup: () => { held = false; }, onpointercancel: () => { held = false; } }, fill, arrow, knob);
     const share = h("div", { class: "ssl-share-fill" }), number = h("div", { class: "ssl-share-number" });

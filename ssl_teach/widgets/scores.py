@@ -23,8 +23,8 @@ class ScoresToLoss(Explorable):
     _css = join("frame.css", "scores.css")
 
     scores = traitlets.List(traitlets.Float()).tag(sync=True)
-    tau = traitlets.Float().tag(sync=True)
-    selected = traitlets.Int(0).tag(sync=True)
+    tau = traitlets.Float(0.2, min=0.05, max=2).tag(sync=True)
+    selected = traitlets.Int(0, min=0).tag(sync=True)
 
     def __init__(
         self,

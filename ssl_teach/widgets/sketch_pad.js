@@ -285,7 +285,7 @@ function render({ model, el }) {
   }
   function another() {
     const now = exampleShown(), pick = Math.floor(Math.random() * (examples - (now >= 0)));
-    const example = now >= 0 && pick >= now ? pick + 1 : pick;
+    const example = examples === 1 ? 0 : now >= 0 && pick >= now ? pick + 1 : pick;
     stroke = null;
     change({ example, turns: 0, mirrored: false }, `An example: ${data.classes[data.labels[data.count + example]]}.`);
   }

@@ -63,7 +63,7 @@ class TransferTable(Explorable):
     cells: traitlets.List[dict[str, object]] = traitlets.List().tag(sync=True)
     stages = traitlets.Int().tag(sync=True)
     heads = traitlets.Dict().tag(sync=True)  # "columns" and "rows" -> their two names
-    cell = traitlets.Int(0).tag(sync=True)
+    cell = traitlets.Int(0, min=0, max=3).tag(sync=True)
     strategy = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, cells: Sequence[Cell], *, stages: int = 4) -> None:

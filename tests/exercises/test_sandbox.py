@@ -98,6 +98,21 @@ def test_honest_code_is_not_suspected(code):
     assert suspicious(code) == ""
 
 
+@pytest.mark.parametrize(
+    "code",
+    ["x = '\ud83d'", "x = 1" + " + 1" * 5000, "x = " + "(" * 5000 + ")" * 5000],
+    ids=["half an emoji", "long", "deep"],
+)
+def test_code_that_no_parser_takes_stops_nobody(code):
+    assert suspicious(code) == "" or "cannot be read" in suspicious(code)
+
+
+@pytest.mark.parametrize("name", ["__globals__", "os", "_private"])
+def test_a_pattern_reads_no_attribute_that_a_dot_may_not(name):
+    code = f"match torch:\n    case object({name}=found):\n        pass"
+    assert f"reaches for .{name}" in suspicious(code)
+
+
 def test_writing_outside_its_folder_is_refused_even_where_reading_the_code_missed_it(tmp_path):
     target = tmp_path / "written.npy"
     code = f"import numpy\nnumpy.lib.format.open_memmap('{target}', mode='w+', shape=(3,))"
