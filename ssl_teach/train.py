@@ -115,6 +115,9 @@ def pretrain(
         FloatingPointError: if the loss is no longer a number.
     """
     _check(task, images, labels, steps, batch_size)
+    # NumPy's numbers would go into the checkpoint, which then could not be read safely
+    steps, batch_size, seed = int(steps), int(batch_size), int(seed)
+    lr, weight_decay = float(lr), float(weight_decay)
     device = next(encoder.parameters()).device
     learner = Learner(encoder, task).to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     my_part, number = processes.share(batch_size), processes.rank()
@@ -133,9 +136,8 @@ def pretrain(
     curve = Curve()
     settings = {
         "task": f"{type(task).__name__}({task.extra_repr()})",
-        "encoder": type(encoder).__name__, "steps": int(steps), "batch_size": int(batch_size),
-        "lr": float(lr), "weight_decay": float(weight_decay), "seed": int(seed),
-        "processes": processes.world_size(),
+        "encoder": type(encoder).__name__, "steps": steps, "batch_size": batch_size,
+        "lr": lr, "weight_decay": weight_decay, "seed": seed, "processes": processes.world_size(),
         "images": list(images.shape), "sum of pixels": int(images.sum(dtype=torch.int64)),
     }  # fmt: skip
     path = None if checkpoint is None else Path(checkpoint)

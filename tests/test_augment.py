@@ -333,6 +333,11 @@ def test_another_size_and_half_precision():
     assert RandomResizedCrop(size=(10, 12))(images, generator()).shape == (24, 3, 10, 12)
     assert simclr_augmentation(3)(images.double(), generator()).dtype == torch.double
     assert simclr_augmentation(3)(images.half(), generator()).dtype == torch.half
+    whole = RandomResizedCrop((1.0, 1.0), (1.0, 1.0), flip=0)
+    for dtype in (torch.half, torch.bfloat16):  # places are computed more exactly than pixels
+        given = images.to(dtype)
+        close = {"atol": 5e-3, "rtol": 0}
+        torch.testing.assert_close(whole(given, generator()), given, **close)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

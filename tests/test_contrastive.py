@@ -73,6 +73,8 @@ def test_affinity_is_a_cosine():
     torch.testing.assert_close(s.diagonal(), torch.ones(12, dtype=torch.float64))
     torch.testing.assert_close(s[2, 5], F.cosine_similarity(z[2], z[5], dim=0))
     torch.testing.assert_close(affinity_matrix(3.7 * z), s)  # lengths do not matter
+    with torch.autocast("cpu", torch.bfloat16):  # as pretrain does on a GPU
+        torch.testing.assert_close(affinity_matrix(z.float()), s.float())
 
 
 def test_loss_ignores_the_order_of_images_and_of_views():

@@ -64,6 +64,13 @@ def test_frozen_restores_the_mode_and_lets_a_still_encoder_pass():
         assert not encoder.training
         encoder(torch.rand(4, 3, 8, 8))
     assert encoder.training
+    encoder.blocks[0].eval()  # somebody holds this part themselves
+    with pytest.raises(KeyError), evaluate.frozen(encoder):
+        raise KeyError
+    assert encoder.training and not encoder.blocks[0].training
+    encoder.blocks[0][0].weight.data.fill_(torch.nan)  # a run that diverged has not moved either
+    with evaluate.frozen(encoder):
+        pass
 
 
 def test_frozen_sees_batch_norm_statistics_move():

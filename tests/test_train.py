@@ -7,6 +7,7 @@ import re
 import signal
 import zipfile
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -308,6 +309,12 @@ def resumed(path, **options):
         run(encoder, task, checkpoint=path, **options)
     assert same(encoder, weights) and path.read_bytes() == content
     return str(error.value)
+
+
+def test_settings_from_numpy_are_read_back(tmp_path):
+    options = {"lr": np.float64(1e-3), "weight_decay": np.float32(0), "seed": np.int64(1)}
+    for _ in range(2):
+        run(*fresh(), checkpoint=tmp_path / "run.pt", **options)
 
 
 def test_a_pickle_that_would_run_code_is_refused(tmp_path):

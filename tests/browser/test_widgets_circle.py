@@ -184,6 +184,7 @@ def test_with_motion_it_plays_and_pauses(browser, tmp_path):
         steps = page.get("found")["steps"]
         page.page.wait_for_timeout(250)
         assert page.text('[data-value="steps"]') == str(steps)
+        assert page.text("[aria-live]").startswith(f"Step {steps}: loss")
         page.page.get_by_role("button", name="Play").click()
         page.page.evaluate("() => window.cleanUp()")  # while it plays
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+import traitlets
 from einops import rearrange
 from widget_page import mount
 
@@ -203,6 +204,14 @@ def test_keys_swap_and_say_so(browser, widget, tmp_path):
         assert page.get("moves") == 1
 
 
+@pytest.mark.parametrize("state", [{"permutation": 10**4}, {"order": []}, {"order": [0] * 9}])
+def test_a_state_that_cannot_be_is_refused(pictures, state):
+    widget = game(pictures, *build())
+    (name, value) = *state, *state.values()
+    with pytest.raises(traitlets.TraitError, match=f"{name} must"):
+        setattr(widget, name, value)
+
+
 def test_a_round_solved(browser, pictures, tmp_path):
     encoder, task = build()
     with mount(browser, tmp_path, game(pictures, encoder, task)) as page:
@@ -230,6 +239,11 @@ def test_a_round_solved(browser, pictures, tmp_path):
         assert f"{swaps} swaps; {swaps} would do" in page.text(".ssl-jig-game p")
         assert page.page.locator(".ssl-jig-strip").is_visible()
         assert "After 1: you 1" in page.text(".ssl-jig-score")
+        page.page.get_by_role("button", name="Shuffle back").press("Enter")
+        page.settle()
+        assert page.get("order") == dealt
+        focused = page.page.evaluate("() => document.activeElement.textContent")
+        assert focused == "Play against the network"  # the button pressed is gone
 
 
 def widget_permutation(task, page):

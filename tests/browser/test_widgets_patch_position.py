@@ -273,6 +273,10 @@ def test_rounds_by_keyboard_and_by_mouse(browser, widget, nets, pictures, tmp_pa
         page.page.get_by_role("button", name="Stop").click()
         page.settle()
         assert "Or play" in page.text(".ssl-patch-words")
+        assert (
+            page.page.evaluate("() => document.activeElement.textContent")
+            == "Play against the networks"
+        )  # Stop is gone, and had the focus
 
 
 def test_table_counts_what_the_networks_get_right(browser, widget, nets, pictures, tmp_path):

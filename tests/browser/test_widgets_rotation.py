@@ -334,6 +334,10 @@ def test_own_pictures_play_too(browser, nets, tmp_path):
         told = int(re.search(r"(\d+)°", page.text(".ssl-words")).group(1))
         guess = int(scores(nets[0], OWN, told // 90).argmax())
         assert page.get("score")["networks"] == [int(90 * guess == told)]
+        page.page.get_by_role("button", name="Stop").press("Enter")
+        page.settle()
+        focused = page.page.evaluate("() => document.activeElement.textContent")
+        assert focused == "Play against the network"  # Stop is gone, and had the focus
 
 
 def test_an_own_picture_that_is_not_there_falls_back(browser, widget, tmp_path):

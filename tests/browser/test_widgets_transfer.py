@@ -44,6 +44,19 @@ def proposed(page):
     return page.page.locator(".ssl-proposed th").all_inner_texts()
 
 
+def test_a_new_drawing_leaves_the_focus_where_it_was(browser, tmp_path):
+    with mount(browser, tmp_path, build()) as page:
+        page.page.locator(".ssl-chart button").nth(4).focus()
+        page.page.set_viewport_size({"width": 700, "height": 800})  # not pressed, only reached
+        page.settle()
+        focused = page.page.evaluate("() => document.activeElement.textContent")
+        assert focused == page.page.locator(".ssl-chart button").nth(4).text_content()
+        page.page.keyboard.press("Enter")
+        page.settle()
+        pressed = "() => document.activeElement.getAttribute('aria-pressed')"
+        assert page.page.evaluate(pressed) == "true"
+
+
 def test_it_opens_on_a_telling_cell(browser, tmp_path):
     with mount(browser, tmp_path, build()) as page:
         assert stages(page) == ["image", *["frozen"] * 4, "head"]

@@ -10,6 +10,7 @@ from ssl_teach.exercises import exercise
 from ssl_teach.exercises.__main__ import main
 from ssl_teach.exercises.grade import Plan, grade_all, submissions
 from ssl_teach.exercises.kit import answers, write_kit
+from ssl_teach.exercises.sandbox import Limits
 from ssl_teach.exercises.scores import LateRule, grade_class, read_days, update_marks
 
 SEED = 5
@@ -130,6 +131,9 @@ def test_it_goes_on_where_it_stopped_and_asks_mended_checks_again(assignment, tm
     assert (out / "results/ben.json").read_text(encoding="utf-8").endswith("}")
     plan.exercises["affinity-matrix"]["points"] = 9  # as a mended check, another assignment
     grade_all(folder, plan, out)
+    assert kept.stat().st_mtime_ns > stamp
+    stamp = kept.stat().st_mtime_ns
+    grade_all(folder, plan, out, limits=Limits(seconds=90))  # who ran out of time has more now
     assert kept.stat().st_mtime_ns > stamp
     again = nbformat.read(first, as_version=4)
     assert set(answers(again)) == set(CODE)
