@@ -101,10 +101,8 @@ def _places(start: Tensor, length: Tensor, new: int) -> Tensor:
 def _sample(images: Tensor, down: Tensor, right: Tensor) -> Tensor:
     """Interpolate (B, C, H, W) at the places down (B, H') and right (B, W'): (B, C, H', W')."""
     _, _, H, W = images.shape
-    (rows, columns), half = (
-        (down.shape[1], right.shape[1]),
-        images.dtype in (torch.half, torch.bfloat16),
-    )
+    rows, columns = down.shape[1], right.shape[1]
+    half = images.dtype in (torch.half, torch.bfloat16)
     exact = images.float() if half else images  # processors sample no half precision
     x, y = (2 / max(size - 1, 1) * each - 1 for size, each in ((W, right), (H, down)))
     grid = torch.stack([x[:, None].expand(-1, rows, -1), y[:, :, None].expand(-1, -1, columns)], 3)

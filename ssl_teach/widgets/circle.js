@@ -122,7 +122,11 @@ function buildScene(turnBy, isSphere, others) {
   const canvas = h("canvas", { tabindex: 0, role: "img", class: "ssl-scene",
     onkeydown: keys({ ArrowLeft: () => turnBy(-0.15, 0), ArrowRight: () => turnBy(0.15, 0), ArrowUp: () => turnBy(0, 0.15), ArrowDown: () => turnBy(0, -0.15), ...others }) });
   let from = null;
-  canvas.addEventListener("pointerdown", (event) => { if (event.button === 0) from = [event.clientX, event.clientY]; canvas.setPointerCapture(event.pointerId); });
+  canvas.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0) return;
+    from = [event.clientX, event.clientY];
+    canvas.setPointerCapture(event.pointerId);
+  });
   canvas.addEventListener("pointermove", (event) => {
     if (!from) return;
     turnBy((event.clientX - from[0]) / 120, isSphere() ? (event.clientY - from[1]) / 120 : 0);

@@ -231,6 +231,13 @@ function linkState(model, el, root, linked) {
   queueMicrotask(() => root.append(foot)); // last, when the explorable has put in its own parts
 }
 
+/** Builds the rows of a table anew; a button in it that had the focus gets it back, found by its name. */
+function refocused(body, build, nameOf = (button) => button.textContent) {
+  const focused = body.contains(document.activeElement) ? nameOf(document.activeElement) : null;
+  build();
+  if (focused) [...body.querySelectorAll("button")].find((each) => nameOf(each) === focused)?.focus();
+}
+
 /**
  * A picture of the reader's own, by a file, a photograph or a drop onto `target`. It stays in the page.
  * `onpicture` gets the middle square as (size, size, channels) bytes; `channels` is 1 or 3.

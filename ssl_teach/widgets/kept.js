@@ -203,7 +203,7 @@ function buildRanking(model, choose) {
       return h("tr", { class: name === task ? "ssl-kept-chosen" : null }, h("th", { scope: "row" }, pick), track(lowest, 1, [...lines, ...marks]),
         h("td", {}, numbers ? withInterval(all.mean, all.half) : "n/a"),
         ...(base ? [h("td", { class: "ssl-kept-wide" }, against ? `${withSign(against)}, ${against.verdict}` : "–")] : []));
-    })));
+    })), unmarked);
   };
   return { element, update };
 }
@@ -228,17 +228,11 @@ function buildProfile({ tasks, factors }, choose) {
       const marks = [{ class: "ssl-kept-zero", at: 0 }, ...(apart ? [...whisker(apart), { class: "ssl-kept-seed", at: apart.mean }] : [])];
       return h("tr", { class: factor === chosen ? "ssl-kept-chosen" : null }, h("th", { scope: "row" }, pick), track(-1, 1, marks),
         h("td", {}, apart ? withSign(apart) : "–", h("span", {}, apart ? apart.verdict : "")));
-    })));
+    })), unmarked);
   };
   return { element, update };
 }
 
-/** Builds the rows of a table anew; a button in it that had the focus gets it back. */
-function refocused(body, build) {
-  const nameOf = (button) => button.lastChild.textContent; // without its mark
-  const focused = body.contains(document.activeElement) ? nameOf(document.activeElement) : null;
-  build();
-  if (focused) [...body.querySelectorAll("button")].find((each) => nameOf(each) === focused)?.focus();
-}
+const unmarked = (button) => button.lastChild.textContent; // its name, without its mark
 
 export default { render };

@@ -39,9 +39,7 @@ function render({ model, el }) {
     const base = of(reference);
     heading.textContent = `against ${reference}`;
     caption.textContent = `${data}, ${labels} of the labels, ${measure}`;
-    const focused = body.contains(document.activeElement) ? document.activeElement.textContent : "";
-    body.replaceChildren(...names.map((name) => rowOf(name, of(name), base, chance, name === reference)));
-    if (focused) [...body.querySelectorAll("button")].find((each) => each.textContent === focused)?.focus();
+    refocused(body, () => body.replaceChildren(...names.map((name) => rowOf(name, of(name), base, chance, name === reference))));
     const words = `${caption.textContent}: ` + (of(ranked[0]) ? `best is ${ranked[0]}` : "no numbers") +
       `; ${reference} has ${base ? percent(base[0]) : "no number"}.`;
     if (said && words !== said) live.say(words);

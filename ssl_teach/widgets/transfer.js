@@ -42,7 +42,7 @@ function render({ model, el }) {
   box.root.append(table, task, stack, told, chart,
     h("p", { class: "ssl-quiet" }, "★ what the rule proposes. Whiskers: 95% interval of the mean over seeds; the dashed line is guessing. Click a strategy to see what it trains."),
     verdict, live.element);
-  let said = "", drawn = "";
+  let said = "";
 
   function redraw() {
     const number = model.get("cell"), cell = cells[number];
@@ -53,10 +53,7 @@ function render({ model, el }) {
     verdict.hidden = !cell.verdict;
     const chosen = cell.bars.find((bar) => bar.name === strategy);
     drawStack(strategy, chosen);
-    const focused = [...bars.querySelectorAll("button")].indexOf(document.activeElement);
-    bars.replaceChildren(...cell.bars.map((bar) => rowOf(bar, cell, bar === chosen)));
-    if (focused >= 0) (drawn === strategy ? bars.querySelectorAll("button")[focused] : bars.querySelector('[aria-pressed="true"]'))?.focus();
-    drawn = strategy;
+    refocused(bars, () => bars.replaceChildren(...cell.bars.map((bar) => rowOf(bar, cell, bar === chosen))));
     const words = `${heads.rows[number >> 1]}, ${heads.columns[number % 2]}: the rule says ${cell.rule}. ` +
       `${chosen.words}: ${percent(chosen.mean)} per cent.`;
     if (said && words !== said) live.say(words);
