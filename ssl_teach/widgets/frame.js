@@ -238,6 +238,13 @@ function refocused(body, build, nameOf = (button) => button.textContent) {
   if (focused) [...body.querySelectorAll("button")].find((each) => nameOf(each) === focused)?.focus();
 }
 
+/** Runs `update`, and tells whether it put the element with the focus out of sight: a button may go by its own press. */
+function losesFocus(root, update) {
+  const focused = document.activeElement, ours = root.contains(focused);
+  update();
+  return ours && !focused.getClientRects().length;
+}
+
 /**
  * A picture of the reader's own, by a file, a photograph or a drop onto `target`. It stays in the page.
  * `onpicture` gets the middle square as (size, size, channels) bytes; `channels` is 1 or 3.

@@ -111,7 +111,6 @@ function unpackJigsaw(model) {
 function render({ model, el }) {
   const data = unpackJigsaw(model), live = liveRegion();
   let round = null; // while a puzzle is played: { open, dealt }, open until it is solved or given up
-  let toBegin = false; // whether the focus moves to the button that begins, once it is there
   let held = -1, aim = 0; // the place whose tile is picked up, and where the arrows stand
 
   const box = frame(model, el, "A puzzle of nine shuffled tiles, for you and for a network", redraw,
@@ -131,7 +130,7 @@ function render({ model, el }) {
   const board = buildBoard(data, { press, move, drop, cancel });
   const network = buildNetwork(data, box.queue);
   const album = buildPuzzleAlbum(data, model, { choosePicture, show: (as_seen) => { save(model, { as_seen }); box.queue(); } });
-  const game = buildPuzzleGame(data, { start, giveUp, again: () => { round = null; toBegin = true; deal({}); } });
+  const game = buildPuzzleGame(data, { start, giveUp, again: () => { round = null; deal({}); } });
   box.root.append(album.element, h("div", { class: "ssl-jig" }, board.element, network.element), game.element,
     h("p", { class: "ssl-notice" }, rich(NOTICE)), live.element);
 
@@ -142,9 +141,8 @@ function render({ model, el }) {
     const bitmaps = data.puzzle(picture, draw)[model.get("as_seen") ? "seen" : "plain"];
     const state = { picture, order, permutation, bitmaps, probabilities, held, aim, round, open: open(),
       moves: model.get("moves"), solved: inPlace(order) === TILES, as_seen: model.get("as_seen"), score: model.get("score") };
-    for (const part of [album, board, network, game]) part.update(state);
-    if (toBegin) game.begin.focus(); // the button pressed is gone
-    toBegin = false;
+    const lost = losesFocus(box.root, () => { for (const part of [album, board, network, game]) part.update(state); });
+    if (lost) game.begin.focus(); // the button pressed is gone
   }
 
   const letterAt = (place) => `tile ${LETTERS[data.permutations[model.get("permutation")].indexOf(model.get("order")[place])]}`;
@@ -217,7 +215,6 @@ function render({ model, el }) {
     finish(0);
     deal({}); // as it was dealt, so that the network's answer is to the same question
     live.say(`Given up. ${networkSays()}`);
-    toBegin = true;
   }
 
   box.root.addEventListener("keydown", keys({ n: () => { if (!open()) start(); } }));

@@ -90,7 +90,6 @@ function unpackPatches(model) {
 
 function render({ model, el }) {
   const data = unpackPatches(model), live = liveRegion();
-  let toBegin = false; // whether the focus moves to the button that begins, once it is there
   let round = null; // while a round is played: { answer }, null until it is given
   let aim = 0, said = "", phase = null; // aim: where the arrows stand while the answer is open
 
@@ -109,7 +108,7 @@ function render({ model, el }) {
   const pair = buildPair(data, () => choose({ draw: model.get("draw") + 1 }));
   const grid = buildGrid(data, { move, press });
   const table = buildNetworks(data, choose, box.queue);
-  const game = buildPatchGame(data, { start, stop: () => { round = null; toBegin = true; box.queue(); } });
+  const game = buildPatchGame(data, { start, stop: () => { round = null; box.queue(); } });
   box.root.append(choosing.element,
     h("div", { class: "ssl-patches" }, h("div", { class: "ssl-patch-seen" }, pair.element, stage.element), grid.element),
     game.element, table.element, h("p", { class: "ssl-notice" }, rich(NOTICE)), live.element);
@@ -122,7 +121,7 @@ function render({ model, el }) {
     const guesses = data.networks.map((network) => network.guess(scene, picture, where));
     const shown = Math.max(0, data.networks.findIndex(({ name }) => name === model.get("network")));
     const state = { scene, picture, place, spaced, hidden, cut, where, guesses, shown, round, aim, score: model.get("score") };
-    for (const part of [choosing, stage, pair, grid, table, game]) part.update(state);
+    const lost = losesFocus(box.root, () => { for (const part of [choosing, stage, pair, grid, table, game]) part.update(state); });
     const words = hidden ? "" : `The patch lies ${PLACES[place]}. ` + data.networks.map(({ name }, k) => {
       const best = likeliest(guesses[k]);
       return `${name}: ${PLACES[best]}, ${Math.round(100 * guesses[k][best])} percent.`;
@@ -130,8 +129,7 @@ function render({ model, el }) {
     if (said && words !== said && !round) live.say(words);
     said = words;
     const now = !round ? "free" : hidden ? "guess" : "told";
-    if (now !== phase && (now !== "free" || toBegin)) (hidden ? grid.cells[aim] : game.begin).focus(); // the button pressed is gone
-    toBegin = false;
+    if (lost || (now !== phase && now !== "free")) (hidden ? grid.cells[aim] : game.begin).focus();
     phase = now;
   }
 

@@ -39,7 +39,6 @@ function unpack(model) {
 
 function render({ model, el }) {
   const data = unpack(model), compact = model.get("compact"), live = liveRegion();
-  let toBegin = false; // whether the focus moves to the button that begins, once it is there
   let round = null; // while a round is played: { turn, answer }, answer null until it is given
   let dragFrom = null, said = "", phase = null;
 
@@ -60,7 +59,7 @@ function render({ model, el }) {
   const stage = buildStage(model, { turnBy, turnTo });
   const choosing = buildAlbum(data, choose, box.root);
   const answers = buildAnswers(data);
-  const game = buildGame(data, { start, answer, stop: () => { round = null; toBegin = true; box.queue(); } });
+  const game = buildGame(data, { start, answer, stop: () => { round = null; box.queue(); } });
   const tally = compact ? null : buildTally(data, box.queue);
   box.root.append(choosing.element,
     h("div", { class: "ssl-rotation" }, stage.element,
@@ -77,7 +76,7 @@ function render({ model, el }) {
     stage.update(state, data, image);
     choosing.update(state);
     answers.update(state);
-    game.update(state);
+    const lost = losesFocus(box.root, () => game.update(state));
     tally?.update(state);
     const words = hidden ? "" : `${angle} degrees. ` + data.networks.map(({ name }, k) => {
       const best = bestOf(guesses[k]);
@@ -86,8 +85,7 @@ function render({ model, el }) {
     if (said && words !== said && !round) live.say(words);
     said = words;
     const now = !round ? "free" : hidden ? "guess" : "told";
-    if (now !== phase && (now !== "free" || toBegin)) (hidden ? stage.canvas : game.begin).focus(); // the button pressed is gone
-    toBegin = false;
+    if (lost || (now !== phase && now !== "free")) (hidden ? stage.canvas : game.begin).focus();
     phase = now;
   }
 

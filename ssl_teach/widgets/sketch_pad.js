@@ -179,7 +179,8 @@ function render({ model, el }) {
   let cursor = [0.5, 0.5], byKeys = false; // on the screen; whether the keyboard draws
   let looked = null, found = null, timer = 0, last = -PAUSE, announce = null;
 
-  const linked = { ...(examples ? { example: [0, examples - 1] } : {}), turns: [0, 3], mirrored: true, thick: true };
+  const noStrokes = (text) => (text === "" ? [] : undefined); // a drawing of the reader's own goes into no link
+  const linked = { ...(examples ? { example: [0, examples - 1] } : { strokes: noStrokes }), turns: [0, 3], mirrored: true, thick: true };
   const box = frame(model, el, "The sketch pad: draw, and encoders show what they take for similar", redraw, linked);
   const canvas = h("canvas", { class: "ssl-pad", tabindex: 0, role: "application", "aria-roledescription": "drawing pad",
     "aria-label": "Drawing pad. Arrow keys move the cursor, Space lowers or lifts the pen, Backspace takes back a stroke, Delete clears." });

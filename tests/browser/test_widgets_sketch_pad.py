@@ -460,6 +460,20 @@ def test_a_link_carries_the_example(browser, widget, tmp_path):
         }  # fmt: skip
 
 
+def test_a_link_says_that_a_drawing_is_not_in_it(browser, nets, library, tmp_path):
+    """Without examples too, where nothing else but the drawing would be left out."""
+    layers, weights = export_weights(nets["one"], nn.Sequential())
+    entry = {"name": "one", "layers": layers, "weights": weights, "k": 1}
+    pad = SketchPad(*library, KINDS, [{**entry, "features": embed(nets["one"], library[0])}])
+    with mount(browser, tmp_path, pad) as page:
+        for strokes, whole in (([], True), (HOUSE, False)):
+            draw(page, strokes)
+            page.page.get_by_role("button", name="Copy link").click()
+            page.settle()
+            words = page.page.locator(".ssl-foot [role=status]").text_content()
+            assert words and ("Not all of it goes into a link" in words) != whole
+
+
 def test_python_sets_what_is_drawn(browser, widget, tmp_path):
     with mount(browser, tmp_path, widget) as page:
         page.set("strokes", [[list(point) for point in stroke] for stroke in HOUSE])
