@@ -15,13 +15,16 @@ import torch
 
 from ssl_teach import experiments, processes, reproduce, transfer
 from ssl_teach.book import BOOK, TRANSFERS
-from ssl_teach.checkpoint import load_encoder, save_encoder
+from ssl_teach.checkpoint import load_encoder, save_encoder, steps_of
 from ssl_teach.data import SHORTCUTS, names
 from ssl_teach.encoders import ENCODERS, Encoder
 from ssl_teach.experiments import TASKS, Experiment, steps_in
 from ssl_teach.progress import Curve
-from ssl_teach.records import RESULTS, Record, load_record
+from ssl_teach.records import RESULTS, Record, forget, load_record
 from ssl_teach.task import Task
+
+UNFINISHED = Path("runs")
+"""Where finished seeds and checkpoints of an interrupted command lie, until it has gone on."""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -36,8 +39,9 @@ def _parser() -> argparse.ArgumentParser:
         "--norm", default="batch", choices=["batch", "group", "sync"],
         help="sync: batch norm over all processes, which needs GPUs",
     )  # fmt: skip
-    p.add_argument("--steps", type=int, help="the budget (default: 450)")
-    p.add_argument("--minutes", type=float, help="instead of --steps: as many as fit, by a trial")
+    budget = p.add_mutually_exclusive_group()
+    budget.add_argument("--steps", type=int, help="the budget (default: 450)")
+    budget.add_argument("--minutes", type=float, help="as many steps as fit, by a trial")
     p.add_argument("--batch-size", type=int, default=128)
     p.add_argument("--lr", type=float, default=3e-3)
     p.add_argument("--temperature", type=float, default=0.1, help="τ of SimCLR")
@@ -96,8 +100,13 @@ def _option(text: str) -> tuple[str, Any]:
 def _settings(args: argparse.Namespace) -> Experiment:
     classes = args.classes or ("10" if args.data == "sketches" else None)
     shortcuts = args.shortcuts
+    steps = 450 if args.steps is None else args.steps
+    if args.task == "random":
+        if args.steps is not None or args.minutes is not None:
+            raise ValueError("random weights are not trained: leave out --steps and --minutes")
+        steps = 0
     return Experiment(
-        task=args.task, data=args.data, steps=args.steps or 450, batch_size=args.batch_size,
+        task=args.task, data=args.data, steps=steps, batch_size=args.batch_size,
         lr=args.lr, encoder=args.encoder, norm=args.norm, temperature=args.temperature,
         size=args.size, count=args.count, root=args.root, options=dict(args.option),
         classes=None if classes is None
@@ -116,12 +125,15 @@ def _pretrain(args: argparse.Namespace) -> None:
         if first:
             print(data)
         settings = replace(settings, batch_size=min(settings.batch_size, len(data.unlabelled)))
-        if args.minutes is not None:
-            settings = replace(settings, steps=steps_in(args.minutes, settings, data))
         out = args.out or Path("runs") / f"{args.task}-{Path(args.data).name}-seed{args.seed}"
-        encoder, task, curve = experiments.train(
-            settings, data, args.seed, checkpoint=out / "run.pt"
-        )
+        checkpoint = out / "run.pt"
+        if args.minutes is not None:  # a second trial would count other steps than the first
+            again = checkpoint.exists()
+            steps = steps_of(checkpoint) if again else steps_in(args.minutes, settings, data)
+            settings = replace(settings, steps=steps)
+            if first:
+                print(f"{checkpoint} goes on" if again else f"{steps} steps")
+        encoder, task, curve = experiments.train(settings, data, args.seed, checkpoint=checkpoint)
         if first:
             _save(out, settings, args.seed, encoder, task, curve)
 
@@ -161,7 +173,12 @@ def _evaluate(args: argparse.Namespace) -> None:
     for name, metrics in rows.items():
         best = metrics.get("linear_best", metrics["linear"])
         print(f"{name:<16}{metrics['linear']:>9.1%}{best:>12.1%}{metrics['knn']:>9.1%}")
-    found = {"seed": seed, "seconds": record.runs[0]["seconds"], "metrics": rows}
+    flat = {
+        f"{row.replace(' ', '_')}_{metric}": v
+        for row, metrics in rows.items()
+        for metric, v in metrics.items()
+    }
+    found = {"seed": seed, "seconds": record.runs[0]["seconds"], "metrics": flat}
     name = f"evaluation-{args.fraction:g}"
     path = Record(name, record.settings | {"fraction": args.fraction}, [found]).save(
         args.run / f"{name}.json"
@@ -179,8 +196,10 @@ def _experiment(args: argparse.Namespace) -> None:
     if unknown or not chosen:
         raise ValueError(f"no experiment is called {unknown}; there are {', '.join(known)}")
     for name in chosen:
-        record = _recorded(name, tuple(args.seeds), args.root)
+        keep = UNFINISHED / f"experiment-{name}"
+        record = _recorded(name, args.seeds, args.root, keep)
         path = record.save(args.out / f"{name}.json")
+        forget(keep)
         told = [
             f"{metric} {record.spread(metric).mean:.4g}" for metric in record.runs[0]["metrics"]
         ]
@@ -191,9 +210,10 @@ def _reproduce(args: argparse.Namespace) -> int:
     if args.check == (args.name is not None):
         raise ValueError("give the name of one record, or --check for all")
     if args.name:
-        found, report = reproduce.reproduce(
-            reproduce.named(args.name, args.records), args.seed, args.root
-        )
+        record = reproduce.named(args.name, args.records)
+        keep = UNFINISHED / f"reproduce-{args.name}"
+        found, report = reproduce.reproduce(record, args.seed, args.root, keep)
+        forget(keep)
         print(report)
         return int(found == reproduce.DIFFERS)
     told = reproduce.check(args.records)
@@ -202,13 +222,13 @@ def _reproduce(args: argparse.Namespace) -> int:
     return int(bool(told["out of date"] or told["orphaned"]))
 
 
-def _recorded(name: str, seeds: tuple[int, ...], root: str | None) -> Record:
+def _recorded(name: str, seeds: Sequence[int], root: str | None, keep: Path) -> Record:
     """Run an experiment of the book; where CIFAR-10 lies is no part of the result."""
     if name in TRANSFERS:
         cell = TRANSFERS[name]
-        record = transfer.record(name, transfer.at(cell, root), seeds)
+        record = transfer.record(name, transfer.at(cell, root), seeds, keep=keep)
         return replace(record, settings=asdict(cell))
-    record = experiments.record(name, experiments.at(BOOK[name], root), seeds)
+    record = experiments.record(name, experiments.at(BOOK[name], root), seeds, keep=keep)
     return replace(record, settings=asdict(BOOK[name]))
 
 
@@ -229,11 +249,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     }  # fmt: skip
     try:
         return commands[args.command](args) or 0
-    except (ValueError, OSError) as error:  # what the user can mend; anything else is our fault
+    except (ValueError, OSError, FloatingPointError) as error:  # what the user can mend
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nstopped; the same command goes on from the checkpoint", file=sys.stderr)
+        after = "nothing was saved" if args.command == "evaluate" else "the same command goes on"
+        print(f"\nstopped; {after}", file=sys.stderr)
         return 130
 
 

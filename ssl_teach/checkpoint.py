@@ -49,12 +49,23 @@ def save_checkpoint(
         "learner": learner.state_dict(),
         "optimizers": {player: o.state_dict() for player, o in optimizers.items()},
         "generators": _of_all(generator.get_state(), generator.device),
-        "global_generators": _of_all(torch.get_rng_state(), generator.device),
+        "global_generators": {
+            kind: _of_all(state, generator.device)
+            for kind, state in _global_states(generator.device).items()
+        },
         "curve": curve.values,
         "seconds": curve.seconds,
     }
     if processes.rank() == 0:
         write_atomically(path, lambda file: torch.save(state, file))
+
+
+def _global_states(device: torch.device) -> dict[str, Tensor]:
+    """Of the generators that layers such as dropout draw from: the CPU's, and the GPU's if used."""
+    states = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        states["cuda"] = torch.cuda.get_rng_state(device)
+    return states
 
 
 def _of_all(state: Tensor, device: torch.device) -> Tensor:
@@ -100,16 +111,35 @@ def load_checkpoint(
             _check_optimizer(state["optimizers"][player], optimizer)
         # clone: a generator reads the state from the start of its storage, process 0's row
         mine = state["generators"][processes.rank()].clone()
-        everyones = state["global_generators"][processes.rank()].clone()
-        torch.Generator().set_state(everyones)
+        everyones = {
+            kind: state["global_generators"][kind][processes.rank()].clone()
+            for kind in _global_states(generator.device)
+        }
+        for kind, each in everyones.items():
+            torch.Generator(kind).set_state(each)
         generator.set_state(mine)
     except Exception as error:  # what is missing or of another kind can raise anything
         raise ValueError(f"{path} does not fit this run: {_told(error)}; {_WHAT_TO_DO}") from error
-    torch.set_rng_state(everyones)
+    torch.set_rng_state(everyones["cpu"])
+    if "cuda" in everyones:
+        torch.cuda.set_rng_state(everyones["cuda"], generator.device)
     learner.load_state_dict(state["learner"])
     for player, optimizer in optimizers.items():
         optimizer.load_state_dict(state["optimizers"][player])
     return curve
+
+
+def steps_of(path: Path) -> int:
+    """How many steps the run of a checkpoint takes in all.
+
+    Raises:
+        ValueError: if the file is no checkpoint.
+    """
+    settings = _read(path).get("settings")
+    steps = settings.get("steps") if isinstance(settings, dict) else None
+    if type(steps) is not int:
+        raise ValueError(f"{path} is no checkpoint of a run; {_WHAT_TO_DO}")
+    return steps
 
 
 _WHAT_TO_DO = "give another file, or delete this one to start anew"
@@ -161,12 +191,27 @@ def _check_optimizer(state: Any, optimizer: torch.optim.Optimizer) -> None:
 
 
 def save_encoder(encoder: Encoder, path: Path) -> None:
-    """Save an encoder that was made by `build_encoder`, with what is needed to build it again."""
-    name = next(name for name, kind in ENCODERS.items() if type(encoder) is kind)
+    """Save an encoder that was made by `build_encoder`, with what is needed to build it again.
+
+    Raises:
+        ValueError: if it was made otherwise, so that `load_encoder` could not build it.
+    """
+    name = next((name for name, kind in ENCODERS.items() if type(encoder) is kind), None)
+    if name is None:
+        raise ValueError(
+            f"a {type(encoder).__name__} cannot be built again by its name; save its state_dict()"
+        )
     batched = (nn.BatchNorm2d, nn.SyncBatchNorm)  # in evaluation mode they are the same
     norm = "batch" if any(isinstance(m, batched) for m in encoder.modules()) else "group"
     first = next(m for m in encoder.modules() if isinstance(m, nn.Conv2d))
-    built = {"name": name, "channels": first.in_channels, "norm": norm}
+    built: dict[str, Any] = {"name": name, "channels": first.in_channels, "norm": norm}
+    try:
+        with torch.device("meta"):
+            _check_weights(encoder.state_dict(), build_encoder(**built).state_dict())
+    except ValueError as error:
+        raise ValueError(
+            f"the encoder is not what build_encoder makes ({error}); save its state_dict()"
+        ) from None
     state = {"schema": SCHEMA, "built": built, "weights": encoder.state_dict()}
     write_atomically(path, lambda file: torch.save(state, file))
 
@@ -245,3 +290,5 @@ def finish_the_step() -> Iterator[threading.Event]:
     finally:
         for kind, handler in previous.items():
             signal.signal(kind, handler)
+    if asked.is_set():  # it came after the last look: what was asked to stop here stops here
+        raise KeyboardInterrupt

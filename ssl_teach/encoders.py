@@ -13,7 +13,7 @@ from torchvision.models import resnet18
 
 
 class Encoder(nn.Module):
-    """Base of all encoders: a list of stages, each halving the picture, and the last one pooled.
+    """Base of all encoders: a list of stages, most of which halve the picture; the last is pooled.
 
     A subclass sets `widths` and fills `blocks`; tasks and probes rely on nothing else.
 
@@ -177,6 +177,15 @@ class ResNet18(Encoder):
         self.blocks = nn.ModuleList(
             [nn.Sequential(stem, net.layer1), net.layer2, net.layer3, net.layer4]
         )
+
+    def reset_parameters(self) -> None:
+        """Draw the weights anew, as they were drawn: all but the stem's as torchvision does."""
+        stem = next(module for module in self.modules() if isinstance(module, nn.Conv2d))
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d) and module is not stem:
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            elif isinstance(module, (nn.Conv2d, nn.BatchNorm2d, nn.GroupNorm, nn.SyncBatchNorm)):
+                module.reset_parameters()
 
 
 ENCODERS = {"convnet": ConvNet, "vgg": VGG, "resnet18": ResNet18}

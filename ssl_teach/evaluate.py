@@ -118,18 +118,43 @@ def raw_pixels(images: Tensor) -> np.ndarray:
 def random_weights(encoder: Encoder, seed: int) -> Encoder:
     """The same architecture with fresh weights: what the pretraining itself is worth.
 
+    Every layer draws its weights as it did when it was made, by its `reset_parameters`. An encoder
+    that draws them otherwise says how in a `reset_parameters` of its own, which has the last word.
+
     Args:
         encoder: is copied, not changed.
         seed: of the new weights.
+
+    Raises:
+        ValueError: if a layer holds parameters and has no such method, nor has the encoder.
     """
     fresh = copy.deepcopy(encoder)
+    whole = getattr(fresh, "reset_parameters", None)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        for module in fresh.modules():
-            reset = getattr(module, "reset_parameters", None)
+        for name, module in fresh.named_modules():
+            if module is fresh:
+                continue
+            # nn.MultiheadAttention alone hides the method
+            reset = getattr(module, "reset_parameters", None) or getattr(
+                module, "_reset_parameters", None
+            )
             if callable(reset):
                 reset()
+            elif whole is None and any(True for _ in module.parameters(recurse=False)):
+                raise ValueError(_no_reset(f"its {name!r}, a {type(module).__name__},"))
+        if callable(whole):
+            whole()
+        elif any(True for _ in fresh.parameters(recurse=False)):
+            raise ValueError(_no_reset("it"))
     return fresh
+
+
+def _no_reset(what: str) -> str:
+    return (
+        f"the encoder has no known random weights: {what} holds parameters that nothing draws "
+        "anew; give it a method reset_parameters"
+    )
 
 
 @dataclass(frozen=True)
@@ -285,14 +310,15 @@ def draw_labels(dataset: Dataset, fraction: float, seed: int) -> tuple[Dataset, 
         class, is for validation.
 
     Raises:
-        ValueError: if the fraction leaves fewer than two labels per class.
+        ValueError: if the fraction leaves fewer than two labels per class, or there are none.
     """
     if not 0 < fraction <= 1:
         raise ValueError(f"fraction must lie in (0, 1], got {fraction}")
+    if dataset.labels is None:
+        raise ValueError(f"{dataset.name!r} has no labels to draw from")
     if fraction == 1:
         return dataset.train, dataset.val
     pool = torch.cat([dataset.splits["train"], dataset.splits["val"]])
-    assert dataset.labels is not None
     generator = torch.Generator().manual_seed(seed)
     train, val = [], []
     for label in range(len(dataset.classes)):

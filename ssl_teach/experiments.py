@@ -7,6 +7,7 @@ table and a number on your screen come from the same few lines.
 from __future__ import annotations
 
 import inspect
+import math
 import reprlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -37,7 +38,7 @@ from ssl_teach.pretext import (
 from ssl_teach.pretext.adversary import PictureTask
 from ssl_teach.pretext.inpainting import Masks
 from ssl_teach.progress import Curve
-from ssl_teach.records import Record, choices
+from ssl_teach.records import Record, choices, collect
 from ssl_teach.task import Supervised, Task
 from ssl_teach.train import pretrain
 
@@ -309,7 +310,14 @@ def steps_in(minutes: float, settings: Experiment, data: Dataset, seed: int = 0)
 
     Only a convenience: the record then tells the steps, since a time means something else on
     every machine.
+
+    Raises:
+        ValueError: if the minutes are not positive, or nothing is trained.
     """
+    if not 0 < minutes < math.inf:
+        raise ValueError(f"minutes must be a positive number, got {minutes}")
+    if settings.task not in TASKS:
+        raise ValueError(f"{settings.task} takes no steps, so it fills no minutes")
     trial = replace(settings, steps=12)
     _, _, curve = train(trial, data, seed, progress=False)
     return max(1, round(minutes * 60 / (curve.seconds / len(curve))))
@@ -504,14 +512,29 @@ def run(
 
 
 def record(
-    name: str, settings: Experiment, seeds: tuple[int, ...], *, progress: bool = True
+    name: str,
+    settings: Experiment,
+    seeds: Sequence[int],
+    *,
+    progress: bool = True,
+    keep: Path | None = None,
 ) -> Record:
     """Run an experiment with every seed and collect the results.
 
     Pixels know no seed, unless labels are drawn: else one run tells all.
+
+    Args:
+        name: of the record.
+        settings: the experiment.
+        seeds: one run for each.
+        progress: show the curves.
+        keep: folder from which an interrupted call goes on; see `ssl_teach.records.collect`.
     """
     drawn = any(fraction < 1 for fraction in settings.fractions)
     seeds = seeds[:1] if settings.task == "pixels" and not drawn else seeds
     data = settings.load()
-    runs = [run(settings, seed, data=data, progress=progress) for seed in seeds]
-    return Record(name, asdict(settings), runs)
+
+    def each(seed: int, checkpoint: Path | None) -> dict[str, Any]:
+        return run(settings, seed, data=data, checkpoint=checkpoint, progress=progress)
+
+    return collect(Record(name, asdict(settings)), seeds, each, keep)

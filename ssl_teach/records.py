@@ -9,7 +9,7 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -202,6 +202,70 @@ class Record:
         path = Path(path)
         write_atomically(path, lambda file: file.write(text.encode()))
         return path
+
+
+def collect(
+    record: Record,
+    seeds: Sequence[int],
+    run: Callable[[int, Path | None], dict[str, Any]],
+    keep: Path | None = None,
+) -> Record:
+    """Run a configuration with each seed, and lose nothing if that is interrupted.
+
+    Args:
+        record: its name and settings, as yet without runs.
+        seeds: to run, in this order.
+        run: is given a seed and where to keep the checkpoint of its training; returns one entry of
+            `Record.runs`.
+        keep: folder for what is finished until all of it is; `forget` removes it then. None to keep
+            nothing.
+
+    Returns:
+        The record with a run for each seed.
+
+    Raises:
+        ValueError: if the folder holds runs of other settings, or of another commit or version.
+    """
+    if keep is None:
+        return replace(record, runs=[run(seed, None) for seed in seeds])
+    path, done = keep / KEPT, dict[int, dict[str, Any]]()
+    if path.exists():
+        kept = load_record(path)
+        ours, theirs = (_comparable(each) for each in (record, kept))
+        changed = [
+            f"{k}: {theirs.get(k)} there, {v} here" for k, v in ours.items() if v != theirs.get(k)
+        ]
+        if changed:
+            raise ValueError(
+                f"{keep} keeps an unfinished run that is not this one ({'; '.join(changed)}); "
+                "go on as it was begun, or delete that folder to start anew"
+            )
+        done = {entry["seed"]: entry for entry in kept.runs}
+    else:
+        record.save(path)  # so that a checkpoint beside it is known to be of these settings
+    for seed in seeds:
+        if seed not in done:
+            done[seed] = run(seed, keep / f"seed{seed}.pt")
+            replace(record, runs=list(done.values())).save(path)
+    return replace(record, runs=[done[seed] for seed in seeds])
+
+
+KEPT = "unfinished.json"
+
+
+def _comparable(record: Record) -> dict[str, Any]:
+    """Settings and environment by name, as JSON gives them back."""
+    flat = json.loads(json.dumps(record.settings | record.environment))
+    assert isinstance(flat, dict)
+    return flat
+
+
+def forget(keep: Path) -> None:
+    """Remove what `collect` kept, once its result is saved; files of others stay."""
+    for path in (keep / KEPT, *keep.glob("seed*.pt")):
+        path.unlink(missing_ok=True)
+    if keep.exists() and not any(keep.iterdir()):
+        keep.rmdir()
 
 
 def load_record(path: str | Path) -> Record:

@@ -161,21 +161,28 @@ def threads_of(record: Record) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def rerun(record: Record, seed: int, root: str | None = None) -> dict[str, Any]:
+def rerun(
+    record: Record, seed: int, root: str | None = None, keep: Path | None = None
+) -> dict[str, Any]:
     """Run a record's stored settings with one seed.
 
     Args:
         record: what to run.
         seed: of the run.
         root: local copy of CIFAR-10, for records that read it.
+        keep: folder from which an interrupted call goes on; None to keep nothing.
 
     Returns:
         One entry of `Record.runs`.
     """
-    settings = settings_of(record)
+    name, settings = record.name, settings_of(record)
     if isinstance(settings, Transfer):
-        return transfer.run(transfer.at(settings, root), seed, progress=False)
-    return experiments.run(experiments.at(settings, root), seed, progress=False)
+        here = transfer.at(settings, root)
+        again = transfer.record(name, here, [seed], progress=False, keep=keep)
+    else:
+        there = experiments.at(settings, root)
+        again = experiments.record(name, there, [seed], progress=False, keep=keep)
+    return again.runs[0]
 
 
 def _told(changed: Mapping[str, tuple[Any, Any]], of: str, same: str) -> list[str]:
@@ -192,13 +199,16 @@ def _row(name: str, c: Compared) -> str:
     return f"{name:<24}{cells[0]:>12}{cells[1]:>12}{gap if c.verdict != SAME else '0':>12}{last}"
 
 
-def reproduce(record: Record, seed: int | None = None, root: str | None = None) -> tuple[str, str]:
+def reproduce(
+    record: Record, seed: int | None = None, root: str | None = None, keep: Path | None = None
+) -> tuple[str, str]:
     """Run a record again and say what came out, and what is not as it was.
 
     Args:
         record: what to run.
         seed: one of its seeds; None for the first.
         root: local copy of CIFAR-10, for records that read it.
+        keep: folder from which an interrupted call goes on; None to keep nothing.
 
     Returns:
         One of `VERDICTS`, and a report of several lines that ends in it.
@@ -216,7 +226,7 @@ def reproduce(record: Record, seed: int | None = None, root: str | None = None) 
     )  # fmt: skip
     with threads_of(record):
         lines += _told(changed_environment(record), "environment", "the same")
-        run = rerun(record, old["seed"], root)
+        run = rerun(record, old["seed"], root, keep)
     compared = compare(record, run)
     found = verdict(compared)
     lines += [f"training: {old['seconds']:.1f} s → {run['seconds']:.1f} s", ""]

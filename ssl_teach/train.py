@@ -50,9 +50,10 @@ def _order(count: int, seed: int, epoch: int) -> Tensor:
 
 
 def batch_indices(step: int, count: int, batch_size: int, seed: int) -> Tensor:
-    """Which images step number `step` sees: every image once per epoch, in an order of its own.
+    """Which images step number `step` sees: each at most once per epoch, in an order of its own.
 
-    It depends on the step alone, so a resumed run needs no memory of where it was.
+    Those that do not fill a last batch are left out of the epoch. It depends on the step alone, so
+    a resumed run needs no memory of where it was.
 
     Returns:
         (batch_size,) indices below `count`.
@@ -112,7 +113,7 @@ def pretrain(
 
     Raises:
         ValueError: if images, labels or budget do not fit, or the checkpoint is of another run.
-        FloatingPointError: if the loss is no longer a number.
+        FloatingPointError: if the loss is no longer a number, or what it is computed from.
     """
     _check(task, images, labels, steps, batch_size)
     # NumPy's numbers would go into the checkpoint, which then could not be read safely
@@ -139,6 +140,7 @@ def pretrain(
         "encoder": type(encoder).__name__, "steps": steps, "batch_size": batch_size,
         "lr": lr, "weight_decay": weight_decay, "seed": seed, "processes": processes.world_size(),
         "images": list(images.shape), "sum of pixels": int(images.sum(dtype=torch.int64)),
+        "labels": None if labels is None else _weighed(labels),
     }  # fmt: skip
     path = None if checkpoint is None else Path(checkpoint)
 
@@ -159,7 +161,12 @@ def pretrain(
                     optimizer = optimizers[player]
                     optimizer.param_groups[0]["lr"] = learning_rate(step, steps, lr)
                     with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-                        loss, metrics = model(player, batch, step)
+                        try:
+                            loss, metrics = model(player, batch, step)
+                        except FloatingPointError as error:  # found before it reached the loss
+                            raise FloatingPointError(
+                                f"at step {step} {error}; {_remedy(step, lr)}"
+                            ) from error
                     optimizer.zero_grad()
                     loss.backward()
                     optimizer.step()
@@ -169,15 +176,8 @@ def pretrain(
                 numbers = processes.mean(numbers | {"stop": stop}, device)
                 stop = numbers.pop("stop")
                 if not math.isfinite(numbers["loss"]):
-                    remedy = (
-                        f"lower lr ({lr:g})"
-                        if step
-                        else (
-                            "no weight has moved yet, so the encoder or the task's loss is at fault"
-                        )
-                    )
                     raise FloatingPointError(
-                        f"the loss is {numbers['loss']} at step {step}: {remedy}"
+                        f"the loss is {numbers['loss']} at step {step}: {_remedy(step, lr)}"
                     )
                 curve.append(numbers)
                 curve.seconds = before + time.monotonic() - started
@@ -191,6 +191,19 @@ def pretrain(
                     raise KeyboardInterrupt
     encoder.eval()
     return curve
+
+
+def _remedy(step: int, lr: float) -> str:
+    """What to do where a number is none."""
+    if step:
+        return f"lower lr ({lr:g})"
+    return "no weight has moved yet, so the encoder or the task's loss is at fault"
+
+
+def _weighed(labels: Tensor) -> int:
+    """A number that labels of another order, or other labels, hardly share."""
+    places = torch.arange(1, len(labels) + 1, device=labels.device)
+    return int((places * (labels.long() + 1)).sum())
 
 
 def _optimizers(

@@ -18,7 +18,7 @@ from ssl_teach.encoders import Encoder
 from ssl_teach.evaluate import LEARNING_RATES, Probe
 from ssl_teach.experiments import Experiment, shortened
 from ssl_teach.imagenet import imagenet_encoder
-from ssl_teach.records import Record, choices
+from ssl_teach.records import Record, choices, collect
 
 IMAGENET = "imagenet"
 
@@ -218,8 +218,16 @@ def run(
 
 
 def record(
-    name: str, settings: Transfer, seeds: tuple[int, ...], *, progress: bool = True
+    name: str,
+    settings: Transfer,
+    seeds: Sequence[int],
+    *,
+    progress: bool = True,
+    keep: Path | None = None,
 ) -> Record:
-    """Try every strategy with every seed and collect the results."""
-    runs = [run(settings, seed, progress=progress) for seed in seeds]
-    return Record(name, asdict(settings), runs)
+    """Try every strategy with every seed and collect the results; see `experiments.record`."""
+
+    def each(seed: int, checkpoint: Path | None) -> dict[str, Any]:
+        return run(settings, seed, checkpoint=checkpoint, progress=progress)
+
+    return collect(Record(name, asdict(settings)), seeds, each, keep)

@@ -422,3 +422,12 @@ def test_everything_on_one_device():
         RandomResizedCrop()(elsewhere, generator())
     with pytest.raises(ValueError, match="factor is on meta"):
         adjust_brightness(RGB, torch.ones(2, device="meta"))
+
+
+def test_four_channels_are_neither_grey_nor_colour():
+    images = torch.rand(2, 4, 3, 3)
+    for adjust in (adjust_brightness, adjust_contrast):
+        with pytest.raises(ValueError, match=r"1 channel .* or 3 .*, got 4"):
+            adjust(images, torch.ones(2))
+    with pytest.raises(ValueError, match="got 4"):
+        color_jitter(images, torch.arange(4).expand(2, 4), torch.ones(2), torch.ones(2))

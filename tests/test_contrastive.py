@@ -196,3 +196,34 @@ def test_simclr_scores_its_encoder():
     assert batch.images.shape == (12, 3, 16, 16)
     s = affinity_matrix(z).fill_diagonal_(-2)
     assert metrics["accuracy"] == (s.argmax(1) == partners(12)).float().mean()
+
+
+def test_a_backward_pass_inside_autocast_computes_in_full(monkeypatch):
+    monkeypatch.setattr(losses, "WHOLE", 0)
+    monkeypatch.setattr(losses, "CACHED", 16 * 64)
+    torch.manual_seed(0)
+    z = torch.randn(64, 8)
+    grads = []
+    for enabled in (False, True):
+        leaf = z.clone().requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            nt_xent(leaf).backward()
+        grads.append(leaf.grad)
+    assert torch.equal(*grads)
+
+
+@pytest.mark.parametrize("function", [nt_xent, affinity_matrix])
+def test_negatives_of_another_width_or_kind_are_named(function):
+    z = torch.randn(4, 3)
+    with pytest.raises(ValueError, match="z is 3 wide but negatives are 5 wide"):
+        function(z, negatives=torch.randn(2, 5))
+    with pytest.raises(ValueError, match="negatives holds NaN"):
+        function(z, negatives=torch.full((2, 3), torch.nan))
+
+
+@pytest.mark.parametrize("wrong", [-100, -1, 5])
+@pytest.mark.parametrize("name", ["positive", "exclude"])
+def test_an_index_that_names_no_key_is_refused(name, wrong):
+    given = {"positive": torch.tensor([0, 1]), name: torch.tensor([0, wrong])}
+    with pytest.raises(ValueError, match=f"{name} must be below 5"):
+        info_nce(torch.randn(2, 3), torch.randn(5, 3), **given)

@@ -563,3 +563,16 @@ def test_stl10(tmp_path, monkeypatch):
     reference = torchvision.datasets.STL10(tmp_path, split="train")
     np.testing.assert_array_equal(data.images[:40], reference.data)
     assert load("stl10", root=folder, size=32).images.shape == (53, 3, 32, 32)
+
+
+def test_pictures_for_a_test_are_not_pretrained_on_without_a_training_split():
+    images = torch.arange(6, dtype=torch.uint8).reshape(6, 1, 1, 1)
+    splits = {"val": torch.tensor([1]), "test": torch.tensor([4, 5])}
+    assert Dataset("mine", images, splits=splits).unlabelled.flatten().tolist() == [0, 2, 3]
+    assert torch.equal(Dataset("mine", images).unlabelled, images)
+
+
+def test_splits_that_count_from_the_end_are_refused():
+    images = torch.zeros(3, 1, 1, 1, dtype=torch.uint8)
+    with pytest.raises(ValueError, match="some that are not"):
+        Dataset("mine", images, splits={"train": torch.tensor([0, -1])})

@@ -95,6 +95,55 @@ def test_random_weights_are_fresh_and_seeded():
     assert not torch.equal(weight[0], weight[3])
 
 
+def test_random_weights_of_a_resnet_are_drawn_as_those_of_a_new_one():
+    """torchvision draws its convolutions by another rule than torch does."""
+    new = build_encoder("resnet18")
+    fresh = evaluate.random_weights(new, seed=1)
+    for (name, a), b in zip(new.named_parameters(), fresh.parameters(), strict=True):
+        if a.ndim < 2:
+            assert torch.equal(a, b), name
+        else:
+            assert not torch.equal(a, b), name
+            assert a.std().item() == pytest.approx(b.std().item(), rel=0.05), name
+            spread = (a.abs().max() / a.std(), b.abs().max() / b.std())  # uniform, or normal
+            assert (spread[0] < 2) == (spread[1] < 2), name
+
+
+def test_random_weights_leave_no_parameter_as_it_was():
+    class Attending(ConvNet):
+        def __init__(self):
+            super().__init__(widths=(4, 8))
+            self.attention = torch.nn.MultiheadAttention(8, 2)
+            self.place = torch.nn.Parameter(torch.ones(3))
+
+    class Drawn(Attending):
+        def reset_parameters(self):
+            torch.nn.init.normal_(self.place)
+
+    with pytest.raises(ValueError, match=r"it holds parameters .* reset_parameters"):
+        evaluate.random_weights(Attending(), 0)
+    encoder = Drawn()
+    fresh = evaluate.random_weights(encoder, 0)
+    for name in ("place", "attention.in_proj_weight", "attention.out_proj.weight"):
+        assert not torch.equal(fresh.get_parameter(name), encoder.get_parameter(name)), name
+
+    class Scale(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.factor = torch.nn.Parameter(torch.ones(1))
+
+    inside = ConvNet(widths=(4, 8))
+    inside.blocks[1].append(Scale())
+    with pytest.raises(ValueError, match=r"its 'blocks\.1\.3', a Scale, holds parameters"):
+        evaluate.random_weights(inside, 0)
+
+
+def test_no_labels_are_drawn_where_there_are_none():
+    data = Dataset("bare", torch.zeros(4, 1, 2, 2, dtype=torch.uint8), splits={})
+    with pytest.raises(ValueError, match="'bare' has no labels to draw from"):
+        evaluate.draw_labels(data, 0.5, seed=0)
+
+
 def test_raw_pixels():
     images = torch.tensor([[[[0, 255], [51, 102]]]], dtype=torch.uint8)
     np.testing.assert_allclose(evaluate.raw_pixels(images), [[0, 1, 0.2, 0.4]], rtol=1e-6)

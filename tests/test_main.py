@@ -1,6 +1,5 @@
 """The command line, on small data, from pretraining to a table and a record."""
 
-import json
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -8,11 +7,19 @@ import pytest
 import torch
 from PIL import Image
 
+from ssl_teach import __main__, experiments
 from ssl_teach.__main__ import main
 from ssl_teach.book import BOOK, ablations
 from ssl_teach.checkpoint import load_encoder
 from ssl_teach.experiments import Experiment, start
-from ssl_teach.records import load_record
+from ssl_teach.records import all_records, load_record
+
+
+@pytest.fixture(autouse=True)
+def unfinished(tmp_path, monkeypatch):
+    """Where interrupted commands leave what is done, apart for each test."""
+    monkeypatch.setattr(__main__, "UNFINISHED", tmp_path / "unfinished")
+    return tmp_path / "unfinished"
 
 
 @pytest.fixture
@@ -33,16 +40,19 @@ def folder(tmp_path):
 @pytest.mark.parametrize("task", ["rotation", "simclr", "supervised", "random"])
 def test_pretrain_then_evaluate_a_folder(task, folder, tmp_path, capsys):
     out = tmp_path / "run"
-    given = ["--task", task, "--data", str(folder), "--size", "16", "--steps", "4"]
-    assert main(["pretrain", *given, "--batch-size", "8", "--out", str(out)]) == 0
+    given = ["--task", task, "--data", str(folder), "--size", "16", "--out", str(out)]
+    steps = 0 if task == "random" else 4
+    given += ["--steps", str(steps)] if steps else []
+    assert main(["pretrain", *given, "--batch-size", "8"]) == 0
     assert {"encoder.pt", "record.json"} <= {path.name for path in out.iterdir()}
     record = load_record(out / "record.json")
-    assert Experiment.from_record(record).task == task and record.settings["steps"] == 4
+    assert Experiment.from_record(record).task == task and record.settings["steps"] == steps
     assert main(["evaluate", str(out)]) == 0
     printed = capsys.readouterr().out
     assert all(row in printed for row in ("pretrained", "random weights", "raw pixels"))
-    rows = json.loads((out / "evaluation-1.json").read_text())["runs"][0]["metrics"]
-    assert rows["raw pixels"]["linear"] == 1.0  # such pictures are easy
+    probed = load_record(out / "evaluation-1.json")
+    assert probed.values("raw_pixels_linear") == [1.0]  # such pictures are easy
+    assert probed.values("pretrained_knn") and probed.values("random_weights_linear_best")
     settings = Experiment.from_record(record)
     untrained = start(settings, settings.load(), seed=0).blocks[0][0].weight
     moved = not torch.equal(load_encoder(out / "encoder.pt").blocks[0][0].weight, untrained)
@@ -77,6 +87,9 @@ def test_a_checkpoint_of_another_temperature_is_refused(folder, tmp_path, capsys
             ["pretrain", "--task", "jigsaw", "--data", "digits", "--option", "tile=3"],
             "jigsaw takes no option 'tile'; it takes",
         ),
+        (["pretrain", "--task", "rotation", "--data", "digits", "--steps", "0"], "take 0 steps"),
+        (["pretrain", "--task", "rotation", "--data", "digits", "--minutes", "-1"], "positive"),
+        (["pretrain", "--task", "random", "--data", "digits", "--minutes", "1"], "not trained"),
         (["evaluate", "nowhere"], "nowhere"),
         (["experiment", "scenes-magic"], "no experiment is called"),
         (["experiment", "magic-*"], "no experiment is called"),
@@ -88,6 +101,14 @@ def test_bad_input_is_told_in_one_line(arguments, told, capsys):
     assert main(arguments) == 1
     error = capsys.readouterr().err
     assert error.startswith("error: ") and told in error and error.count("\n") == 1
+
+
+def test_a_training_that_diverges_is_told_without_a_traceback(folder, tmp_path, capsys):
+    given = ["pretrain", "--task", "simclr", "--data", str(folder), "--size", "16"]
+    given += ["--batch-size", "8", "--lr", "1e30", "--out", str(tmp_path / "run")]
+    assert main(given) == 1
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("error: at step 1 ") and error.endswith("lower lr (1e+30)")
 
 
 def test_an_unlabelled_folder_can_be_pretrained_on_but_not_probed(folder, tmp_path, capsys):
@@ -115,6 +136,103 @@ def test_minutes_become_steps(folder, tmp_path):
     assert main(given) == 0
     settings = load_record(tmp_path / "run" / "record.json").settings
     assert settings["steps"] >= 1 and "minutes" not in settings
+
+
+def stop_after(monkeypatch, calls, function="run"):
+    """Press Ctrl-C when so many calls of a function have come back."""
+    real, done = getattr(experiments, function), []
+
+    def pressing(*args, **kwargs):
+        if len(done) == calls:
+            raise KeyboardInterrupt
+        done.append(real(*args, **kwargs))
+        return done[-1]
+
+    monkeypatch.setattr(experiments, function, pressing)
+    return done
+
+
+def test_minutes_go_on_with_the_steps_that_were_counted_first(
+    folder, tmp_path, capsys, monkeypatch
+):
+    given = ["pretrain", "--task", "rotation", "--data", str(folder), "--size", "16"]
+    given += ["--batch-size", "8", "--minutes", "0.01", "--out", str(tmp_path / "run")]
+    monkeypatch.setattr(__main__, "steps_in", lambda *_: 7)
+    save = __main__._save
+    with monkeypatch.context() as patched:
+        patched.setattr(__main__, "_save", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        assert main(given) == 130
+    assert "the same command goes on" in capsys.readouterr().err
+    assert __main__._save is save and (tmp_path / "run" / "run.pt").exists()
+    monkeypatch.setattr(__main__, "steps_in", lambda *_: 9)  # the machine is quicker now
+    assert main(given) == 0
+    assert load_record(tmp_path / "run" / "record.json").settings["steps"] == 7
+    with pytest.raises(SystemExit):
+        main([*given, "--steps", "7"])
+
+
+TINY = Experiment("rotation", "scenes", steps=3, batch_size=8, count=200, every_stage=False)
+
+
+@pytest.fixture
+def tiny(monkeypatch, tmp_path):
+    """The book knows a small experiment; returns the command that makes its record."""
+    monkeypatch.setitem(BOOK, "tiny", TINY)
+    return ["experiment", "tiny", "--seeds", "0", "1", "--out", str(tmp_path / "records")]
+
+
+def test_an_interrupted_experiment_keeps_its_finished_seeds(
+    tiny, tmp_path, unfinished, capsys, monkeypatch
+):
+    with monkeypatch.context() as patched:
+        stop_after(patched, 1)
+        assert main(tiny) == 130
+    assert "the same command goes on" in capsys.readouterr().err
+    assert not (tmp_path / "records").exists()
+    done = stop_after(monkeypatch, 1)  # one is left to do, a second would be stopped
+    assert main(tiny) == 0 and len(done) == 1
+    record = all_records(tmp_path / "records")["tiny"]
+    assert [run["seed"] for run in record.runs] == [0, 1]
+    assert not any(unfinished.iterdir())
+    monkeypatch.undo()
+    monkeypatch.setitem(BOOK, "tiny", TINY)
+    monkeypatch.setattr(__main__, "UNFINISHED", unfinished)
+    assert main(tiny) == 0
+    whole = all_records(tmp_path / "records")["tiny"]
+    assert [run["metrics"] for run in whole.runs] == [run["metrics"] for run in record.runs]
+
+
+def test_an_interrupted_seed_goes_on_from_its_checkpoint(tiny, unfinished, monkeypatch):
+    with monkeypatch.context() as patched:
+        stop_after(patched, 0, "measure")  # trained, not measured yet
+        assert main(tiny) == 130
+    assert (unfinished / "experiment-tiny" / "seed0.pt").exists()
+    seen = []
+    real = experiments.pretrain
+
+    def watched(*args, **kwargs):
+        stepped = []
+        curve = real(*args, **kwargs | {"after_step": stepped.append})
+        seen.append(len(stepped))
+        return curve
+
+    monkeypatch.setattr(experiments, "pretrain", watched)
+    assert main(tiny) == 0
+    assert seen == [0, TINY.steps]
+
+
+def test_what_an_experiment_of_another_commit_left_is_refused(
+    tiny, unfinished, capsys, monkeypatch
+):
+    with monkeypatch.context() as patched:
+        stop_after(patched, 1)
+        assert main(tiny) == 130
+    monkeypatch.setitem(BOOK, "tiny", replace(TINY, lr=0.01))
+    capsys.readouterr()
+    assert main(tiny) == 1
+    told = capsys.readouterr().err
+    assert "lr: 0.003 there, 0.01 here" in told and "delete that folder" in told
+    assert (unfinished / "experiment-tiny" / "unfinished.json").exists()  # nothing is lost
 
 
 def test_the_books_experiments_share_budget_and_encoder():

@@ -44,3 +44,12 @@ def test_the_mistaken_task_descends_the_mistake_and_tells_the_true_accuracy():
     assert metrics == SimCLR.forward(task, encoder, batch)[1]
     with pytest.raises(ValueError, match="no mistake is called 'none'"):
         Mistaken(encoder.widths, task.augment, "none")
+
+
+@pytest.mark.parametrize("loss", [right, *MISTAKES.values()])
+def test_autocast_rounds_no_score(loss):
+    torch.manual_seed(0)
+    z = torch.randn(16, 8)
+    with torch.autocast("cpu", torch.bfloat16):
+        inside = loss(z, 0.1)
+    assert torch.equal(inside, loss(z, 0.1))

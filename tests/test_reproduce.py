@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 import pytest
 import torch
 
-from ssl_teach import experiments, reproduce
+from ssl_teach import __main__, experiments, reproduce
 from ssl_teach.__main__ import main
 from ssl_teach.book import BOOK, TRANSFERS
 from ssl_teach.experiments import Experiment
@@ -17,6 +17,13 @@ TINY = Experiment(
     "simclr", "scenes", steps=2, batch_size=8, count=200, shortcuts=("background",),
     options={"transforms": ("crop", "color")},
 )  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def unfinished(tmp_path, monkeypatch):
+    """Where interrupted commands leave what is done, apart for each test."""
+    monkeypatch.setattr(__main__, "UNFINISHED", tmp_path / "unfinished")
+    return tmp_path / "unfinished"
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +61,18 @@ def test_a_run_comes_out_the_same_with_either_seed(tiny, capsys):
         assert status == 0 and out.endswith("tiny: the same to the last digit\n")
         assert f"tiny, seed {seed}\nsettings: as in the book today\n" in out
         assert "environment: the same" in out and "linear_stage_4" in out
+
+
+def test_an_interrupted_run_goes_on(tiny, unfinished, capsys, monkeypatch):
+    def press(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(experiments, "measure", press)
+        assert main(["reproduce", "tiny", "--records", str(tiny)]) == 130
+    assert (unfinished / "reproduce-tiny" / "seed0.pt").exists()
+    assert told(tiny, capsys)[0] == 0
+    assert not (unfinished / "reproduce-tiny").exists()
 
 
 def test_a_changed_metric_is_told(tiny, capsys):

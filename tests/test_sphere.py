@@ -96,3 +96,13 @@ def test_half_precision_is_computed_in_float32():
 def test_bad_input_is_named(call, words):
     with pytest.raises(ValueError, match=words):
         call()
+
+
+@pytest.mark.parametrize("alpha", [0.5, 1.0, 1.5, 3.0])
+def test_a_pair_that_coincides_pulls_nowhere(alpha):
+    first = torch.tensor([[1.0, 0.0], [1.0, 0.0]], requires_grad=True)
+    second = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    loss = alignment(first, second, alpha=alpha)
+    assert loss.item() == pytest.approx(2 ** (alpha / 2) / 2)
+    loss.backward()
+    assert torch.equal(first.grad[0], torch.zeros(2)) and first.grad[1].isfinite().all()

@@ -12,7 +12,9 @@ import pytest
 import torch
 from torch import nn
 
-from ssl_teach.checkpoint import load_encoder, save_encoder
+from ssl_teach.augment import crop_augmentation
+from ssl_teach.checkpoint import finish_the_step, load_encoder, save_encoder, steps_of
+from ssl_teach.contrastive import SimCLR
 from ssl_teach.data import load
 from ssl_teach.encoders import ConvNet, build_encoder
 from ssl_teach.pretext import Inpainting, Rotation
@@ -130,6 +132,17 @@ def test_an_interrupt_finishes_the_step_and_saves(kind, tmp_path, monkeypatch):
     assert signal.getsignal(kind) is before
 
 
+def test_an_interrupt_after_the_last_look_is_not_lost():
+    with pytest.raises(KeyboardInterrupt), finish_the_step():
+        os.kill(os.getpid(), signal.SIGINT)
+    encoder, task = fresh()
+    with pytest.raises(KeyboardInterrupt):
+        run(encoder, task, steps=2, after_step=lambda s: s == 2 and os.kill(os.getpid(), 2))
+    with pytest.raises(ZeroDivisionError), finish_the_step():  # an error is not covered up
+        os.kill(os.getpid(), signal.SIGINT)
+        _ = 1 / 0
+
+
 def test_a_finished_run_is_read_back_not_repeated(tmp_path):
     encoder, task = fresh()
     first = run(encoder, task, checkpoint=tmp_path / "run.pt")
@@ -143,9 +156,27 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path):
     run(*fresh(), checkpoint=path)
     with pytest.raises(ValueError, match=r"lr: 0\.003 there, 0\.1 here"):
         run(*fresh(), checkpoint=path, lr=0.1)
+    assert steps_of(path) == 9
     path.write_bytes(b"not a checkpoint")
     with pytest.raises(ValueError, match="cannot be read"):
         run(*fresh(), checkpoint=path)
+
+
+def test_a_checkpoint_of_other_labels_is_refused(tmp_path):
+    path = tmp_path / "run.pt"
+    labels = torch.arange(40) % 2
+
+    def supervised(labels):
+        torch.manual_seed(0)
+        task = Supervised(WIDTHS, 2)
+        options = {"steps": 2, "batch_size": 8, "progress": False, "checkpoint": path}
+        return pretrain(ConvNet(widths=WIDTHS), task, images(), labels, **options)
+
+    first = supervised(labels)
+    assert supervised(labels.clone()).values == first.values
+    for other in (1 - labels, labels.roll(1), labels.flip(0)):
+        with pytest.raises(ValueError, match="labels: "):
+            supervised(other)
 
 
 class Watching(Task):
@@ -251,11 +282,28 @@ def test_a_loss_that_is_no_number_stops_the_run():
         run(encoder, task, lr=1e30)
 
 
+def test_simclr_that_diverges_is_told_as_such():
+    encoder = ConvNet(widths=WIDTHS)
+    with pytest.raises(FloatingPointError, match=r"at step 1 .*lower lr \(1e\+30\)"):
+        run(encoder, SimCLR(WIDTHS, crop_augmentation()), lr=1e30)
+
+
 @pytest.mark.parametrize("norm", ["batch", "group"])
 def test_an_encoder_is_saved_and_read_back(tmp_path, norm):
     encoder = build_encoder("convnet", channels=1, norm=norm)
     save_encoder(encoder, tmp_path / "encoder.pt")
     assert same(load_encoder(tmp_path / "encoder.pt"), encoder)
+
+
+def test_an_encoder_that_could_not_be_built_again_is_not_saved(tmp_path):
+    class Mine(ConvNet):
+        pass
+
+    with pytest.raises(ValueError, match="a Mine cannot be built again"):
+        save_encoder(Mine(), tmp_path / "encoder.pt")
+    with pytest.raises(ValueError, match=r"not what build_encoder makes \(blocks"):
+        save_encoder(ConvNet(widths=WIDTHS), tmp_path / "encoder.pt")
+    assert not any(tmp_path.iterdir())
 
 
 def test_a_compiled_run_learns_the_same(monkeypatch):
@@ -362,6 +410,7 @@ def cut(state):
         (lambda s: s["optimizers"]["learner"]["param_groups"][0]["params"].pop(), "parameters"),
         (lambda s: s.update(generators=torch.zeros(1, 3)), "does not fit"),
         (lambda s: s.update(global_generators=torch.zeros(0, 3)), "does not fit"),
+        (lambda s: s["global_generators"].update(cpu=torch.zeros(1, 3)), "does not fit"),
         (lambda s: s["curve"]["loss"].pop(), "one number for each"),
         (lambda s: s["curve"].update(loss="nonsense!"), "one number for each"),
         (lambda s: s.update(seconds=float("nan")), "seconds are nan"),

@@ -42,6 +42,14 @@ def check_color(images: Tensor, what: str) -> None:
         )
 
 
+def check_grey_or_color(images: Tensor) -> None:
+    """Insist on one channel, or three."""
+    if images.shape[1] not in (1, 3):
+        raise ValueError(
+            f"images must have 1 channel (grey) or 3 (red, green, blue), got {images.shape[1]}"
+        )
+
+
 def check_parameter(
     name: str, values: Tensor, images: Tensor, low: float = 0.0, high: float = float("inf")
 ) -> None:

@@ -10,7 +10,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ssl_teach.augment.checks import check_color, check_images, check_parameter
+from ssl_teach.augment.checks import (
+    check_color,
+    check_grey_or_color,
+    check_images,
+    check_parameter,
+)
 
 BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)
 
@@ -30,7 +35,7 @@ def adjust_brightness(images: Tensor, factor: Tensor) -> Tensor:
     """Blend with black: factor 0 is black, 1 the image (B, C, H, W), above 1 brighter.
 
     Raises:
-        ValueError: factor (B,) is of another shape, or negative.
+        ValueError: factor (B,) is of another shape, or negative; or C is neither 1 nor 3.
     """
     return _adjust(images, factor, BRIGHTNESS)
 
@@ -39,7 +44,7 @@ def adjust_contrast(images: Tensor, factor: Tensor) -> Tensor:
     """Blend with the mean grey: factor 0 is flat, 1 the image (B, C, H, W), above 1 harder.
 
     Raises:
-        ValueError: factor (B,) is of another shape, or negative.
+        ValueError: factor (B,) is of another shape, or negative; or C is neither 1 nor 3.
     """
     return _adjust(images, factor, CONTRAST)
 
@@ -89,7 +94,7 @@ def color_jitter(
     """Adjust brightness, contrast, saturation and hue, in an order of its own for each image.
 
     Args:
-        images: (B, C, H, W) in [0, 1]; C = 3 where saturation or hue are given.
+        images: (B, C, H, W) in [0, 1]; C = 3 where saturation or hue are given, else 1 or 3.
         order: (B, 4), each row a permutation of 0 (brightness), 1 (contrast), 2 (saturation),
             3 (hue), the first step first.
         brightness: (B,) factors, as in `adjust_brightness`.
@@ -104,6 +109,7 @@ def color_jitter(
         ValueError: a parameter has another shape or range; or the images have no colour.
     """
     check_images(images)
+    check_grey_or_color(images)
     check_parameter("brightness", brightness, images)
     check_parameter("contrast", contrast, images)
     if saturation is not None:
@@ -136,6 +142,7 @@ def _check_order(order: Tensor, images: Tensor) -> None:
 
 def _adjust(images: Tensor, factor: Tensor, step: int) -> Tensor:
     check_images(images)
+    check_grey_or_color(images)
     check_parameter("factor", factor, images)
     return _blend_(images.clone(), factor, torch.full_like(factor, step, dtype=torch.long))
 

@@ -55,12 +55,13 @@ class BlockwiseInfoNCE(torch.autograd.Function):
         """∂ℓ/∂s is the softmax, less 1 at the positive; the rest is the chain rule."""
         queries, keys, positive, exclude, normaliser = ctx.saved_tensors
         grad_queries, grad_keys = torch.empty_like(queries), torch.zeros_like(keys)
-        for rows in torch.arange(len(queries), device=queries.device).split(ctx.block):
-            here = None if exclude is None else exclude[rows]
-            scores = block_scores(queries[rows], keys, here, ctx.temperature)
-            grad = scores.sub_(normaliser[rows, None]).exp_()  # (b, K): the softmax
-            grad.scatter_add_(1, positive[rows, None], grad.new_full((len(rows), 1), -1))
-            grad.mul_(grad_losses[rows, None] / ctx.temperature)
-            grad_queries[rows] = grad @ keys
-            grad_keys.addmm_(grad.T, queries[rows])
+        with torch.autocast(queries.device.type, enabled=False):  # `info_nce` does so going forward
+            for rows in torch.arange(len(queries), device=queries.device).split(ctx.block):
+                here = None if exclude is None else exclude[rows]
+                scores = block_scores(queries[rows], keys, here, ctx.temperature)
+                grad = scores.sub_(normaliser[rows, None]).exp_()  # (b, K): the softmax
+                grad.scatter_add_(1, positive[rows, None], grad.new_full((len(rows), 1), -1))
+                grad.mul_(grad_losses[rows, None] / ctx.temperature)
+                grad_queries[rows] = grad @ keys
+                grad_keys.addmm_(grad.T, queries[rows])
         return grad_queries, grad_keys, None, None, None, None

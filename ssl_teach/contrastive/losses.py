@@ -20,6 +20,13 @@ WHOLE = 2**21  # scores up to which the whole matrix is held, 8 MB
 CACHED = 2**20  # scores in a block beyond that, 4 MB
 
 
+class NotFiniteError(ValueError, FloatingPointError):
+    """Vectors hold NaN or infinite values.
+
+    A bad input like any other; and where `pretrain` meets it, the sign of a training that diverged.
+    """
+
+
 def check_vectors(z: Tensor, name: str) -> None:
     """Raise a ValueError that calls z by its name unless it is (M, D), real and finite."""
     if z.ndim != 2 or not z.is_floating_point():
@@ -27,13 +34,31 @@ def check_vectors(z: Tensor, name: str) -> None:
             f"{name} must be floating-point vectors (M, D), got {tuple(z.shape)} of {z.dtype}"
         )
     if not torch.isfinite(z).all():
-        raise ValueError(f"{name} holds NaN or infinite values: look at the step that made it")
+        raise NotFiniteError(
+            f"{name} holds NaN or infinite values: look at the step that made them"
+        )
 
 
 def check_temperature(temperature: float) -> None:
     """Raise a ValueError unless τ is a positive number."""
     if not (math.isfinite(temperature) and temperature > 0):
         raise ValueError(f"the temperature τ must be a positive number, got {temperature}")
+
+
+def full_precision(z: Tensor) -> Tensor:
+    """Vectors in float32, or as they are if in float64: half precision would cost digits."""
+    return z if z.dtype == torch.float64 else z.float()
+
+
+def _directions(z: Tensor, negatives: Tensor | None) -> Tensor:
+    """Rows of z, below them the negatives, (M + K, D), all of length one and in full precision."""
+    check_vectors(z, "z")
+    if negatives is None:
+        return F.normalize(full_precision(z), dim=1)
+    check_vectors(negatives, "negatives")
+    if negatives.shape[1] != z.shape[1]:
+        raise ValueError(f"z is {z.shape[1]} wide but negatives are {negatives.shape[1]} wide")
+    return F.normalize(full_precision(torch.cat([z, negatives])), dim=1)
 
 
 def affinity_matrix(z: Tensor, negatives: Tensor | None = None) -> Tensor:
@@ -47,13 +72,11 @@ def affinity_matrix(z: Tensor, negatives: Tensor | None = None) -> Tensor:
         (M, M), symmetric, ones on the diagonal, in float32 or better; with negatives (M, M + K).
 
     Raises:
-        ValueError: if z is not a floating-point matrix or holds NaN.
+        ValueError: if z or negatives are no floating-point matrices of one width, or hold NaN.
 
     Source: Chen et al., 2020, Algorithm 1.
     """
-    check_vectors(z, "z")
-    keys = z if negatives is None else torch.cat([z, negatives])
-    keys = F.normalize(keys if keys.dtype == torch.float64 else keys.float(), dim=1)
+    keys = _directions(z, negatives)
     with torch.autocast(z.device.type, enabled=False):  # which would round the cosines
         return keys[: len(z)] @ keys.T
 
@@ -130,9 +153,12 @@ def info_nce(
     for name, index in (("positive", positive), ("exclude", exclude)):
         if index is not None and index.shape != queries.shape[:1]:
             raise ValueError(f"{name} must name one key per query, got {tuple(index.shape)}")
+        if index is not None and len(index) and not 0 <= index.min() <= index.max() < len(keys):
+            raise ValueError(
+                f"{name} must be below {len(keys)}, the number of keys, and not negative"
+            )
     with torch.autocast(queries.device.type, enabled=False):  # half precision would cost digits
-        if queries.dtype != torch.float64:
-            queries, keys = queries.float(), keys.float()
+        queries, keys = full_precision(queries), full_precision(keys)
         M, K = len(queries), len(keys)
         if block is None:
             block = M if M * K <= WHOLE else max(1, CACHED // K)
@@ -174,11 +200,9 @@ def nt_xent(
         >>> round(nt_xent(torch.ones(8, 3)).item(), 3), round(math.log(7), 3)
         (1.946, 1.946)
     """
-    check_vectors(z, "z")
+    keys = _directions(z, negatives)
     positive = partners(len(z), order, z.device)
     itself = torch.arange(len(z), device=z.device)
-    keys = z if negatives is None else torch.cat([z, negatives])
-    keys = F.normalize(keys if keys.dtype == torch.float64 else keys.float(), dim=1)
     losses = info_nce(keys[: len(z)], keys, positive, exclude=itself, temperature=temperature)
     return losses.mean()
 

@@ -12,12 +12,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ssl_teach.contrastive.losses import affinity_matrix, partners
+from ssl_teach.contrastive.losses import affinity_matrix, full_precision, partners
 from ssl_teach.contrastive.simclr import SimCLR
 from ssl_teach.encoders import Encoder
 from ssl_teach.task import Augment, Batch, LossAndMetrics
 
 Loss = Callable[[Tensor, float], Tensor]
+
+
+def _products(a: Tensor, b: Tensor) -> Tensor:
+    """Inner products of rows, (M, D) and (K, D) -> (M, K); autocast would round them."""
+    with torch.autocast(a.device.type, enabled=False):
+        return a @ b.T
 
 
 def classify(scores: Tensor, labels: Tensor) -> Tensor:
@@ -44,8 +50,8 @@ def minus_identity(z: Tensor, tau: float) -> Tensor:
 
 def wrong_axis(z: Tensor, tau: float) -> Tensor:
     """Each feature is scaled to length one over the batch, not each vector."""
-    z = F.normalize(z, dim=0)
-    return classify(z @ z.T / tau, partners(len(z), device=z.device))
+    z = F.normalize(full_precision(z), dim=0)
+    return classify(_products(z, z) / tau, partners(len(z), device=z.device))
 
 
 def zero_labels(z: Tensor, tau: float) -> Tensor:
@@ -60,8 +66,8 @@ def other_order(z: Tensor, tau: float) -> Tensor:
 
 def fewer_negatives(z: Tensor, tau: float) -> Tensor:
     """First views against second views alone: N - 1 negatives, not 2(N - 1)."""
-    first, second = F.normalize(z[0::2], dim=1), F.normalize(z[1::2], dim=1)
-    s = first @ second.T  # (N, N)
+    z = F.normalize(full_precision(z), dim=1)
+    s = _products(z[0::2], z[1::2])  # (N, N)
     return F.cross_entropy(s / tau, torch.arange(len(s), device=z.device))
 
 

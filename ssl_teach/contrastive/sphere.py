@@ -9,14 +9,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ssl_teach.contrastive.losses import check_vectors
+from ssl_teach.contrastive.losses import check_vectors, full_precision
 
 
 def _on_sphere(z: Tensor, name: str) -> Tensor:
     check_vectors(z, name)
     if (z == 0).all(dim=1).any():
         raise ValueError(f"{name} has a row of zeros, which has no direction")
-    return F.normalize(z if z.dtype == torch.float64 else z.float(), dim=1)
+    return F.normalize(full_precision(z), dim=1)
 
 
 def alignment(first: Tensor, second: Tensor, *, alpha: float = 2.0) -> Tensor:
@@ -46,8 +46,11 @@ def alignment(first: Tensor, second: Tensor, *, alpha: float = 2.0) -> Tensor:
         )
     if alpha <= 0:
         raise ValueError(f"the exponent α must be positive, got {alpha}")
-    squares = (u - v).square().sum(dim=1)  # (N,): the root of 0 would have no gradient
-    return squares.mean() if alpha == 2 else squares.pow(alpha / 2).mean()
+    squares = (u - v).square().sum(dim=1)  # (N,)
+    if alpha == 2:
+        return squares.mean()
+    apart = squares > 0  # a pair that coincides pulls nowhere; the power's slope there is infinite
+    return squares.where(apart, 1).pow(alpha / 2).where(apart, 0).mean()
 
 
 def uniformity(z: Tensor, *, t: float = 2.0) -> Tensor:

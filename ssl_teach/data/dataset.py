@@ -49,7 +49,8 @@ class Dataset:
             if len(values) != len(self):
                 raise ValueError(f"{self.name}: {len(values)} {name} for {len(self)} images")
         chosen = torch.cat([torch.empty(0, dtype=torch.long), *self.splits.values()])
-        if len(chosen) and (len(chosen.unique()) < len(chosen) or chosen.max() >= len(self)):
+        outside = len(chosen) and (chosen.min() < 0 or chosen.max() >= len(self))
+        if outside or len(chosen.unique()) < len(chosen):
             raise ValueError(f"{self.name}: the splits share pictures, or name some that are not")
 
     def __len__(self) -> int:
@@ -107,7 +108,13 @@ class Dataset:
     def unlabelled(self) -> Tensor:
         """(n, C, H, W) uint8 to pretrain on, all but validation and test, without labels."""
         parts = [self.splits[name] for name in ("train", "unlabelled") if name in self.splits]
-        return self.images[torch.cat(parts)] if parts else self.images
+        if parts:
+            return self.images[torch.cat(parts)]
+        held = [self.splits[name] for name in ("val", "test") if name in self.splits]
+        free = torch.ones(len(self), dtype=torch.bool)
+        for rows in held:
+            free[rows] = False
+        return self.images[free] if held else self.images
 
 
 def as_names(classes: str | Sequence[str]) -> tuple[str, ...]:
