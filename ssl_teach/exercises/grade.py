@@ -81,19 +81,28 @@ def submissions(folder: Path) -> dict[str, Path]:
     """The newest notebook of each student.
 
     A file may be called `student.ipynb` or `student_anything.ipynb`, as learning platforms write
-    them, or lie in a folder of the student's name.
+    them, or lie in a folder of the student's name, in folders of its own there too.
 
     Raises:
-        ValueError: if there is none.
+        ValueError: if there is none; or if all lie in one folder, in several folders of it, so that
+            it may be a student's or a class's.
     """
     found: dict[str, Path] = {}
+    inner = set()
     for path in sorted(folder.rglob("*.ipynb"), key=lambda p: (p.stat().st_mtime, p.name)):
-        if any(part.startswith(".") for part in path.relative_to(folder).parts):
+        parts = path.relative_to(folder).parts
+        if any(part.startswith(".") for part in parts):
             continue
-        inside = path.parent != folder
-        found[path.parent.name if inside else path.stem.split("_")[0]] = path
+        found[parts[0] if len(parts) > 1 else path.stem.split("_")[0]] = path
+        inner.update(parts[1:-1][:1])
     if not found:
         raise ValueError(f"there is no notebook in {folder}")
+    if len(found) == 1 < len(inner):
+        (only,) = found
+        raise ValueError(
+            f"all notebooks lie in {folder / only}: if it holds a class, give that folder; if "
+            "it is one student's, leave one notebook in it"
+        )
     return dict(sorted(found.items()))
 
 

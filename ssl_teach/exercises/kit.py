@@ -18,6 +18,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from ssl_teach.exercises.book import all_exercises
 from ssl_teach.exercises.core import CHECKED, Exercise
+from ssl_teach.exercises.sandbox import NAMES
 
 MARK = "ssl_teach"  # in a cell's metadata: {"exercise": key, "role": …}, in a notebook's: the form
 WORDS = {
@@ -27,11 +28,7 @@ WORDS = {
     "predict": "Predict",
     "explore": "Explore",
 }
-SETUP = """import torch
-import torch.nn.functional as F
-from torch import nn
-
-from ssl_teach.exercises import check"""
+SETUP = f"{NAMES}\n\nfrom ssl_teach.exercises import check"
 ASK = "*Write your answer here, in place of this line.*"
 
 
@@ -130,8 +127,9 @@ def notebook(
     intro = (
         f"# {title}\n\n{total} points, about {minutes} minutes. Each cell that says `check(…)` "
         "tells at once which property of a right answer does not hold yet. Answers may use "
-        "`torch`, `F`, `nn`, `numpy`, `math` and `einops`; write each into the cell that is "
-        "there for it."
+        "`torch`, `F`, `nn`, `np`, `math` and `einops`, which the next cell imports. Write each "
+        "into the cell that is there for it, with whatever else it needs: a check and a grader "
+        "read that cell by itself."
     )
     cells = [_markdown(intro), _code(SETUP)]
     for number, each in enumerate(exercises, start=1):

@@ -14,6 +14,7 @@ import io
 import json
 import multiprocessing
 import os
+import re
 import sys
 import tempfile
 import time
@@ -52,6 +53,14 @@ FORBIDDEN_ATTRIBUTES = frozenset(
         *("subprocess", "sys", "tb_frame", "tofile", "tracemalloc"),
     }
 )
+NAMES = """import math
+
+import einops
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn"""
+"""What an answer finds imported: the first lines of the student's notebook."""
 SETTABLE = frozenset({"data", "grad", "requires_grad", "training"})  # of anything; all on self
 
 
@@ -119,6 +128,15 @@ def suspicious(code: str) -> str:
     except (ValueError, RecursionError, MemoryError) as error:  # half an emoji; nested too deep
         return f"its code cannot be read: {type(error).__name__}"
     return ""
+
+
+def without_magics(code: str) -> str:
+    """Code with the lines that speak to the notebook, such as %%time, made to do nothing."""
+    try:
+        ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return re.sub(r"^(\s*)([%!].*)$", r"\1pass  # \2", code, flags=re.MULTILINE)
+    return code
 
 
 def _reason(node: ast.AST) -> str:
@@ -197,7 +215,6 @@ def _judge(
     pipe: Connection, folder: str, cells: dict[str, str], seed: int | None, limits: Limits
 ) -> None:
     """In the child: judge every answer, and send one line of JSON for each."""
-    import numpy as np
     import torch
 
     from ssl_teach.exercises import exercise, judge
@@ -205,19 +222,15 @@ def _judge(
     torch.set_num_threads(1)
     os.chdir(folder)
     asked = {key: exercise(key, seed) for key in cells}
+    names: dict[str, Any] = {}
+    exec(NAMES, names)
     pipe.send_bytes(json.dumps({"ready": True}).encode())
     _limit(limits)
     _watch(folder)
     for key, code in cells.items():
         each = asked[key]
         pipe.send_bytes(json.dumps({"begun": key}).encode())
-        space: dict[str, Any] = {
-            "__name__": "answer",
-            "torch": torch,
-            "np": np,
-            "F": torch.nn.functional,
-            "nn": torch.nn,
-        }
+        space = names | {"__name__": "answer"}
         try:
             with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
                 exec(compile(code, f"<{key}>", "exec"), space)
@@ -264,6 +277,7 @@ def run(
     if getattr(multiprocessing.current_process(), "_inheriting", False):
         os._exit(UNGUARDED)  # we are such a process, importing a script without that line
     done: dict[str, Outcome] = {}
+    cells = {key: without_magics(code) for key, code in cells.items()}
     for key, code in cells.items():
         reason = suspicious(code)
         if reason:

@@ -56,11 +56,13 @@ def to_mark(graded: Iterable[Graded], plan: Plan) -> list[tuple[str, str, str, i
     return rows
 
 
-def update_marks(path: Path, rows: list[tuple[str, str, str, int]]) -> dict[tuple[str, str], float]:
+def update_marks(
+    path: Path, rows: list[tuple[str, str, str, int]]
+) -> tuple[dict[tuple[str, str], float], set[tuple[str, str]]]:
     """Add what is new to the file of marks, keep what a person wrote, and read the marks.
 
     Returns:
-        Points given, by student and exercise.
+        Points given, by student and exercise; and which of these are not marked in every line.
 
     Raises:
         ValueError: if a mark is no number, or more than there are points; it names the line.
@@ -71,6 +73,7 @@ def update_marks(path: Path, rows: list[tuple[str, str, str, int]]) -> dict[tupl
     }
     lines = []
     given: dict[tuple[str, str], float] = {}
+    waiting = set()
     for student, key, what, most in rows:
         points, comment = written.pop((student, key, what), ("", ""))
         lines.append((student, key, what, most, points, comment))
@@ -84,11 +87,13 @@ def update_marks(path: Path, rows: list[tuple[str, str, str, int]]) -> dict[tupl
             if not 0 <= number <= most:
                 raise ValueError(f"{path}: {student}, {key}, {what}: {points} is not in 0 … {most}")
             given[student, key] = given.get((student, key), 0.0) + number
+        else:
+            waiting.add((student, key))
     for (student, key, what), (points, comment) in written.items():
         if points or comment:  # of a submission that is gone: keep what somebody wrote
             lines.append((student, key, what, 0, points, comment))
     write_rows(path, MARKS, lines)
-    return given
+    return given, waiting
 
 
 def read_comments(path: Path) -> dict[tuple[str, str], str]:
@@ -136,7 +141,7 @@ class Score:
         points: by exercise, marks included.
         days: late.
         total: after late days.
-        open: answers that a person has not marked yet.
+        open: answers that a person has not marked yet, or not in every line of the rubric.
     """
 
     student: str
@@ -160,9 +165,7 @@ def score(
         checked = graded.outcomes[key].points if key in graded.outcomes else 0.0
         points[key] = round(checked + marks.get((graded.student, key), 0.0), 2)
     total = round(rule.factor(days) * sum(points.values()), 2)
-    left = sum(
-        1 for student, key in waiting if student == graded.student and (student, key) not in marks
-    )
+    left = sum(1 for student, _ in waiting if student == graded.student)
     return Score(graded.student, points, days, total, left)
 
 
@@ -249,9 +252,7 @@ def grade_class(
         The scores, in the order of the students' names.
     """
     graded = grade_all(folder, plan, out, workers=workers, limits=limits)
-    rows = to_mark(graded, plan)
-    marks = update_marks(out / "marks.csv", rows)
-    waiting = {(student, key) for student, key, _, _ in rows}
+    marks, waiting = update_marks(out / "marks.csv", to_mark(graded, plan))
     days, comments = read_days(late), read_comments(out / "marks.csv")
     scores = []
     for each in graded:

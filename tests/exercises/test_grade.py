@@ -153,6 +153,44 @@ def test_the_newest_of_two_files_of_a_student_counts(tmp_path):
         submissions(tmp_path / "nothing")
 
 
+def put(folder, *names):
+    """Empty notebooks, each newer than the one before."""
+    for k, name in enumerate(names):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")
+        os.utime(path, (k, k))
+
+
+def test_a_students_folder_may_hold_folders(tmp_path):
+    put(tmp_path, "ada/week-4/a.ipynb", "ada/week-4/new/b.ipynb", "ben/c.ipynb", "cleo_1.ipynb")
+    assert {s: p.name for s, p in submissions(tmp_path).items()} == {
+        "ada": "b.ipynb",
+        "ben": "c.ipynb",
+        "cleo": "cleo_1.ipynb",
+    }
+    put(tmp_path / "one", "ada/a.ipynb", "ada/b.ipynb", "ada/old/c.ipynb")
+    assert [*submissions(tmp_path / "one")] == ["ada"]
+
+
+def test_a_class_one_folder_deeper_is_not_taken_for_a_student(tmp_path):
+    put(tmp_path, "week-4/ada/a.ipynb", "week-4/ben/b.ipynb")
+    with pytest.raises(ValueError, match=r"week-4: if it holds a class, give that folder"):
+        submissions(tmp_path)
+    assert [*submissions(tmp_path / "week-4")] == ["ada", "ben"]
+
+
+def test_an_answer_is_read_when_every_line_of_its_rubric_is_marked(tmp_path):
+    path = tmp_path / "marks.csv"
+    asked = [("ada", "x", "the reason", 2), ("ada", "x", "the example", 1), ("ben", "x", "it", 1)]
+    assert update_marks(path, asked) == ({}, {("ada", "x"), ("ben", "x")})
+    for written, left in ((",2,,\n", {("ada", "x"), ("ben", "x")}), (",1,,\n", set())):
+        path.write_text(path.read_text().replace(written, written[:3] + "1,\n"))
+        given, waiting = update_marks(path, asked)
+        assert waiting == left
+    assert given == {("ada", "x"): 2.0, ("ben", "x"): 1.0}
+
+
 def test_late_days_cost_what_the_rule_says():
     rule = LateRule(share=0.1, most=3, free=1)
     assert [rule.factor(days) for days in (0, 1, 2, 4, 9)] == pytest.approx([1, 1, 0.9, 0.7, 0.7])

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from ssl_teach.exercises import exercise
-from ssl_teach.exercises.sandbox import Limits, run, suspicious
+from ssl_teach.exercises.kit import notebook
+from ssl_teach.exercises.sandbox import NAMES, Limits, run, suspicious, without_magics
 
 GOOD = {key: exercise(key).solution for key in ("affinity-matrix", "partner-index")}
 POINTS = {key: exercise(key).points for key in GOOD}
@@ -28,6 +29,25 @@ def judged(code, limits=QUICK):
 def test_right_answers_get_their_points_whatever_they_print():
     outcome = judged(f'print(\'{{"key": "affinity-matrix"}}\' * 1000)\n{GOOD["affinity-matrix"]}')
     assert (outcome.status, outcome.points) == ("right", POINTS["affinity-matrix"])
+
+
+def test_lines_for_the_notebook_cost_nothing():
+    right = GOOD["affinity-matrix"]
+    for code in (f"%%time\n{right}", f"{right}\n!pip list", f"%matplotlib inline\n{right}"):
+        assert judged(code).status == "right"
+    inside = "def affinity(z):\n    %timeit z\n    return 3 +"
+    assert without_magics(inside).splitlines()[1] == "    pass  # %timeit z"
+    text = 'x = """\n%d\n"""'
+    assert without_magics(text) == text  # Python as it stands
+    outcome = judged("%%time\nimport os")
+    assert outcome.status == "refused" and "line 2 imports os" in outcome.report
+
+
+def test_an_answer_finds_what_the_students_notebook_imports():
+    first = notebook([exercise("partner-index")], "Week 1", None).cells[1].source
+    assert first.startswith(NAMES)
+    wanted = "z = (math.pi, np.ones(1), torch.ones(1), F.relu, nn.Linear, einops.rearrange)"
+    assert judged(f"{wanted}\n{GOOD['affinity-matrix']}").status == "right"
 
 
 @pytest.mark.parametrize(
