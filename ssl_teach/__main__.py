@@ -16,7 +16,7 @@ import torch
 from ssl_teach import experiments, processes, reproduce, transfer
 from ssl_teach.book import BOOK, TRANSFERS
 from ssl_teach.checkpoint import load_encoder, save_encoder, steps_of
-from ssl_teach.data import SHORTCUTS, names
+from ssl_teach.data import SHORTCUTS, Dataset, names
 from ssl_teach.encoders import ENCODERS, Encoder
 from ssl_teach.experiments import TASKS, Experiment, steps_in
 from ssl_teach.progress import Curve
@@ -24,7 +24,7 @@ from ssl_teach.records import RESULTS, Record, forget, load_record
 from ssl_teach.task import Task
 
 UNFINISHED = Path("runs")
-"""Where finished seeds and checkpoints of an interrupted command lie, until it has gone on."""
+"""Where finished seeds and checkpoints of an interrupted command lie until it is done."""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -102,7 +102,7 @@ def _settings(args: argparse.Namespace) -> Experiment:
     shortcuts = args.shortcuts
     steps = 450 if args.steps is None else args.steps
     if args.task == "random":
-        if args.steps is not None or args.minutes is not None:
+        if args.steps or args.minutes is not None:
             raise ValueError("random weights are not trained: leave out --steps and --minutes")
         steps = 0
     return Experiment(
@@ -127,15 +127,21 @@ def _pretrain(args: argparse.Namespace) -> None:
         settings = replace(settings, batch_size=min(settings.batch_size, len(data.unlabelled)))
         out = args.out or Path("runs") / f"{args.task}-{Path(args.data).name}-seed{args.seed}"
         checkpoint = out / "run.pt"
-        if args.minutes is not None:  # a second trial would count other steps than the first
-            again = checkpoint.exists()
-            steps = steps_of(checkpoint) if again else steps_in(args.minutes, settings, data)
-            settings = replace(settings, steps=steps)
+        if args.minutes is not None:
+            settings = replace(settings, steps=_steps(args.minutes, settings, data, out))
             if first:
-                print(f"{checkpoint} goes on" if again else f"{steps} steps")
+                print(f"{settings.steps} steps in all")
         encoder, task, curve = experiments.train(settings, data, args.seed, checkpoint=checkpoint)
         if first:
             _save(out, settings, args.seed, encoder, task, curve)
+
+
+def _steps(minutes: float, settings: Experiment, data: Dataset, out: Path) -> int:
+    """Those that fill the minutes; of an interrupted run those that were counted when it began."""
+    if (out / "record.json").exists():
+        raise ValueError(f"{out} holds a finished run: give another folder by --out")
+    checkpoint = out / "run.pt"
+    return steps_of(checkpoint) if checkpoint.exists() else steps_in(minutes, settings, data)
 
 
 def _check_processes(args: argparse.Namespace) -> None:
@@ -195,15 +201,16 @@ def _experiment(args: argparse.Namespace) -> None:
         chosen = [name for name in known if "cifar10" not in name]
     if unknown or not chosen:
         raise ValueError(f"no experiment is called {unknown}; there are {', '.join(known)}")
-    for name in chosen:
-        keep = UNFINISHED / f"experiment-{name}"
+    kept = {name: UNFINISHED / f"experiment-{name}" for name in chosen}
+    for name, keep in kept.items():
         record = _recorded(name, args.seeds, args.root, keep)
         path = record.save(args.out / f"{name}.json")
-        forget(keep)
         told = [
             f"{metric} {record.spread(metric).mean:.4g}" for metric in record.runs[0]["metrics"]
         ]
         print(f"{path}: {', '.join(told)}")
+    for keep in kept.values():  # not before all are done: what is done is not done again
+        forget(keep, args.seeds)
 
 
 def _reproduce(args: argparse.Namespace) -> int:
@@ -211,10 +218,11 @@ def _reproduce(args: argparse.Namespace) -> int:
         raise ValueError("give the name of one record, or --check for all")
     if args.name:
         record = reproduce.named(args.name, args.records)
+        seed = record.runs[0]["seed"] if args.seed is None else args.seed
         keep = UNFINISHED / f"reproduce-{args.name}"
-        found, report = reproduce.reproduce(record, args.seed, args.root, keep)
-        forget(keep)
-        print(report)
+        found, report = reproduce.reproduce(record, seed, args.root, keep)
+        print(report, flush=True)
+        forget(keep, [seed])
         return int(found == reproduce.DIFFERS)
     told = reproduce.check(args.records)
     for kind, lines in told.items():

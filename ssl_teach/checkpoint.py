@@ -19,7 +19,7 @@ from ssl_teach.encoders import ENCODERS, Encoder, build_encoder
 from ssl_teach.progress import Curve
 from ssl_teach.records import write_atomically
 
-SCHEMA = 2
+RUN_SCHEMA, ENCODER_SCHEMA = 3, 2
 
 
 def save_checkpoint(
@@ -44,7 +44,7 @@ def save_checkpoint(
         curve: one entry per step done.
     """
     state = {
-        "schema": SCHEMA,
+        "schema": RUN_SCHEMA,
         "settings": settings,
         "learner": learner.state_dict(),
         "optimizers": {player: o.state_dict() for player, o in optimizers.items()},
@@ -90,7 +90,7 @@ def load_checkpoint(
     Raises:
         ValueError: if the file is no checkpoint, or one of a run with other settings or shapes.
     """
-    state = _read(path)
+    state = _read(path, RUN_SCHEMA)
     there = state.get("settings")
     if not isinstance(there, dict):
         raise ValueError(f"{path} is no checkpoint of a run; {_WHAT_TO_DO}")
@@ -112,7 +112,7 @@ def load_checkpoint(
         # clone: a generator reads the state from the start of its storage, process 0's row
         mine = state["generators"][processes.rank()].clone()
         everyones = {
-            kind: state["global_generators"][kind][processes.rank()].clone()
+            kind: dict(state["global_generators"])[kind][processes.rank()].clone()
             for kind in _global_states(generator.device)
         }
         for kind, each in everyones.items():
@@ -135,7 +135,7 @@ def steps_of(path: Path) -> int:
     Raises:
         ValueError: if the file is no checkpoint.
     """
-    settings = _read(path).get("settings")
+    settings = _read(path, RUN_SCHEMA).get("settings")
     steps = settings.get("steps") if isinstance(settings, dict) else None
     if type(steps) is not int:
         raise ValueError(f"{path} is no checkpoint of a run; {_WHAT_TO_DO}")
@@ -212,7 +212,7 @@ def save_encoder(encoder: Encoder, path: Path) -> None:
         raise ValueError(
             f"the encoder is not what build_encoder makes ({error}); save its state_dict()"
         ) from None
-    state = {"schema": SCHEMA, "built": built, "weights": encoder.state_dict()}
+    state = {"schema": ENCODER_SCHEMA, "built": built, "weights": encoder.state_dict()}
     write_atomically(path, lambda file: torch.save(state, file))
 
 
@@ -222,7 +222,7 @@ def load_encoder(path: Path) -> Encoder:
     Raises:
         ValueError: if the file is not an encoder saved by `save_encoder`.
     """
-    state = _read(path)
+    state = _read(path, ENCODER_SCHEMA)
     if "built" not in state:
         raise ValueError(f"{path} is not a saved encoder; pretrain writes one as encoder.pt")
     try:
@@ -235,7 +235,7 @@ def load_encoder(path: Path) -> Encoder:
     return encoder.eval()
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path, wanted: int) -> dict[str, Any]:
     """What a file of this package holds: numbers, words and tensors, never code."""
     if path.exists() and not path.is_file():
         raise ValueError(f"{path} is not a regular file; {_WHAT_TO_DO}")
@@ -250,8 +250,11 @@ def _read(path: Path) -> dict[str, Any]:
             f"nothing in it was run; {_WHAT_TO_DO}"
         ) from error
     schema = state.get("schema") if isinstance(state, dict) else None
-    if type(schema) is not int or schema != SCHEMA:
-        raise ValueError(f"{path} is not a file of schema {SCHEMA}; {_WHAT_TO_DO}")
+    if type(schema) is not int or schema != wanted:
+        raise ValueError(
+            f"{path} is of schema {schema}, not {wanted}: it is of another version or kind; "
+            f"{_WHAT_TO_DO}"
+        )
     return state
 
 

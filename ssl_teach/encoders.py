@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Self
 
@@ -180,12 +180,18 @@ class ResNet18(Encoder):
 
     def reset_parameters(self) -> None:
         """Draw the weights anew, as they were drawn: all but the stem's as torchvision does."""
-        stem = next(module for module in self.modules() if isinstance(module, nn.Conv2d))
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d) and module is not stem:
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-            elif isinstance(module, (nn.Conv2d, nn.BatchNorm2d, nn.GroupNorm, nn.SyncBatchNorm)):
-                module.reset_parameters()
+        stem, *others = (module for module in self.modules() if isinstance(module, nn.Conv2d))
+        stem.reset_parameters()
+        draw_as_torchvision(others)
+
+
+def draw_as_torchvision(convolutions: Iterable[nn.Conv2d]) -> None:
+    """Draw the weights of a ResNet's convolutions as torchvision does.
+
+    Source: He et al., 2015, equation 10, with the number of outputs in place of that of inputs.
+    """
+    for each in convolutions:
+        nn.init.kaiming_normal_(each.weight, mode="fan_out", nonlinearity="relu")
 
 
 ENCODERS = {"convnet": ConvNet, "vgg": VGG, "resnet18": ResNet18}

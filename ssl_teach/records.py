@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import math
 import os
 import platform
 import re
@@ -47,6 +49,15 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
         raise
 
 
+def decimal(value: float, digits: int = 1) -> str:
+    """A number with so many digits after the point.
+
+    Halves are rounded away from zero, as the explorables do, whatever the last bit of a mean says:
+    Python alone makes 8.25 to 8.2, and 8.25 that was computed to 8.2 or 8.3.
+    """
+    return f"{value + math.copysign(1e-9, value):z.{digits}f}"
+
+
 @dataclass(frozen=True)
 class Spread:
     """Mean and spread over seeds.
@@ -76,8 +87,10 @@ class Spread:
             scale: to multiply by; 100 for per cent.
             digits: after the point.
         """
-        mean = f"{scale * self.mean:z.{digits}f}"
-        return mean if self.n < 2 else f"{mean} ± {scale * (self.high - self.mean):.{digits}f}"
+        mean = decimal(scale * self.mean, digits)
+        return (
+            mean if self.n < 2 else f"{mean} ± {decimal(scale * (self.high - self.mean), digits)}"
+        )
 
     def verdict(self, more: str = "better", less: str = "worse") -> str:
         """What the interval of a difference allows one to say.
@@ -224,14 +237,15 @@ def collect(
         The record with a run for each seed.
 
     Raises:
-        ValueError: if the folder holds runs of other settings, or of another commit or version.
+        ValueError: if the folder holds runs of other settings, or of other code or versions.
     """
     if keep is None:
         return replace(record, runs=[run(seed, None) for seed in seeds])
     path, done = keep / KEPT, dict[int, dict[str, Any]]()
+    begun = replace(record, environment=record.environment | {"code": _code()})
     if path.exists():
         kept = load_record(path)
-        ours, theirs = (_comparable(each) for each in (record, kept))
+        ours, theirs = (_comparable(each) for each in (begun, kept))
         changed = [
             f"{k}: {theirs.get(k)} there, {v} here" for k, v in ours.items() if v != theirs.get(k)
         ]
@@ -242,28 +256,47 @@ def collect(
             )
         done = {entry["seed"]: entry for entry in kept.runs}
     else:
-        record.save(path)  # so that a checkpoint beside it is known to be of these settings
+        for stray in keep.glob(CHECKPOINT.format("*")):  # nothing tells what these are of
+            stray.unlink()
+        begun.save(path)
     for seed in seeds:
         if seed not in done:
-            done[seed] = run(seed, keep / f"seed{seed}.pt")
-            replace(record, runs=list(done.values())).save(path)
+            done[seed] = run(seed, keep / CHECKPOINT.format(seed))
+            replace(begun, runs=list(done.values())).save(path)
     return replace(record, runs=[done[seed] for seed in seeds])
 
 
-KEPT = "unfinished.json"
+KEPT, CHECKPOINT = "unfinished.json", "seed{}.pt"
+
+
+def _code() -> str:
+    """A hash of the package's sources: a commit does not tell what was edited since."""
+    here, digest = Path(__file__).parent, hashlib.sha256()
+    for source in sorted(here.rglob("*.py")):
+        digest.update(str(source.relative_to(here)).encode() + b"\0" + source.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def _comparable(record: Record) -> dict[str, Any]:
-    """Settings and environment by name, as JSON gives them back."""
+    """What must not change between seeds, by name, as JSON gives it back."""
     flat = json.loads(json.dumps(record.settings | record.environment))
     assert isinstance(flat, dict)
+    del flat["commit"]  # another one with the same code is no other run
     return flat
 
 
-def forget(keep: Path) -> None:
-    """Remove what `collect` kept, once its result is saved; files of others stay."""
-    for path in (keep / KEPT, *keep.glob("seed*.pt")):
-        path.unlink(missing_ok=True)
+def forget(keep: Path, seeds: Sequence[int]) -> None:
+    """Remove what `collect` kept of these seeds, once its result is saved; what is left stays."""
+    for seed in seeds:
+        (keep / CHECKPOINT.format(seed)).unlink(missing_ok=True)
+    path = keep / KEPT
+    if path.exists():
+        kept = load_record(path)
+        left = [entry for entry in kept.runs if entry["seed"] not in seeds]
+        if left or any(keep.glob(CHECKPOINT.format("*"))):
+            replace(kept, runs=left).save(path)
+        else:
+            path.unlink()
     if keep.exists() and not any(keep.iterdir()):
         keep.rmdir()
 

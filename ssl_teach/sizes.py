@@ -73,7 +73,7 @@ class Larger:
         if self.size == "quick":
             what = f'`"quick"` is the lesson as the book shows it. At its end, {what}'
         named = " and ".join(f'`"{size}"`' for size, time in measured.items() if not time)
-        return f"{what}." + (f" No GPU has timed {named} yet." if named else "")
+        return f"{what}." + (f" Not yet timed on a GPU: {named}." if named else "")
 
     def run(
         self, *, root: str | Path | None = None, out: str | Path = "runs", anyway: bool = False

@@ -28,7 +28,7 @@ STYLE = """
 .ssl-vgg .frozen rect { fill: #2166ac; fill-opacity: 0.22; }
 .ssl-vgg .trained rect { fill: #c24e00; fill-opacity: 0.28; }
 .ssl-vgg .new rect { fill: #c24e00; fill-opacity: 0.28; stroke-width: 2.6; }
-.ssl-vgg .unused { opacity: 0.45; }
+.ssl-vgg .unused { opacity: 0.72; }
 .ssl-vgg .unused rect { stroke-dasharray: 3 3; }
 .ssl-vgg .small { font-size: 10.5px; }
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import time
 from collections.abc import Callable
@@ -140,7 +141,7 @@ def pretrain(
         "encoder": type(encoder).__name__, "steps": steps, "batch_size": batch_size,
         "lr": lr, "weight_decay": weight_decay, "seed": seed, "processes": processes.world_size(),
         "images": list(images.shape), "sum of pixels": int(images.sum(dtype=torch.int64)),
-        "labels": None if labels is None else _weighed(labels),
+        "labels": None if labels is None else _hash(labels),
     }  # fmt: skip
     path = None if checkpoint is None else Path(checkpoint)
 
@@ -165,7 +166,7 @@ def pretrain(
                             loss, metrics = model(player, batch, step)
                         except FloatingPointError as error:  # found before it reached the loss
                             raise FloatingPointError(
-                                f"at step {step} {error}; {_remedy(step, lr)}"
+                                f"at step {step} {error}; {_remedy(step, lr, path)}"
                             ) from error
                     optimizer.zero_grad()
                     loss.backward()
@@ -177,7 +178,7 @@ def pretrain(
                 stop = numbers.pop("stop")
                 if not math.isfinite(numbers["loss"]):
                     raise FloatingPointError(
-                        f"the loss is {numbers['loss']} at step {step}: {_remedy(step, lr)}"
+                        f"the loss is {numbers['loss']} at step {step}: {_remedy(step, lr, path)}"
                     )
                 curve.append(numbers)
                 curve.seconds = before + time.monotonic() - started
@@ -193,17 +194,16 @@ def pretrain(
     return curve
 
 
-def _remedy(step: int, lr: float) -> str:
+def _remedy(step: int, lr: float, checkpoint: Path | None) -> str:
     """What to do where a number is none."""
     if step:
-        return f"lower lr ({lr:g})"
+        saved = checkpoint is not None and checkpoint.exists()
+        return f"lower lr ({lr:g})" + (f", and delete {checkpoint}" if saved else "")
     return "no weight has moved yet, so the encoder or the task's loss is at fault"
 
 
-def _weighed(labels: Tensor) -> int:
-    """A number that labels of another order, or other labels, hardly share."""
-    places = torch.arange(1, len(labels) + 1, device=labels.device)
-    return int((places * (labels.long() + 1)).sum())
+def _hash(labels: Tensor) -> str:
+    return hashlib.sha256(labels.cpu().long().numpy().tobytes()).hexdigest()[:12]
 
 
 def _optimizers(

@@ -400,6 +400,8 @@ def test_files_that_nothing_names_are_found(tmp_path):
         ("12 % of 19.5%", "12% of 19.5%"),
         ("from -1 to (-0.5)", "from \u22121 to (\u22120.5)"),
         ("10 ± 2", "10\u00a0±\u00a02"),
+        ("P = 10, shape = 3", "P\u00a0=\u00a010, shape = 3"),
+        ("Lesson 7, lesson-2, lessons 2", "Lesson\u00a07, lesson-2, lessons 2"),
         ("2-3, lesson-2, 2020-06, x -y", "2-3, lesson-2, 2020-06, x -y"),
     ],
 )
@@ -415,8 +417,41 @@ def test_code_is_left_alone_and_a_formula_keeps_its_full_stop():
     page += addnodes.desc_signature("", "", nodes.inline("", "", nodes.Text("-1")))
     page += nodes.doctest_block("", ">>> f()\n-1")
     typography.set_page(None, page, "page")
-    assert paragraph[1].astext() == "\u2060. Then 5%" and code.astext() == "-1"
+    held, rest = paragraph[0], paragraph[1]
+    assert held["classes"] == ["book-together"] and held.astext() == "x."
+    assert rest.astext() == " Then 5%" and code.astext() == "-1"
     assert page[1].astext() == "-1" and page[2].astext() == ">>> f()\n-1"
+
+
+@pytest.mark.parametrize(
+    ("before", "behind", "parts"),
+    [
+        ("of (", "), or", ["of ", "(x),", " or"]),
+        ("an ", "-way", ["an ", "x-way"]),
+        ("of ", " and", ["of ", "x", " and"]),
+        ("of ", "—and", ["of ", "x", "—and"]),
+        ("", "", ["x"]),
+    ],
+)
+def test_what_stands_at_a_formula_stays_with_it(before, behind, parts):
+    around = [nodes.Text(text) if text else None for text in (before, behind)]
+    inside = [node for node in (around[0], nodes.math("", "x"), around[1]) if node is not None]
+    page = new_document("page")
+    page += nodes.paragraph("", "", *inside)
+    typography.set_page(None, page, "page")
+    assert [part.astext() for part in page[0] if part.astext()] == parts
+
+
+def test_columns_of_sentences_are_known_by_their_class():
+    def row(*cells):
+        return nodes.row("", *(nodes.entry("", nodes.paragraph("", cell)) for cell in cells))
+
+    body = nodes.tbody("", row("a", "1", "a word " * 8), row("linear, on stage 4", "2", "none"))
+    page = new_document("page")
+    page += nodes.table("", nodes.tgroup("", body, cols=3))
+    typography.set_page(None, page, "page")
+    found = [[cell["classes"] for cell in row] for row in body]
+    assert found == [[["book-names"], [], ["book-sentences"]]] * 2
 
 
 def test_a_default_made_anew_is_shown_as_python():

@@ -124,6 +124,7 @@ TRUSTED = {
     ("09_tied_to_the_task", "md-17"): {"10%": SHARE, "1%": SHARE},
     ("10_contrastive_learning", "cosine"): {
         "2.90": (lambda: math.log(1 + 127 * math.exp(-2)), 0.005),  # cosines 1 and -1
+        "1.95": (lambda: math.log(128) - math.log(1 + 127 * math.exp(-2)), 0.005),
     },
     ("10_contrastive_learning", "cosine-figure:alt"): {"0.5": TAU, "0.1": TAU},
     ("11b_simclr_taken_apart", "numbers-says"): {"0.1": TAU},

@@ -225,5 +225,15 @@ def test_negatives_of_another_width_or_kind_are_named(function):
 @pytest.mark.parametrize("name", ["positive", "exclude"])
 def test_an_index_that_names_no_key_is_refused(name, wrong):
     given = {"positive": torch.tensor([0, 1]), name: torch.tensor([0, wrong])}
-    with pytest.raises(ValueError, match=f"{name} must be below 5"):
+    with pytest.raises(ValueError, match=f"{name} must name one of the 5 keys"):
         info_nce(torch.randn(2, 3), torch.randn(5, 3), **given)
+
+
+def test_keys_in_double_precision_are_compared_in_it():
+    torch.manual_seed(0)
+    queries, keys, positive = torch.randn(3, 4), torch.randn(5, 4).double(), torch.tensor([0, 1, 2])
+    for a, b in ((queries, keys), (queries.double(), keys.float())):
+        assert info_nce(a, b, positive).dtype == torch.float64
+    assert info_nce(queries.bfloat16(), keys.half(), positive).dtype == torch.float32
+    with pytest.raises(ValueError, match="one of the 0 keys"):
+        info_nce(queries, keys[:0], positive)

@@ -8,6 +8,7 @@ from ssl_teach import evaluate
 from ssl_teach.data import Dataset
 from ssl_teach.encoders import ConvNet, build_encoder
 from ssl_teach.evaluate import Labelled
+from ssl_teach.imagenet import ImageNetResNet18
 
 
 def blobs(count=90, classes=3, noise=1.0, seed=0):
@@ -95,11 +96,13 @@ def test_random_weights_are_fresh_and_seeded():
     assert not torch.equal(weight[0], weight[3])
 
 
-def test_random_weights_of_a_resnet_are_drawn_as_those_of_a_new_one():
+@pytest.mark.parametrize("new", [build_encoder("resnet18"), ImageNetResNet18()])
+def test_random_weights_of_a_resnet_are_drawn_as_those_of_a_new_one(new):
     """torchvision draws its convolutions by another rule than torch does."""
-    new = build_encoder("resnet18")
     fresh = evaluate.random_weights(new, seed=1)
     for (name, a), b in zip(new.named_parameters(), fresh.parameters(), strict=True):
+        if "head" in name:
+            continue  # a linear layer, which torch draws
         if a.ndim < 2:
             assert torch.equal(a, b), name
         else:
@@ -126,6 +129,7 @@ def test_random_weights_leave_no_parameter_as_it_was():
     fresh = evaluate.random_weights(encoder, 0)
     for name in ("place", "attention.in_proj_weight", "attention.out_proj.weight"):
         assert not torch.equal(fresh.get_parameter(name), encoder.get_parameter(name)), name
+    assert not fresh.attention.out_proj.bias.any()  # as it was made
 
     class Scale(torch.nn.Module):
         def __init__(self):
@@ -142,6 +146,16 @@ def test_no_labels_are_drawn_where_there_are_none():
     data = Dataset("bare", torch.zeros(4, 1, 2, 2, dtype=torch.uint8), splits={})
     with pytest.raises(ValueError, match="'bare' has no labels to draw from"):
         evaluate.draw_labels(data, 0.5, seed=0)
+    labelled = Dataset(
+        "half",
+        data.images,
+        torch.zeros(4, dtype=torch.long),
+        ("a",),
+        {},
+        {"train": torch.arange(4)},
+    )
+    with pytest.raises(ValueError, match="no split 'val'; it has train"):
+        evaluate.draw_labels(labelled, 0.5, seed=0)
 
 
 def test_raw_pixels():

@@ -7,9 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
-from ssl_teach import __main__, experiments
+from ssl_teach import __main__, experiments, records, transfer
 from ssl_teach.__main__ import main
-from ssl_teach.book import BOOK, ablations
+from ssl_teach.book import BOOK, TRANSFERS, ablations
 from ssl_teach.checkpoint import load_encoder
 from ssl_teach.experiments import Experiment, start
 from ssl_teach.records import all_records, load_record
@@ -19,6 +19,7 @@ from ssl_teach.records import all_records, load_record
 def unfinished(tmp_path, monkeypatch):
     """Where interrupted commands leave what is done, apart for each test."""
     monkeypatch.setattr(__main__, "UNFINISHED", tmp_path / "unfinished")
+    monkeypatch.setattr(records, "_code", lambda: "as it is")  # whoever edits while tests run
     return tmp_path / "unfinished"
 
 
@@ -169,6 +170,8 @@ def test_minutes_go_on_with_the_steps_that_were_counted_first(
     assert load_record(tmp_path / "run" / "record.json").settings["steps"] == 7
     with pytest.raises(SystemExit):
         main([*given, "--steps", "7"])
+    capsys.readouterr()
+    assert main(given) == 1 and "holds a finished run" in capsys.readouterr().err
 
 
 TINY = Experiment("rotation", "scenes", steps=3, batch_size=8, count=200, every_stage=False)
@@ -184,6 +187,7 @@ def tiny(monkeypatch, tmp_path):
 def test_an_interrupted_experiment_keeps_its_finished_seeds(
     tiny, tmp_path, unfinished, capsys, monkeypatch
 ):
+    run = experiments.run
     with monkeypatch.context() as patched:
         stop_after(patched, 1)
         assert main(tiny) == 130
@@ -194,12 +198,24 @@ def test_an_interrupted_experiment_keeps_its_finished_seeds(
     record = all_records(tmp_path / "records")["tiny"]
     assert [run["seed"] for run in record.runs] == [0, 1]
     assert not any(unfinished.iterdir())
-    monkeypatch.undo()
-    monkeypatch.setitem(BOOK, "tiny", TINY)
-    monkeypatch.setattr(__main__, "UNFINISHED", unfinished)
+    monkeypatch.setattr(experiments, "run", run)
     assert main(tiny) == 0
     whole = all_records(tmp_path / "records")["tiny"]
     assert [run["metrics"] for run in whole.runs] == [run["metrics"] for run in record.runs]
+
+
+def count_steps(monkeypatch):
+    """A list that gets, for each training from now on, the steps that it takes."""
+    taken, real = [], experiments.pretrain
+
+    def watched(*args, **kwargs):
+        stepped = []
+        curve = real(*args, **kwargs | {"after_step": stepped.append})
+        taken.append(len(stepped))
+        return curve
+
+    monkeypatch.setattr(experiments, "pretrain", watched)
+    return taken
 
 
 def test_an_interrupted_seed_goes_on_from_its_checkpoint(tiny, unfinished, monkeypatch):
@@ -207,32 +223,94 @@ def test_an_interrupted_seed_goes_on_from_its_checkpoint(tiny, unfinished, monke
         stop_after(patched, 0, "measure")  # trained, not measured yet
         assert main(tiny) == 130
     assert (unfinished / "experiment-tiny" / "seed0.pt").exists()
-    seen = []
-    real = experiments.pretrain
-
-    def watched(*args, **kwargs):
-        stepped = []
-        curve = real(*args, **kwargs | {"after_step": stepped.append})
-        seen.append(len(stepped))
-        return curve
-
-    monkeypatch.setattr(experiments, "pretrain", watched)
-    assert main(tiny) == 0
-    assert seen == [0, TINY.steps]
+    stepped = count_steps(monkeypatch)
+    assert main(tiny) == 0 and stepped == [0, TINY.steps]
 
 
-def test_what_an_experiment_of_another_commit_left_is_refused(
-    tiny, unfinished, capsys, monkeypatch
-):
+@pytest.mark.parametrize("change", ["settings", "code", "threads"])
+def test_what_another_experiment_left_is_refused(change, tiny, unfinished, capsys, monkeypatch):
     with monkeypatch.context() as patched:
         stop_after(patched, 1)
         assert main(tiny) == 130
-    monkeypatch.setitem(BOOK, "tiny", replace(TINY, lr=0.01))
+    if change == "settings":
+        monkeypatch.setitem(BOOK, "tiny", replace(TINY, lr=0.01))
+        words = "lr: 0.003 there, 0.01 here"
+    elif change == "code":
+        monkeypatch.setattr(records, "_code", lambda: "edited")
+        words = "code: as it is there, edited here"
+    else:
+        threads = torch.get_num_threads()
+        monkeypatch.setattr(torch, "get_num_threads", lambda: threads + 1)
+        words = f"threads: {threads} there, {threads + 1} here"
     capsys.readouterr()
     assert main(tiny) == 1
     told = capsys.readouterr().err
-    assert "lr: 0.003 there, 0.01 here" in told and "delete that folder" in told
+    assert words in told and "delete that folder" in told
     assert (unfinished / "experiment-tiny" / "unfinished.json").exists()  # nothing is lost
+
+
+def test_a_commit_of_the_same_code_is_no_other_experiment(tiny, monkeypatch):
+    with monkeypatch.context() as patched:
+        stop_after(patched, 1)
+        assert main(tiny) == 130
+    monkeypatch.setattr(records, "commit", lambda: "another")
+    done = stop_after(monkeypatch, 1)
+    assert main(tiny) == 0 and len(done) == 1
+
+
+def test_of_several_experiments_those_that_are_done_are_not_done_again(
+    tiny, tmp_path, unfinished, monkeypatch
+):
+    monkeypatch.setitem(BOOK, "tinier", replace(TINY, steps=2))
+    both = ["experiment", "tin*", *tiny[2:]]
+    with monkeypatch.context() as patched:
+        stop_after(patched, 3)
+        assert main(both) == 130
+    done = stop_after(monkeypatch, 1)
+    assert main(both) == 0 and len(done) == 1
+    assert [*all_records(tmp_path / "records")] == ["tinier", "tiny"]
+    assert not any(unfinished.iterdir())
+
+
+def test_other_seeds_keep_what_an_interrupted_command_left(tiny, unfinished, monkeypatch):
+    with monkeypatch.context() as patched:
+        stop_after(patched, 1)
+        assert main(tiny) == 130
+    assert main(["experiment", "tiny", "--seeds", "7", *tiny[-2:]]) == 0
+    kept = load_record(unfinished / "experiment-tiny" / "unfinished.json")
+    assert [run["seed"] for run in kept.runs] == [0]
+    done = stop_after(monkeypatch, 1)
+    assert main(tiny) == 0 and len(done) == 1
+
+
+def test_a_checkpoint_that_nothing_tells_of_is_not_gone_on_with(tiny, unfinished, monkeypatch):
+    with monkeypatch.context() as patched:
+        stop_after(patched, 0, "measure")
+        assert main(tiny) == 130
+    (unfinished / "experiment-tiny" / "unfinished.json").unlink()
+    stepped = count_steps(monkeypatch)
+    assert main(tiny) == 0 and stepped == [TINY.steps, TINY.steps]
+
+
+def test_an_interrupted_transfer_goes_on(tmp_path, unfinished, monkeypatch):
+    monkeypatch.setitem(TRANSFERS, "small", transfer.Transfer(TINY, TINY, labels=5, steps=2))
+    command = ["experiment", "small", "--seeds", "0", "1", "--out", str(tmp_path / "records")]
+    tried = []
+
+    def stopping(after):
+        def try_all(settings, taught, seed):
+            if len(tried) == after:
+                raise KeyboardInterrupt
+            tried.append(seed)
+            return {"seed": seed, "seconds": 1.0, "metrics": {"chosen": 0.5}, "choice": "scratch"}
+
+        return try_all
+
+    monkeypatch.setattr(transfer, "try_all", stopping(after=1))
+    assert main(command) == 130
+    monkeypatch.setattr(transfer, "try_all", stopping(after=2))
+    assert main(command) == 0 and tried == [0, 1]
+    assert not any(unfinished.iterdir())
 
 
 def test_the_books_experiments_share_budget_and_encoder():

@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 import pytest
 import torch
 
-from ssl_teach import __main__, experiments, reproduce
+from ssl_teach import __main__, experiments, records, reproduce
 from ssl_teach.__main__ import main
 from ssl_teach.book import BOOK, TRANSFERS
 from ssl_teach.experiments import Experiment
@@ -23,6 +23,7 @@ TINY = Experiment(
 def unfinished(tmp_path, monkeypatch):
     """Where interrupted commands leave what is done, apart for each test."""
     monkeypatch.setattr(__main__, "UNFINISHED", tmp_path / "unfinished")
+    monkeypatch.setattr(records, "_code", lambda: "as it is")  # whoever edits while tests run
     return tmp_path / "unfinished"
 
 

@@ -52,7 +52,7 @@ def test_quick_runs_nothing_and_says_what_there_is(tmp_path):
 def test_a_time_is_told_where_it_was_measured(monkeypatch, tmp_path):
     monkeypatch.setattr(sizes, "RESULTS", tmp_path)
     larger = Larger("gpu", ("random", "rotation"))
-    assert larger._repr_markdown_().endswith('No GPU has timed `"gpu"` yet.')
+    assert larger._repr_markdown_().endswith('Not yet timed on a GPU: `"gpu"`.')
     for name, seconds in zip(larger.names, (0.0, 300.0), strict=True):
         run = {"seed": 0, "seconds": seconds, "metrics": {}}
         Record(name, {}, [run], {"gpu": "Some GPU"}).save(tmp_path / f"{name}.json")

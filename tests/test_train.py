@@ -174,7 +174,9 @@ def test_a_checkpoint_of_other_labels_is_refused(tmp_path):
 
     first = supervised(labels)
     assert supervised(labels.clone()).values == first.values
-    for other in (1 - labels, labels.roll(1), labels.flip(0)):
+    swapped = labels.clone()
+    swapped[[0, 1, 2, 3]] = labels[[1, 0, 3, 2]]
+    for other in (1 - labels, labels.roll(1), swapped):
         with pytest.raises(ValueError, match="labels: "):
             supervised(other)
 
@@ -286,6 +288,12 @@ def test_simclr_that_diverges_is_told_as_such():
     encoder = ConvNet(widths=WIDTHS)
     with pytest.raises(FloatingPointError, match=r"at step 1 .*lower lr \(1e\+30\)"):
         run(encoder, SimCLR(WIDTHS, crop_augmentation()), lr=1e30)
+
+
+def test_a_checkpoint_of_a_run_that_diverged_is_to_be_deleted(tmp_path):
+    path = tmp_path / "run.pt"
+    with pytest.raises(FloatingPointError, match=r"lower lr \(1e\+30\), and delete .*run\.pt"):
+        run(*fresh(), lr=1e30, checkpoint=path, checkpoint_every=1)
 
 
 @pytest.mark.parametrize("norm", ["batch", "group"])
@@ -416,7 +424,7 @@ def cut(state):
         (lambda s: s.update(seconds=float("nan")), "seconds are nan"),
         (lambda s: s.update(settings=3), "no checkpoint of a run"),
         (lambda s: s["settings"].update(lr=torch.ones(2)), "lr: tensor"),
-        (lambda s: s.update(schema=torch.ones(2)), "schema 2"),
+        (lambda s: s.update(schema=torch.ones(2)), "not 3: it is of another version or kind"),
     ],
 )
 def test_a_checkpoint_that_does_not_fit_changes_nothing(tmp_path, change, message):

@@ -1,7 +1,7 @@
 """Sphinx extension: numbers as a printer sets them, however the text and the code wrote them.
 
 A per-cent sign follows its number without a space, as in what code prints; a minus is as wide as a
-plus; a formula keeps the full stop or the comma behind it.
+plus; a formula keeps what stands at it without a space, such as a full stop.
 Code and what it prints stay as they are.
 """
 
@@ -13,12 +13,17 @@ from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
 
-SPACE, MINUS, JOINER = "\u00a0", "\u2212", "\u2060"
+SPACE, MINUS = "\u00a0", "\u2212"
+NAME, SENTENCE = 12, 40  # characters beyond which a column is wide
+TOGETHER = "book-together"  # the class of what is not broken at the end of a line
 
 _PER_CENT = re.compile(r"(?<=\d)[ \u00a0]%")
 _NEGATIVE = re.compile(r"(?<![\w.)\-])-(?=\d)")
 _PLUS_MINUS = re.compile(r"(?<=[\d%]) ± (?=\d)")
-_CLOSING = re.compile(r"^(?=[.,;:?!)])")
+_NUMBERED = re.compile(r"(?<=\b[Ll]esson) (?=\d)")
+_EQUALS = re.compile(r"(?<=\b[A-Za-zτ]) = (?=\d)")
+_BEHIND = re.compile(r"[^\s—]{1,12}(?=\s|—|$)|[.,;:?!)]+")
+_BEFORE = re.compile(r"[(\[“]+$")
 _LEFT_ALONE = (
     nodes.literal,
     nodes.literal_block,
@@ -35,6 +40,8 @@ def set_numbers(text: str) -> str:
     """The text with its numbers set; text without numbers comes back as it is."""
     text = _PER_CENT.sub("%", text)
     text = _NEGATIVE.sub(MINUS, text)
+    text = _NUMBERED.sub(SPACE, text)
+    text = _EQUALS.sub(f"{SPACE}={SPACE}", text)
     return _PLUS_MINUS.sub(f"{SPACE}±{SPACE}", text)
 
 
@@ -53,11 +60,49 @@ def set_page(app: Sphinx, doctree: nodes.document, page: str) -> None:
             continue
         before = text.astext()
         after = set_numbers(before)
-        beside = text.parent.index(text) - 1
-        if beside >= 0 and isinstance(text.parent[beside], nodes.math):
-            after = _CLOSING.sub(JOINER, after)
         if after != before:
             text.parent.replace(text, nodes.Text(after))
+    for formula in list(doctree.findall(nodes.math)):
+        keep_together(formula)
+    for body in doctree.findall(nodes.tbody):
+        widen_columns(body)
+
+
+def widen_columns(body: nodes.tbody) -> None:
+    """Give a class to the cells of a table's columns that hold names, first of all, or sentences.
+
+    A browser that cannot fit a table squeezes these to a word a line before it lets it scroll.
+    """
+    columns = zip(*(row.findall(nodes.entry) for row in body.findall(nodes.row)), strict=False)
+    for number, column in enumerate(columns):
+        longest = max(len(cell.astext()) for cell in column)
+        kind = "book-sentences" if longest > SENTENCE else "book-names" if number == 0 else None
+        for cell in column:
+            if kind and longest > NAME:
+                cell["classes"].append(kind)
+
+
+def keep_together(formula: nodes.math) -> None:
+    """Hold a formula to the bracket before it and to what stands behind it without a space.
+
+    To a browser a formula is a box, and a line may break on both sides of a box; no character in
+    the text beside it can forbid that.
+    """
+    parent = formula.parent
+    at = parent.index(formula)
+    before, behind = (
+        parent[at - 1] if at else None,
+        parent[at + 1] if at + 1 < len(parent) else None,
+    )
+    parts: list[nodes.Node] = [formula]
+    if isinstance(before, nodes.Text) and (found := _BEFORE.search(before.astext())):
+        parts.insert(0, nodes.Text(found[0]))
+        parent.replace(before, nodes.Text(before.astext()[: found.start()]))
+    if isinstance(behind, nodes.Text) and (found := _BEHIND.match(behind.astext())):
+        parts.append(nodes.Text(found[0]))
+        parent.replace(behind, nodes.Text(behind.astext()[found.end() :]))
+    if len(parts) > 1:
+        parent.replace(formula, nodes.inline("", "", *parts, classes=[TOGETHER]))
 
 
 def setup(app: Sphinx) -> dict[str, object]:

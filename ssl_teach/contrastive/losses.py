@@ -153,12 +153,23 @@ def info_nce(
     for name, index in (("positive", positive), ("exclude", exclude)):
         if index is not None and index.shape != queries.shape[:1]:
             raise ValueError(f"{name} must name one key per query, got {tuple(index.shape)}")
-        if index is not None and len(index) and not 0 <= index.min() <= index.max() < len(keys):
-            raise ValueError(
-                f"{name} must be below {len(keys)}, the number of keys, and not negative"
-            )
+        if index is not None and ((index < 0) | (index >= len(keys))).any():
+            raise ValueError(f"{name} must name one of the {len(keys)} keys, from 0")
+    return _cross_entropies(queries, keys, positive, exclude, temperature, block)
+
+
+def _cross_entropies(
+    queries: Tensor,
+    keys: Tensor,
+    positive: Tensor,
+    exclude: Tensor | None,
+    temperature: float,
+    block: int | None = None,
+) -> Tensor:
+    """What `info_nce` returns, of input that was checked."""
     with torch.autocast(queries.device.type, enabled=False):  # half precision would cost digits
-        queries, keys = full_precision(queries), full_precision(keys)
+        dtype = torch.promote_types(full_precision(queries).dtype, full_precision(keys).dtype)
+        queries, keys = queries.to(dtype), keys.to(dtype)
         M, K = len(queries), len(keys)
         if block is None:
             block = M if M * K <= WHOLE else max(1, CACHED // K)
@@ -200,11 +211,11 @@ def nt_xent(
         >>> round(nt_xent(torch.ones(8, 3)).item(), 3), round(math.log(7), 3)
         (1.946, 1.946)
     """
+    check_temperature(temperature)
     keys = _directions(z, negatives)
     positive = partners(len(z), order, z.device)
     itself = torch.arange(len(z), device=z.device)
-    losses = info_nce(keys[: len(z)], keys, positive, exclude=itself, temperature=temperature)
-    return losses.mean()
+    return _cross_entropies(keys[: len(z)], keys, positive, itself, temperature).mean()
 
 
 def nt_xent_two_loops(z: Tensor, *, temperature: float = 0.5) -> Tensor:

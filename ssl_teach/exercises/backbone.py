@@ -85,7 +85,7 @@ class Backbone:
         finally:
             torch.set_rng_state(state)
         if not isinstance(head, nn.Module):
-            raise Wrong("type", f"on {on} it gave {describe(head)}, not the head")
+            raise Wrong("type", f"on {on}, it gave {describe(head)}, not the head")
         try:
             with torch.no_grad():
                 scores = head(torch.zeros(2, 6))

@@ -186,7 +186,7 @@ class Verdict:
 def _bare(code: str) -> str:
     """What a piece of code does, without comments, docstrings and what stands around functions."""
     tree = ast.parse(textwrap.dedent(code))
-    around = (ast.Expr, ast.Import, ast.ImportFrom)
+    around = (ast.Expr, ast.Import, ast.ImportFrom, ast.Pass)
     tree.body = [each for each in tree.body if not isinstance(each, around)]
     for node in ast.walk(tree):
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):

@@ -84,11 +84,11 @@ def _asked(
     on = f"parts of {len(train[0])}, {len(val[0])} and {len(test[0])}, penalties {grid}"
     result = parts_of(call(answer, train, val, test, grid, on=on), ("accuracy", "penalty"), on=on)
     accuracy, penalty = (float(tensor_like(each, (), on=on)) for each in result)
-    require(penalty in grid, f"on {on} the penalty is {penalty}, which is none of them")
+    require(penalty in grid, f"on {on}, the penalty is {penalty}, which is none of them")
     hits = accuracy * len(test[0])
     require(
         -0.01 < hits < len(test[0]) + 0.01 and abs(hits - round(hits)) < 0.01,
-        f"on {on} the accuracy is {accuracy:.4f}; that is no share of {len(test[0])} test pictures",
+        f"on {on}, the accuracy is {accuracy:.4f}, no share of {len(test[0])} test pictures",
     )
     return accuracy, penalty
 

@@ -84,25 +84,28 @@ def submissions(folder: Path) -> dict[str, Path]:
     them, or lie in a folder of the student's name, in folders of its own there too.
 
     Raises:
-        ValueError: if there is none; or if all lie in one folder, in several folders of it, so that
-            it may be a student's or a class's.
+        ValueError: if there is none; or if a folder may be a student's as well as a class's, since
+            notebooks lie in several folders of it, or it is the only one and holds several.
     """
     found: dict[str, Path] = {}
-    inner = set()
+    inside: dict[str, set[str]] = {}  # of a folder: the folders in it, and whose its files may be
     for path in sorted(folder.rglob("*.ipynb"), key=lambda p: (p.stat().st_mtime, p.name)):
         parts = path.relative_to(folder).parts
         if any(part.startswith(".") for part in parts):
             continue
         found[parts[0] if len(parts) > 1 else path.stem.split("_")[0]] = path
-        inner.update(parts[1:-1][:1])
+        if len(parts) > 1:
+            own = parts[1] if len(parts) > 2 else f"{path.stem.split('_')[0]}.ipynb"
+            inside.setdefault(parts[0], set()).add(own)
     if not found:
         raise ValueError(f"there is no notebook in {folder}")
-    if len(found) == 1 < len(inner):
-        (only,) = found
-        raise ValueError(
-            f"all notebooks lie in {folder / only}: if it holds a class, give that folder; if "
-            "it is one student's, leave one notebook in it"
-        )
+    for name, within in inside.items():
+        several = {each for each in within if len(found) == 1 or not each.endswith(".ipynb")}
+        if len(several) > 1:
+            raise ValueError(
+                f"{folder / name} holds {', '.join(sorted(several))}: if these are students, grade "
+                "that folder by itself; if it is one student's, leave one notebook in it"
+            )
     return dict(sorted(found.items()))
 
 

@@ -68,7 +68,7 @@ class Holes:
             loss = self.ask(answer, torch.ones(2, 3, 4, 5) * ~mask, mask, on, border)
             require(
                 _same(loss, 0),
-                f"on {on} it gives {loss:.4f}",
+                f"on {on}, it gives {loss:.4f}",
                 "what lies outside a hole was never painted; True in the mask means missing",
             )
 

@@ -128,8 +128,8 @@ def notebook(
         f"# {title}\n\n{total} points, about {minutes} minutes. Each cell that says `check(…)` "
         "tells at once which property of a right answer does not hold yet. Answers may use "
         "`torch`, `F`, `nn`, `np`, `math` and `einops`, which the next cell imports. Write each "
-        "into the cell that is there for it, with whatever else it needs: a check and a grader "
-        "read that cell by itself."
+        "into the cell that is there for it, with whatever else it needs: the grader reads that "
+        "cell by itself."
     )
     cells = [_markdown(intro), _code(SETUP)]
     for number, each in enumerate(exercises, start=1):

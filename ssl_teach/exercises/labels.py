@@ -72,7 +72,7 @@ class Draw:
                 names=f"places of the {name} labels",
             ).tolist()
             outside = [place for place in places if not 0 <= place < len(labels)]
-            require(not outside, f"on {on} it gives the place {outside[:1]}, where no label is")
+            require(not outside, f"on {on}, it gives the place {outside[:1]}, where no label is")
             found.append(places)
         return found
 

@@ -110,7 +110,7 @@ class InfoNce:
             ]
             require(
                 close(value, right, 1e-3),
-                f"on {on} it gives {listed(value)}, and guessing loses something else",
+                f"on {on}, it gives {listed(value)}, and guessing loses something else",
                 where[0]
                 if where
                 else "which probability has each candidate, and what is minus its logarithm?",
@@ -197,12 +197,12 @@ class InfoNce:
             value = self.value(answer, given, positive, 0.01, on)
             require(
                 torch.isfinite(value).all(),
-                f"on {on} it gives {listed(value)}: an exponential ran over, or a logarithm met 0",
+                f"on {on}, it gives {listed(value)}: an exponential ran over, or a logarithm met 0",
                 "what may you subtract from all scores of a query without changing its softmax?",
             )
             require(
                 close(value, self.truth(given, positive, 0.01), 1e-4),
-                f"on {on} it gives {listed(value)}, and double precision another number",
+                f"on {on}, it gives {listed(value)}, and double precision another number",
                 "is anything cut off, or added to keep a logarithm away from 0? and in which "
                 "precision is it computed?",
             )

@@ -77,7 +77,7 @@ class Pairs:
             there = image[:, top : top + patch, left : left + patch]
             require(
                 torch.equal(cut, there.to(cut.dtype)),
-                f"on {on} the {which} patch is not a block of the picture, pixel for pixel",
+                f"on {on}, the {which} patch is not a block of the picture, pixel for pixel",
                 "is it turned, resampled, or taken from two places?",
             )
             found.append((top, left))

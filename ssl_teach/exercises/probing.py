@@ -190,7 +190,7 @@ def call(
     except TimeUp:
         raise Wrong(
             "time",
-            f"on {shown} it had not come back after {seconds:g} s",
+            f"on {shown}, it had not come back after {seconds:g} s",
             "a loop whose condition never becomes false, or far more work than is needed",
         ) from None
     except Wrong:
@@ -200,7 +200,7 @@ def call(
         own = [line for line in lines if line.filename != __file__]
         at = f"line {own[0].lineno}: {own[0].line}" if own and own[0].line else ""
         raise Wrong(
-            "exception", f"on {shown} it raised {type(error).__name__}: {error}", at
+            "exception", f"on {shown}, it raised {type(error).__name__}: {error}", at
         ) from error
     if borrowed and not may_borrow:
         raise Wrong(
@@ -212,7 +212,7 @@ def call(
         if place not in may_change and not _same(was, now):
             raise Wrong(
                 "changed input",
-                f"on {shown} it changed its argument number {place + 1}",
+                f"on {shown}, it changed its argument number {place + 1}",
                 "an operation in place (x += …, x[…] = …, fill_diagonal_) on what was passed in; "
                 "work on a new tensor",
             )
@@ -248,7 +248,7 @@ def parts_of(result: object, names: Sequence[str], *, on: str) -> tuple[Any, ...
         given = f"{len(result)} things" if isinstance(result, (tuple, list)) else describe(result)
         raise Wrong(
             "type",
-            f"on {on} it gave {given}, expected {len(names)}: {', '.join(names)}",
+            f"on {on}, it gave {given}, expected {len(names)}: {', '.join(names)}",
             "is there a return?" if result is None else "",
         )
     return tuple(result)
@@ -272,14 +272,14 @@ def tensor_like(
     result = _as_tensor(result)  # what comes to the same is as good
     if not isinstance(result, Tensor):
         hint = "is there a return?" if result is None else ""
-        raise Wrong("type", f"on {on} it gave {describe(result)}, not a tensor", hint)
+        raise Wrong("type", f"on {on}, it gave {describe(result)}, not a tensor", hint)
     if tuple(result.shape) != tuple(shape):
         wanted = f"{tuple(shape)}{f', {names}' if names else ''}"
-        raise Wrong("shape", f"on {on} the result is {tuple(result.shape)}, expected {wanted}")
+        raise Wrong("shape", f"on {on}, the result is {tuple(result.shape)}, expected {wanted}")
     if whole and result.is_floating_point():
-        raise Wrong("type", f"on {on} the result holds {result.dtype}, expected whole numbers")
+        raise Wrong("type", f"on {on}, the result holds {result.dtype}, expected whole numbers")
     if not whole and not result.is_floating_point():
-        raise Wrong("type", f"on {on} the result holds {result.dtype}, expected real numbers")
+        raise Wrong("type", f"on {on}, the result holds {result.dtype}, expected real numbers")
     return result.detach()
 
 

@@ -106,13 +106,13 @@ class Push:
         found = self.value(answer, cosines, torch.tensor([0]), 0.2, on)[0]
         require(
             found[1] > found[2] > found[3] >= 0,
-            f"on {on} it gives {listed(found)}: a closer negative should get more of the push",
+            f"on {on}, it gives {listed(found)}: a closer negative should get more of the push",
             "which of the candidates does the softmax take for the likeliest?",
         )
         ratio = float(found[1] / found[2])
         require(
             abs(ratio - math.exp(0.4 / 0.2)) < 1e-2,
-            f"on {on} the second gets {ratio:.3f} times the push of the third",
+            f"on {on}, the second gets {ratio:.3f} times the push of the third",
             "the ratio of two probabilities of a softmax depends on the difference of their "
             "scores; how does τ enter?",
         )

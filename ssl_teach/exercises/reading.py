@@ -50,7 +50,7 @@ HEADINGS = {
     "remove-position": "2. Explore: which transform removes position?",
     "without-the-predictor": "3. Predict, then run: without the predictor.",
     "not-centred": "2. Find the bug.",
-    "least-predictor": "4. Explore: the least predictor that does.",
+    "least-predictor": "4. Explore: the least predictor.",
     "gathered-ways": "1. Predict.",
     "slow-link": "4. Explore.",
     "views-that-turn": "1. Predict, then run: views that turn.",

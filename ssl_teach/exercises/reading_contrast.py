@@ -257,10 +257,10 @@ NOT_CENTRED = read(
 )  # fmt: skip
 
 LEAST_PREDICTOR = read(
-    "least-predictor", AFTER, "explore", "The least predictor that does", 60,
+    "least-predictor", AFTER, "explore", "The least predictor", 60,
     "take a part away step by step, and say what the runs do not tell apart",
-    "SimSiam without its predictor collapses. Which predictor is the least that does? Try one "
-    "linear layer, and the default without its batch norm.",
+    "SimSiam without its predictor collapses. What is the least predictor that prevents it? Try "
+    "one linear layer, and the default without its batch norm.",
     "There is no single answer. A good report gives the spread of $z$ and k-NN on $h$ for each "
     "predictor over several seeds, beside the default, no predictor and random weights, at the "
     "same number of steps; looks at the whole curve of the spread, since a slow collapse may not "

@@ -18,7 +18,8 @@ function barCell(mean, half, chance) {
   return cell;
 }
 
-const percent = (value) => (100 * value).toFixed(1);
+/** 100 times a share, halves rounded away from zero as in Python (`decimal` in records.py). */
+const percent = (value) => (100 * value + 1e-9 * Math.sign(value)).toFixed(1);
 
 /** "52.5 ± 3.1", or the mean alone if there is no interval. */
 const withHalf = (mean, half) => percent(mean) + (half > 0 ? ` ± ${percent(half)}` : "");

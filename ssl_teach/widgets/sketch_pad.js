@@ -402,6 +402,13 @@ function buildTools(data, { undo, clear, turn, mirror, another, set }) {
   return { buttons, side, show, update };
 }
 
+/** In words, the votes that have no bar of their own: "and 1 for ✓ apple", or how many for how many kinds. */
+function othersOf(votes, k, classes, truth) {
+  const count = ([, share]) => Math.round(share * k), all = votes.reduce((sum, vote) => sum + count(vote), 0);
+  if (votes.length > 2) return `and ${all} for ${votes.length} other kinds${votes.some(([label]) => label === truth) ? ", the right one among them" : ""}`;
+  return `and ${votes.map((vote) => `${count(vote)} for ${vote[0] === truth ? "✓ " : ""}${classes[vote[0]]}`).join(", ") || "none"}`;
+}
+
 /** What one encoder finds: its vote, and the nearest sketches with their cosines. */
 function buildPanel(data, { name, k }) {
   const { size, classes, labels, picture } = data;
@@ -410,6 +417,7 @@ function buildPanel(data, { name, k }) {
     const kind = h("span"), bar = h("div", { class: "ssl-pad-fill" }), share = h("span", { class: "ssl-pad-share" });
     return { kind, bar, share, element: h("li", {}, kind, h("div", { class: "ssl-pad-track" }, bar), share) };
   });
+  const rest = h("p", { class: "ssl-quiet" });
   const places = Array.from({ length: NEAR }, () => {
     const shown = h("div"), kind = h("span"), cosine = h("span", { class: "ssl-quiet" });
     return { shown, kind, cosine, element: h("li", {}, shown, kind, cosine) };
@@ -417,10 +425,11 @@ function buildPanel(data, { name, k }) {
   const median = h("p", { class: "ssl-quiet" });
   const of = h("p", { class: "ssl-quiet" }, k > 1 ? `Votes of its ${k} nearest:` : "Vote of its nearest:");
   const votes = h("ol", { class: "ssl-pad-votes", "aria-label": `Votes of the ${k} nearest` }, ...rows.map((row) => row.element));
+  const next = h("p", { class: "ssl-quiet" }, `Its ${NEAR} nearest, with their cosines:`);
   const nearest = h("ol", { class: "ssl-pad-near", "aria-label": "The nearest sketches, with their cosines" }, ...places.map((place) => place.element));
-  const element = h("section", { class: "ssl-pad-panel", "aria-label": name }, h("p", { class: "ssl-pad-name" }, name), verdict, of, votes, nearest, median);
+  const element = h("section", { class: "ssl-pad-panel", "aria-label": name }, h("p", { class: "ssl-pad-name" }, name), verdict, of, votes, rest, next, nearest, median);
   const update = (found, truth) => {
-    for (const part of [of, votes, nearest, median]) part.hidden = !found;
+    for (const part of [of, votes, rest, next, nearest, median]) part.hidden = !found;
     if (!found) return void (verdict.textContent = "waits for a drawing");
     const [[best]] = found.votes;
     verdict.replaceChildren("says ", h("b", {}, classes[best]), truth < 0 ? "" : best === truth ? ": right" : ": wrong");
@@ -431,6 +440,8 @@ function buildPanel(data, { name, k }) {
       bar.style.width = `${100 * part}%`;
       share.textContent = `${Math.round(part * k)} of ${k}`;
     });
+    rest.textContent = othersOf(found.votes.slice(rows.length), k, classes, truth);
+    rest.classList.toggle("ssl-covered", k <= rows.length || found.votes.length <= rows.length);
     places.forEach(({ shown, kind, cosine, element: place }, i) => {
       const at = found.order[i];
       place.hidden = at === undefined;

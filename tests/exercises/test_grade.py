@@ -169,13 +169,22 @@ def test_a_students_folder_may_hold_folders(tmp_path):
         "ben": "c.ipynb",
         "cleo": "cleo_1.ipynb",
     }
-    put(tmp_path / "one", "ada/a.ipynb", "ada/b.ipynb", "ada/old/c.ipynb")
+    put(tmp_path / "one", "ada/week_1.ipynb", "ada/week_2.ipynb")
     assert [*submissions(tmp_path / "one")] == ["ada"]
 
 
-def test_a_class_one_folder_deeper_is_not_taken_for_a_student(tmp_path):
-    put(tmp_path, "week-4/ada/a.ipynb", "week-4/ben/b.ipynb")
-    with pytest.raises(ValueError, match=r"week-4: if it holds a class, give that folder"):
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("week-4/ada/a.ipynb", "week-4/ben/b.ipynb"),
+        ("week-4/ada.ipynb", "week-4/ben_1.ipynb"),
+        ("week-4/ada/a.ipynb", "week-4/ben/b.ipynb", "solution.ipynb"),
+        ("week-4/ada/a.ipynb", "week-4/ben/b.ipynb", "week-5/cleo/c.ipynb", "week-5/dan/d.ipynb"),
+    ],
+)
+def test_a_class_one_folder_deeper_is_not_taken_for_a_student(names, tmp_path):
+    put(tmp_path, *names)
+    with pytest.raises(ValueError, match=r"week-4 holds ada.*, ben.*: if these are students"):
         submissions(tmp_path)
     assert [*submissions(tmp_path / "week-4")] == ["ada", "ben"]
 

@@ -33,8 +33,17 @@ def test_right_answers_get_their_points_whatever_they_print():
 
 def test_lines_for_the_notebook_cost_nothing():
     right = GOOD["affinity-matrix"]
-    for code in (f"%%time\n{right}", f"{right}\n!pip list", f"%matplotlib inline\n{right}"):
-        assert judged(code).status == "right"
+    sums = 'N = (7\n     % 4)\ntext = """\n%d\n"""'
+    for code in (
+        f"%%time\n{right}",
+        f"{right}\n!pip list\ntorch.cat?",
+        f"%matplotlib inline\n{sums}\n{right}",
+        f"%time EPS = 1e-12\nEPS + 1\n{right}",
+        f"{right}\ncheck('affinity-matrix', affinity)",
+    ):
+        assert judged(code).status == "right", code
+    assert judged(f"%%bash\n{right}").status == "crashed"  # it was no Python to the student either
+    assert judged(f"%%time\n{exercise('affinity-matrix').starter}").status == "unchanged"
     inside = "def affinity(z):\n    %timeit z\n    return 3 +"
     assert without_magics(inside).splitlines()[1] == "    pass  # %timeit z"
     text = 'x = """\n%d\n"""'
