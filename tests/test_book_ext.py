@@ -446,12 +446,17 @@ def test_columns_of_sentences_are_known_by_their_class():
     def row(*cells):
         return nodes.row("", *(nodes.entry("", nodes.paragraph("", cell)) for cell in cells))
 
-    body = nodes.tbody("", row("a", "1", "a word " * 8), row("linear, on stage 4", "2", "none"))
+    body = nodes.tbody(
+        "",
+        row("a", "1", "a word " * 8, "much to say " * 8, "a person, named"),
+        row("linear, on stage 4", "2", "none", "", ""),
+    )
     page = new_document("page")
-    page += nodes.table("", nodes.tgroup("", body, cols=3))
+    page += nodes.table("", nodes.tgroup("", body, cols=5))
     typography.set_page(None, page, "page")
     found = [[cell["classes"] for cell in row] for row in body]
-    assert found == [[["book-names"], [], ["book-sentences"]]] * 2
+    kinds = ["book-names", "book-word", "book-sentences", "book-paragraphs"]
+    assert found == [[*([kind] for kind in kinds), []]] * 2
 
 
 def test_a_default_made_anew_is_shown_as_python():

@@ -14,7 +14,8 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 
 SPACE, MINUS = "\u00a0", "\u2212"
-NAME, SENTENCE = 12, 40  # characters beyond which a column is wide
+# by the characters of a column's longest cell, how it is held (book.css)
+WIDE = {"book-paragraphs": 80, "book-sentences": 40, "book-names": 12}
 TOGETHER = "book-together"  # the class of what is not broken at the end of a line
 
 _PER_CENT = re.compile(r"(?<=\d)[ \u00a0]%")
@@ -69,17 +70,18 @@ def set_page(app: Sphinx, doctree: nodes.document, page: str) -> None:
 
 
 def widen_columns(body: nodes.tbody) -> None:
-    """Give a class to the cells of a table's columns that hold names, first of all, or sentences.
+    """Give the cells of a table's columns a class by how much they hold.
 
-    A browser that cannot fit a table squeezes these to a word a line before it lets it scroll.
+    A browser that cannot fit a table squeezes it to a word a line before it lets it scroll.
     """
     columns = zip(*(row.findall(nodes.entry) for row in body.findall(nodes.row)), strict=False)
     for number, column in enumerate(columns):
         longest = max(len(cell.astext()) for cell in column)
-        kind = "book-sentences" if longest > SENTENCE else "book-names" if number == 0 else None
+        kind = next((kind for kind, least in WIDE.items() if longest > least), "book-word")
+        if kind == "book-names" and number:
+            continue  # a name that heads no row may well take two lines
         for cell in column:
-            if kind and longest > NAME:
-                cell["classes"].append(kind)
+            cell["classes"].append(kind)
 
 
 def keep_together(formula: nodes.math) -> None:

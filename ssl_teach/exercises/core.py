@@ -177,10 +177,16 @@ class Verdict:
     def _repr_html_(self) -> str:
         """In a notebook: the same words, with the first line in bold."""
         first, *rest = repr(self).split("\n")
-        body = "".join(
-            f"<div style='white-space:pre-wrap'>{html.escape(line)}</div>" for line in rest
-        )
+        body = "".join(map(_hanging, rest))
         return f"<div class='ssl-verdict'><b>{html.escape(first)}</b>{body}</div>"
+
+
+def _hanging(line: str) -> str:
+    """A line in HTML that keeps its indent, and where it is broken stands further in."""
+    text = line.lstrip()
+    indent = len(line) - len(text) + 2
+    style = f"padding-left:{indent}ch;text-indent:-2ch;white-space:pre-wrap"
+    return f"<div style='{style}'>{html.escape(text)}</div>"
 
 
 def _bare(code: str) -> str:

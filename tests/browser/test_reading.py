@@ -119,6 +119,22 @@ def test_the_line_and_the_terms_are_readable(scheme, book, visit):
 # ---- ways on ----
 
 
+def test_a_figure_wider_than_a_phone_says_that_it_goes_on(book, visit):
+    seen = visit((book / "notebooks/04_rotation.html").as_uri(), width=360)
+    page = seen.page
+    figure = page.locator(".book-figure[tabindex]").first
+    hint = figure.locator("xpath=following-sibling::*[1]")
+    assert hint.text_content() == "wider than the screen: swipe ↔" and hint.is_visible()
+    told = "(f) => ['before', 'after'].map((end) => `data-${end}` in f.attributes)"
+    assert figure.evaluate(told) == [False, True]
+    figure.evaluate("(f) => { f.scrollLeft = f.scrollWidth; }")
+    page.wait_for_function("() => document.querySelector('.book-figure[data-before]')")
+    assert figure.evaluate(told) == [True, False]
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.wait_for_function("() => !document.querySelector('.book-figure[tabindex], .book-goes-on')")
+    page.context.close()
+
+
 def test_every_page_ends_with_ways_back_and_on(soup):
     for k, name in enumerate(PAGES):
         ends = soup(name).select_one(".prev-next-footer")
