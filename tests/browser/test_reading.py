@@ -12,7 +12,7 @@ LINE = re.compile(
     r"About \d+ min to read(, \d+ with the code)?"
     r"( · ran in about [\d½]+ (s|min)"
     r" on (a machine with \w+ cores?|\w+ of a machine’s \w+ cores) when this page was built)?"
-    r" · (Part \w+|Going on)(, lesson \d+ of \d+(, second page)?)?"
+    r" · (Part \w+|Going on)(, lesson\s\d+ of \d+(, second page)?)?"
 )
 CONTRAST = """(element) => {
   const light = (css) => {
