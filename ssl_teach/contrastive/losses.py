@@ -168,7 +168,7 @@ def _cross_entropies(
 ) -> Tensor:
     """What `info_nce` returns, of input that was checked."""
     with torch.autocast(queries.device.type, enabled=False):  # half precision would cost digits
-        dtype = torch.promote_types(full_precision(queries).dtype, full_precision(keys).dtype)
+        dtype = torch.promote_types(torch.promote_types(queries.dtype, keys.dtype), torch.float32)
         queries, keys = queries.to(dtype), keys.to(dtype)
         M, K = len(queries), len(keys)
         if block is None:
