@@ -23,8 +23,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "browser"
 from chromium import launch
 from widget_page import mount
 
-from ssl_teach.widgets import AffinityMatrix, AugmentationLab, Circle, EmbeddingMap, ScoresToLoss
-from ssl_teach.widgets.embedding_map import Layout
+from ssl_teach.explorables import (
+    AffinityMatrix,
+    AugmentationLab,
+    Circle,
+    EmbeddingMap,
+    ScoresToLoss,
+)
+from ssl_teach.explorables.embedding_map import Layout
 
 FRAME = 16.0  # milliseconds
 TIMED = """async ([name, values]) => {

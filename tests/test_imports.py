@@ -69,7 +69,7 @@ def test_the_package_was_found():
 @pytest.mark.parametrize("module", MODULES)
 def test_imports_run_one_way(module):
     part = part_of(module)
-    if part in {"__init__", "widgets"}:
+    if part in {"__init__", "explorables"}:
         pytest.skip("has no layer: its own test below")
     assert part in LEVEL, f"{part} has no layer yet: put it into LAYERS"
     for other in imports_of(module):
@@ -79,11 +79,11 @@ def test_imports_run_one_way(module):
         assert LEVEL.get(below, 99) <= LEVEL[part], f"{module} must not import {other}"
 
 
-@pytest.mark.parametrize("module", [m for m in MODULES if part_of(m) == "widgets"])
+@pytest.mark.parametrize("module", [m for m in MODULES if part_of(m) == "explorables"])
 def test_widgets_know_only_numpy_and_anywidget(module):
     for other in imports_of(module):
         assert other.split(".")[0] not in {"torch", "torchvision", "sklearn", "skimage"}
-        assert not other.startswith("ssl_teach") or part_of(other) == "widgets", other
+        assert not other.startswith("ssl_teach") or part_of(other) == "explorables", other
 
 
 def test_importing_the_package_alone_is_light():

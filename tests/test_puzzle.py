@@ -5,8 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from ssl_teach.widgets import JigsawGame
-from ssl_teach.widgets.network import weight_count
+from ssl_teach.explorables import JigsawGame
+from ssl_teach.explorables.network import weight_count
 
 LAYERS = [
     {"kind": "conv", "in": 3, "out": 4, "stride": 2},

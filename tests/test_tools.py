@@ -13,7 +13,7 @@ from jupyter_cache.executors import utils
 
 @pytest.fixture
 def project(tmp_path):
-    for name in ("ssl_teach/a.py", "ssl_teach/widgets/w.js", "ssl_teach/results/r.json"):
+    for name in ("ssl_teach/a.py", "ssl_teach/explorables/w.js", "ssl_teach/results/r.json"):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("x", encoding="utf-8")
@@ -23,7 +23,12 @@ def project(tmp_path):
 
 @pytest.mark.parametrize(
     "name",
-    ["ssl_teach/a.py", "ssl_teach/widgets/w.js", "ssl_teach/results/r.json", "requirements.lock"],
+    [
+        "ssl_teach/a.py",
+        "ssl_teach/explorables/w.js",
+        "ssl_teach/results/r.json",
+        "requirements.lock",
+    ],
 )
 def test_outputs_are_made_anew_when_what_they_come_from_changed(project, name):
     before = build_book.state_key(project)

@@ -11,7 +11,7 @@ from PIL import Image
 
 from ssl_teach import widgets
 from ssl_teach.data import load
-from ssl_teach.widgets import (
+from ssl_teach.explorables import (
     AffinityMatrix,
     AugmentationLab,
     EmbeddingMap,
@@ -20,9 +20,9 @@ from ssl_teach.widgets import (
     RotationGame,
     SketchPad,
 )
-from ssl_teach.widgets.embedding_map import Layout
-from ssl_teach.widgets.frame import to_pictures
-from ssl_teach.widgets.network import pack_weights, weight_count
+from ssl_teach.explorables.embedding_map import Layout
+from ssl_teach.explorables.frame import to_pictures
+from ssl_teach.explorables.network import pack_weights, weight_count
 
 FOLDER = Path(widgets.__file__).parent
 LAYERS = [

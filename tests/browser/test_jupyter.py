@@ -16,7 +16,7 @@ from test_second_engine import pages_with_explorables
 
 OWN_DATA = """
 import numpy as np
-from ssl_teach.widgets import AffinityMatrix, ScoresToLoss
+from ssl_teach.explorables import AffinityMatrix, ScoresToLoss
 images = np.random.default_rng(0).integers(0, 256, (8, 12, 12, 3), dtype=np.uint8)
 try:
     import torch

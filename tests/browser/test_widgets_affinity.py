@@ -10,7 +10,7 @@ from widget_page import mount
 
 from ssl_teach.contrastive import ProjectionHead
 from ssl_teach.encoders import ConvNet, export_weights
-from ssl_teach.widgets import AffinityMatrix
+from ssl_teach.explorables import AffinityMatrix
 
 IMAGES, DIMENSION = 16, 24
 

@@ -21,7 +21,7 @@ from ssl_teach.augment import (
     resized_crop,
     simclr_augmentation,
 )
-from ssl_teach.widgets import AugmentationLab
+from ssl_teach.explorables import AugmentationLab
 
 SIZE = 24
 ALL = ["crop", "flip", "color", "gray", "blur"]

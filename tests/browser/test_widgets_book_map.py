@@ -5,7 +5,7 @@ import pytest
 from book_explorables import explorables
 from widget_page import mount
 
-from ssl_teach.widgets import BookMap
+from ssl_teach.explorables import BookMap
 
 RED, GREEN = [200, 30, 20], [10, 180, 60]
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from widget_page import mount
 
 from ssl_teach.contrastive import alignment, info_nce, partners, uniformity
-from ssl_teach.widgets import Circle
+from ssl_teach.explorables import Circle
 
 IN_PAGE = """([u, dimension, tau, negatives]) => {
   const { toSphere, contrast, throughLength } = window.module;

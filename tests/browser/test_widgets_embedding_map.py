@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from widget_page import mount
 
-from ssl_teach.widgets import EmbeddingMap
-from ssl_teach.widgets.embedding_map import Layout
+from ssl_teach.explorables import EmbeddingMap
+from ssl_teach.explorables.embedding_map import Layout
 
 CLASSES = ["house", "tree", "cat"]
 SIDE, MARK = 6, [(255, 0, 0), (0, 255, 0), (0, 0, 255)]  # pictures of one colour, by class

@@ -8,9 +8,9 @@ from einops import rearrange
 from widget_page import mount
 
 from ssl_teach.encoders import ConvNet, export_weights
+from ssl_teach.explorables import JigsawGame
 from ssl_teach.pretext import Jigsaw
 from ssl_teach.pretext.jigsaw import normalize, shuffle
-from ssl_teach.widgets import JigsawGame
 
 WIDTHS = (8, 16, 32)
 SIZE, GAP, P = 48, 4, 12

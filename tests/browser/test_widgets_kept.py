@@ -5,8 +5,8 @@ import pytest
 from scipy import stats
 from widget_page import mount
 
+from ssl_teach.explorables.kept import Factor, WhatIsKept
 from ssl_teach.records import Record, difference, spread
-from ssl_teach.widgets.kept import Factor, WhatIsKept
 
 TASKS = ("raw pixels", "random weights", "rotation", "inpainting")
 FACTORS = ("class", "position", "background")

@@ -3,7 +3,7 @@
 import pytest
 from widget_page import mount
 
-from ssl_teach.widgets.league import LeagueTable
+from ssl_teach.explorables.league import LeagueTable
 
 
 def build():

@@ -7,10 +7,10 @@ import pytest
 from widget_page import mount
 
 from ssl_teach import widgets
-from ssl_teach.widgets.embedding_map import Layout
-from ssl_teach.widgets.kept import Factor
-from ssl_teach.widgets.network import weight_count
-from ssl_teach.widgets.transfer import Cell, Measured
+from ssl_teach.explorables.embedding_map import Layout
+from ssl_teach.explorables.kept import Factor
+from ssl_teach.explorables.network import weight_count
+from ssl_teach.explorables.transfer import Cell, Measured
 
 NONSENSE = [
     "", "NaN", "-1", "1e9", "0.123", "Infinity", "nobody", "<b>", "true,false", "1,1,1,1,1,1,1,1,1",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from widget_page import mount
 
-from ssl_teach.widgets.mixer import PictureWipe
+from ssl_teach.explorables.mixer import PictureWipe
 
 COLORS = {"truth": (200, 10, 10), "L2": (10, 200, 10), "adversary": (10, 10, 200)}
 LABELS = ["a cat", "a rocket", "the cat again", "the rocket again"]

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from widget_page import mount
 
-from ssl_teach.widgets import RotationGame
-from ssl_teach.widgets.network import pack_weights, weight_count
+from ssl_teach.explorables import RotationGame
+from ssl_teach.explorables.network import pack_weights, weight_count
 
 LAYERS = [
     {"kind": "conv", "in": 3, "out": 8, "stride": 2},

@@ -9,7 +9,7 @@ from PIL import Image
 from widget_page import mount
 
 from ssl_teach import widgets
-from ssl_teach.widgets.network import weight_count
+from ssl_teach.explorables.network import weight_count
 
 SQUARE = """async ([base64, size, channels]) => {
   const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));

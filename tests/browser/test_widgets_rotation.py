@@ -11,7 +11,7 @@ from PIL import Image
 from torch import nn
 from widget_page import mount, on_grid
 
-from ssl_teach.widgets import RotationGame
+from ssl_teach.explorables import RotationGame
 
 WIDTHS = (3, 32, 64, 128, 256)
 NAMES = ("first network", "second network")

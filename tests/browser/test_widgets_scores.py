@@ -7,7 +7,7 @@ import torch
 from widget_page import mount
 
 from ssl_teach.contrastive import info_nce
-from ssl_teach.widgets import ScoresToLoss
+from ssl_teach.explorables import ScoresToLoss
 
 GIVEN = (0.6, 0.55, 0.2, 0.1, -0.1, -0.2, -0.35, -0.5)
 

@@ -12,8 +12,8 @@ from widget_page import Mounted, mount
 from ssl_teach.data import load
 from ssl_teach.encoders import ConvNet, export_weights
 from ssl_teach.evaluate import features
-from ssl_teach.widgets import SketchPad
-from ssl_teach.widgets.sketch_pad import (
+from ssl_teach.explorables import SketchPad
+from ssl_teach.explorables.sketch_pad import (
     STEPS,
     centred,
     draw_strokes,

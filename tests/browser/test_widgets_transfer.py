@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from widget_page import mount
 
-from ssl_teach.widgets.transfer import Cell, Measured, TransferTable, words_of
+from ssl_teach.explorables.transfer import Cell, Measured, TransferTable, words_of
 
 STRATEGIES = [
     *(f"probe_{k}" for k in (4, 3, 2, 1)),

@@ -8,7 +8,7 @@ from typing import Any
 import traitlets
 from numpy.typing import ArrayLike
 
-from ssl_teach.widgets.frame import Explorable, check_sets, join, to_pictures
+from ssl_teach.explorables.frame import Explorable, check_sets, join, to_pictures
 
 TRANSFORMS = ("crop", "flip", "color", "gray", "blur")  # in the order in which they are applied
 SMALLEST = 8  # pixels on a side: the blur of a page mirrors a border of at least one

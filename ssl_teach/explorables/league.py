@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import traitlets
 
-from ssl_teach.widgets.frame import Explorable, join
+from ssl_teach.explorables.frame import Explorable, join
 
 Values = Mapping[str, Mapping[str, Mapping[str, Mapping[str, tuple[float, float]]]]]
 """Data set -> method -> labels -> measure -> (mean, half the width of its interval), in [0, 1]."""

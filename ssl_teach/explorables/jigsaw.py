@@ -9,8 +9,8 @@ import numpy as np
 import traitlets
 from numpy.typing import ArrayLike
 
-from ssl_teach.widgets.frame import Explorable, join, to_pictures
-from ssl_teach.widgets.network import check_network, pack_weights
+from ssl_teach.explorables.frame import Explorable, join, to_pictures
+from ssl_teach.explorables.network import check_network, pack_weights
 
 GRID = 3
 TILES = GRID**2

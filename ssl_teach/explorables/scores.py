@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import traitlets
 
-from ssl_teach.widgets.frame import Explorable, join
+from ssl_teach.explorables.frame import Explorable, join
 
 WAYS = (4, 8, 16)
 """How many candidates can be shown, one positive, the others negatives."""

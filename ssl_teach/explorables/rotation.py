@@ -9,8 +9,8 @@ import numpy as np
 import traitlets
 from numpy.typing import ArrayLike
 
-from ssl_teach.widgets.frame import Explorable, check_sets, join, to_pictures
-from ssl_teach.widgets.network import pack_networks
+from ssl_teach.explorables.frame import Explorable, check_sets, join, to_pictures
+from ssl_teach.explorables.network import pack_networks
 
 TURNS = 4  # 0°, 90°, 180°, 270°, anticlockwise
 

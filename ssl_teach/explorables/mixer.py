@@ -9,7 +9,7 @@ import numpy as np
 import traitlets
 from numpy.typing import ArrayLike, NDArray
 
-from ssl_teach.widgets.frame import Explorable, check_sets, join, to_pictures
+from ssl_teach.explorables.frame import Explorable, check_sets, join, to_pictures
 
 
 class PictureWipe(Explorable):

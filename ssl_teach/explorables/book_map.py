@@ -9,7 +9,7 @@ import numpy as np
 import traitlets
 from numpy.typing import ArrayLike
 
-from ssl_teach.widgets.frame import Explorable, join, to_pictures
+from ssl_teach.explorables.frame import Explorable, join, to_pictures
 
 TEXTS = ("name", "title", "question")
 

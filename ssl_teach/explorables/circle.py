@@ -7,7 +7,7 @@ from typing import Any
 
 import traitlets
 
-from ssl_teach.widgets.frame import Explorable, join
+from ssl_teach.explorables.frame import Explorable, join
 
 
 class Circle(Explorable):

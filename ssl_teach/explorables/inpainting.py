@@ -10,8 +10,8 @@ import numpy as np
 import traitlets
 from numpy.typing import ArrayLike, NDArray
 
-from ssl_teach.widgets.frame import Explorable, check_sets, join, to_pictures
-from ssl_teach.widgets.network import pack_weights
+from ssl_teach.explorables.frame import Explorable, check_sets, join, to_pictures
+from ssl_teach.explorables.network import pack_weights
 
 TOOLS = ("block", "brush", "mend")
 LARGEST = 52  # a row of the hole is one whole number, exact in the page up to 2^53

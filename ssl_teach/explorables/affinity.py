@@ -9,9 +9,9 @@ import numpy as np
 import traitlets
 from numpy.typing import ArrayLike
 
-from ssl_teach.widgets.augmentation_lab import MOST_DRAWS, check_recipe
-from ssl_teach.widgets.frame import Explorable, join, to_pictures
-from ssl_teach.widgets.network import check_network, pack_weights
+from ssl_teach.explorables.augmentation_lab import MOST_DRAWS, check_recipe
+from ssl_teach.explorables.frame import Explorable, join, to_pictures
+from ssl_teach.explorables.network import check_network, pack_weights
 
 MOST_IMAGES = 64  # the page redraws 128 x 128 cells well within a frame
 

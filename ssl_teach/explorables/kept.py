@@ -10,7 +10,7 @@ from typing import Any
 import traitlets
 from numpy.typing import ArrayLike
 
-from ssl_teach.widgets.frame import Explorable, join, to_pictures
+from ssl_teach.explorables.frame import Explorable, join, to_pictures
 
 Values = Mapping[str, Mapping[str, Mapping[str, Sequence[float]]]]
 """Stage -> task -> factor -> one number for each seed, 1 for "read without error"."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import traitlets
 
-from ssl_teach.widgets.frame import Explorable, join
+from ssl_teach.explorables.frame import Explorable, join
 
 COLUMNS, ROWS = ("very similar data", "very different data"), ("very little data", "quite a lot")
 

@@ -26,8 +26,8 @@ import numpy as np
 import traitlets
 from numpy.typing import ArrayLike, NDArray
 
-from ssl_teach.widgets.frame import Explorable, join, to_pictures
-from ssl_teach.widgets.network import pack_weights
+from ssl_teach.explorables.frame import Explorable, join, to_pictures
+from ssl_teach.explorables.network import pack_weights
 
 Point = Sequence[float]
 Strokes = Sequence[Sequence[Point]]

@@ -11,7 +11,7 @@ import numpy as np
 import traitlets
 from numpy.typing import ArrayLike, NDArray
 
-from ssl_teach.widgets.frame import Explorable, join, to_pictures
+from ssl_teach.explorables.frame import Explorable, join, to_pictures
 
 MOST_PICTURES = 1000  # the page redraws so many well within a frame
 LEVELS = 16  # of each colour channel: as small pictures they look the same, and weigh half
