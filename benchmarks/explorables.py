@@ -19,10 +19,7 @@ import anywidget
 import numpy as np
 from playwright.sync_api import sync_playwright
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "browser"))
-from chromium import launch
-from widget_page import mount
-
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from ssl_teach.explorables import (
     AffinityMatrix,
     AugmentationLab,
@@ -31,6 +28,8 @@ from ssl_teach.explorables import (
     ScoresToLoss,
 )
 from ssl_teach.explorables.embedding_map import Layout
+from tests.browser.chromium import launch
+from tests.explorables.page import mount
 
 FRAME = 16.0  # milliseconds
 TIMED = """async ([name, values]) => {

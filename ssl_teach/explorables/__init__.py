@@ -9,12 +9,12 @@ from ssl_teach.explorables.inpainting import InpaintingStudio
 from ssl_teach.explorables.jigsaw import JigsawGame
 from ssl_teach.explorables.kept import WhatIsKept
 from ssl_teach.explorables.league import LeagueTable
-from ssl_teach.explorables.mixer import PictureWipe
 from ssl_teach.explorables.patch_position import PatchGame
 from ssl_teach.explorables.rotation import RotationGame
 from ssl_teach.explorables.scores import ScoresToLoss
 from ssl_teach.explorables.sketch_pad import SketchPad
 from ssl_teach.explorables.transfer import TransferTable
+from ssl_teach.explorables.wipe import PictureWipe
 
 __all__ = [
     "AffinityMatrix",

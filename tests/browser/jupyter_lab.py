@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from engines import free_port, scratch, started, wait_for_port
 from playwright.sync_api import Browser, Locator, Page, Route
+
+from .engines import free_port, scratch, started, wait_for_port
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 60_000  # milliseconds, for what starts a program; a busy machine is slow
@@ -126,7 +127,7 @@ def serve(cells: list[str]) -> Iterator[str]:
             IPYTHONDIR=str(folder / "ipython"),
             JUPYTERLAB_SETTINGS_DIR=str(folder / "settings"),
             JUPYTERLAB_WORKSPACES_DIR=str(folder / "workspaces"),
-            PYTHONPATH=os.pathsep.join([str(ROOT), str(Path(__file__).parent)]),
+            PYTHONPATH=str(ROOT),
             no_proxy="127.0.0.1,localhost",
         )
         with running as server:

@@ -1,7 +1,8 @@
 """Rules of accessible pages where no lesson stands; test_pages.py has the lessons."""
 
 import pytest
-from axe import complaints
+
+from .axe import complaints
 
 LOOKS = [(1280, "light"), (360, "dark")]
 

@@ -11,8 +11,9 @@ import math
 import time
 
 import pytest
-from jupyter_lab import open_lab
-from test_second_engine import pages_with_explorables
+
+from .jupyter_lab import open_lab
+from .test_second_engine import pages_with_explorables
 
 OWN_DATA = """
 import numpy as np
@@ -26,7 +27,7 @@ except ModuleNotFoundError:  # an environment for the front end alone
     embeddings = (images.reshape(8, -1) / 255) @ np.random.default_rng(1).normal(size=(432, 16))
 """
 BOOK = """
-from book_explorables import explorables
+from tests.explorables.from_book import explorables
 from IPython.display import display
 every = explorables(PAGES)
 display(*every.values())

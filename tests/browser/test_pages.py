@@ -7,7 +7,8 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 import yaml
-from axe import complaints
+
+from .axe import complaints
 
 ROOT = Path(__file__).resolve().parents[2]
 

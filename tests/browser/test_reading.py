@@ -5,7 +5,8 @@ import re
 import glossary_links as gl
 import pytest
 from bs4 import BeautifulSoup
-from test_pages import PAGES, ROOT
+
+from .test_pages import PAGES, ROOT
 
 LESSONS = [page for page in PAGES if page.startswith("notebooks/")]
 LINE = re.compile(

@@ -3,9 +3,10 @@
 import time
 
 import pytest
-from conftest import BUILT
-from engines import HOW, open_engine
-from test_pages import PAGES
+
+from ..conftest import BUILT
+from .engines import HOW, open_engine
+from .test_pages import PAGES
 
 MARK = 'type="application/vnd.jupyter.widget-view+json"'
 STATES = """() => [...document.querySelectorAll(".ssl-widget")].map((widget) =>

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from widget_page import mount
 
 from ssl_teach.contrastive import ProjectionHead
 from ssl_teach.encoders import ConvNet, export_weights
 from ssl_teach.explorables import AffinityMatrix
+
+from .page import mount
 
 IMAGES, DIMENSION = 16, 24
 

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from widget_page import mount
 
 from ssl_teach.augment import (
     RandomResizedCrop,
@@ -22,6 +21,8 @@ from ssl_teach.augment import (
     simclr_augmentation,
 )
 from ssl_teach.explorables import AugmentationLab
+
+from .page import mount
 
 SIZE = 24
 ALL = ["crop", "flip", "color", "gray", "blur"]

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from book_explorables import explorables
-from widget_page import mount
 
 from ssl_teach.explorables import BookMap
+
+from .from_book import explorables
+from .page import mount
 
 RED, GREEN = [200, 30, 20], [10, 180, 60]
 

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from widget_page import mount
 
 from ssl_teach.contrastive import alignment, info_nce, partners, uniformity
 from ssl_teach.explorables import Circle
+
+from .page import mount
 
 IN_PAGE = """([u, dimension, tau, negatives]) => {
   const { toSphere, contrast, throughLength } = window.module;

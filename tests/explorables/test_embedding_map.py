@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from widget_page import mount
 
 from ssl_teach.explorables import EmbeddingMap
 from ssl_teach.explorables.embedding_map import Layout
+
+from .page import mount
 
 CLASSES = ["house", "tree", "cat"]
 SIDE, MARK = 6, [(255, 0, 0), (0, 255, 0), (0, 0, 255)]  # pictures of one colour, by class

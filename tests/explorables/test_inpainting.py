@@ -8,13 +8,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 from PIL import Image
-from widget_page import mount
 
 from ssl_teach.encoders import ConvNet
 from ssl_teach.explorables import InpaintingStudio
 from ssl_teach.pictures import sharpness
 from ssl_teach.pretext import Inpainting, block_masks, centre_mask
 from ssl_teach.pretext.inpainting import export_painter, reconstruction_loss, smooth_fill
+
+from .page import mount
 
 WIDTHS = (8, 16, 24)
 NAMES = ("squared error", "with adversary")

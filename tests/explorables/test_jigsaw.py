@@ -5,12 +5,13 @@ import pytest
 import torch
 import traitlets
 from einops import rearrange
-from widget_page import mount
 
 from ssl_teach.encoders import ConvNet, export_weights
 from ssl_teach.explorables import JigsawGame
 from ssl_teach.pretext import Jigsaw
 from ssl_teach.pretext.jigsaw import normalize, shuffle
+
+from .page import mount
 
 WIDTHS = (8, 16, 32)
 SIZE, GAP, P = 48, 4, 12

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 from scipy import stats
-from widget_page import mount
 
 from ssl_teach.explorables.kept import Factor, WhatIsKept
 from ssl_teach.records import Record, difference, spread
+
+from .page import mount
 
 TASKS = ("raw pixels", "random weights", "rotation", "inpainting")
 FACTORS = ("class", "position", "background")

@@ -1,9 +1,10 @@
 """The league table in a real browser: it shows the numbers it was given, and compares them."""
 
 import pytest
-from widget_page import mount
 
 from ssl_teach.explorables.league import LeagueTable
+
+from .page import mount
 
 
 def build():

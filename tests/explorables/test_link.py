@@ -4,13 +4,14 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import numpy as np
 import pytest
-from widget_page import mount
 
-from ssl_teach import widgets
+from ssl_teach import explorables
 from ssl_teach.explorables.embedding_map import Layout
 from ssl_teach.explorables.kept import Factor
-from ssl_teach.explorables.network import weight_count
+from ssl_teach.explorables.nn.packing import weight_count
 from ssl_teach.explorables.transfer import Cell, Measured
+
+from .page import mount
 
 NONSENSE = [
     "", "NaN", "-1", "1e9", "0.123", "Infinity", "nobody", "<b>", "true,false", "1,1,1,1,1,1,1,1,1",
@@ -44,18 +45,18 @@ def network(name, outputs, parts=1, channels=3):
 
 def rotation():
     sets = {"level": pictures(3, 8, 8, 3), "turned, freely": pictures(3, 8, 8, 3)}
-    return widgets.RotationGame(sets, [network("a", 4)])
+    return explorables.RotationGame(sets, [network("a", 4)])
 
 
 def patches():
     sets = {"plain": pictures(3, 20, 20, 3), "with fringes": pictures(3, 20, 20, 3)}
     nets = [network(name, 8, parts=2) for name in ("a", "b & c")]
-    return widgets.PatchGame(sets, nets, patch=4, gap=2, jitter=1)
+    return explorables.PatchGame(sets, nets, patch=4, gap=2, jitter=1)
 
 
 def jigsaw():
     orders = np.array([range(9), [1, 0, *range(2, 9)], [8, *range(8)]])
-    return widgets.JigsawGame(
+    return explorables.JigsawGame(
         pictures(3, 12, 12, 3), network("a", 3, parts=9), orders, gap=1, normalize_tiles=True
     )
 
@@ -64,7 +65,7 @@ def kept():
     row = {"class": [0.5, 0.6], "position": [0.1, 0.3]}
     tasks = {"random weights": row, "patch position": row, "SimCLR": row}
     factors = {name: Factor(pictures(2, 4, 4, 3), "what it is") for name in row}
-    return widgets.WhatIsKept({"stage 1": tasks, "last stage": tasks}, factors)
+    return explorables.WhatIsKept({"stage 1": tasks, "last stage": tasks}, factors)
 
 
 def league():
@@ -72,12 +73,12 @@ def league():
         return {name: (mean, 0.01) for name in ("last stage", "k-NN")}
 
     each = {"raw pixels": {"100%": both(0.3)}, "SimCLR": {"100%": both(0.9), "10%": both(0.7)}}
-    return widgets.LeagueTable({"scenes": each, "CIFAR-10": each}, reference="raw pixels")
+    return explorables.LeagueTable({"scenes": each, "CIFAR-10": each}, reference="raw pixels")
 
 
 def wipe():
     series = {name: pictures(4, 6, 6, 3) for name in ("truth", "L2", "both + more")}
-    return widgets.PictureWipe(series, groups=["hole", "hole", "blocks", "blocks"])
+    return explorables.PictureWipe(series, groups=["hole", "hole", "blocks", "blocks"])
 
 
 def book_map():
@@ -87,18 +88,20 @@ def book_map():
             "given": [pictures(4, 4, 3)], "wanted": "words",
         }  # fmt: skip
 
-    return widgets.BookMap({"Part I": [node("one"), node("two")], "II": [node("patch position")]})
+    return explorables.BookMap(
+        {"Part I": [node("one"), node("two")], "II": [node("patch position")]}
+    )
 
 
 def transfer():
     measured = Measured(0.5, 0.1, 100, 1.0)
     bars = {name: measured for name in ("probe_4", "probe_2", "tune_1", "scratch")}
-    return widgets.TransferTable([Cell("a rule", ["probe_4"], "a task", bars, 0.1)] * 4)
+    return explorables.TransferTable([Cell("a rule", ["probe_4"], "a task", bars, 0.1)] * 4)
 
 
 def embedding_map():
     layout = Layout(np.arange(10.0).reshape(5, 2), (np.arange(5)[:, None] + [1, 2]) % 5)
-    return widgets.EmbeddingMap(
+    return explorables.EmbeddingMap(
         {"random weights": layout, "SimCLR": layout}, pictures(5, 4, 4, 3), [0, 0, 1, 1, 1],
         ("cat", "a dog, say"),
     )  # fmt: skip
@@ -106,7 +109,7 @@ def embedding_map():
 
 def matrix():
     z, net = np.random.default_rng(0).normal(size=(8, 6)), network("a", 6)
-    return widgets.AffinityMatrix(z, pictures(8, 8, 8, 3), before=z[::-1], network=net)
+    return explorables.AffinityMatrix(z, pictures(8, 8, 8, 3), before=z[::-1], network=net)
 
 
 def pad():
@@ -115,7 +118,7 @@ def pad():
     features = np.random.default_rng(0).normal(size=(5, 4))
     encoder = {"name": "a", "layers": conv, "weights": weights, "features": features, "k": 1}
     shelf = pictures(5, 8, 8) // 17 * 17
-    return widgets.SketchPad(
+    return explorables.SketchPad(
         shelf, [0, 0, 1, 1, 1], ("cat", "dog"), [encoder], examples=shelf[:3],
         example_labels=[0, 0, 1],
     )  # fmt: skip
@@ -131,7 +134,7 @@ CASES = {
         },
     ),
     "lab": (
-        lambda: widgets.AugmentationLab(pictures(4, 8, 8, 3), hue=0.5),
+        lambda: explorables.AugmentationLab(pictures(4, 8, 8, 3), hue=0.5),
         {
             "picture": 2, "seed": 41, "on": ["crop", "blur"], "crop": 0.5, "strength": 1,
             "hue": 0.25, "gray": 0.4, "blur": 1.5,
@@ -171,14 +174,14 @@ CASES = {
     ),
     "map": (book_map, {"chosen": "patch position"}),
     "circle": (
-        widgets.Circle,
+        explorables.Circle,
         {
             "pairs": 5, "tau": 0.35, "space": "sphere", "negatives": False, "seed": 12,
             "walked": [[30, 0.2, True], [5, 0.35, False]],
         },
     ),
     "scores": (
-        widgets.ScoresToLoss,
+        explorables.ScoresToLoss,
         {"scores": [0.95, -0.3, 0.05, -1], "tau": 1.25, "selected": 3},
     ),
     "transfer": (transfer, {"cell": 3, "strategy": "tune_1"}),
@@ -256,13 +259,13 @@ def test_nonsense_in_a_link_does_nothing(browser, tmp_path, name):
 
 
 def test_a_link_of_another_figure_does_nothing(browser, tmp_path):
-    with mount(browser, tmp_path, widgets.ScoresToLoss()) as page:
+    with mount(browser, tmp_path, explorables.ScoresToLoss()) as page:
         reopen(page, f"{page.page.url}?other.tau=1&tau=1&place2.tau=1#other")
         assert page.get("tau") == 0.2
 
 
 def test_the_link_goes_to_the_clipboard(browser, tmp_path):
-    with mount(browser, tmp_path, widgets.ScoresToLoss()) as page:
+    with mount(browser, tmp_path, explorables.ScoresToLoss()) as page:
         page.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
         page.set("tau", 0.5)
         page.page.get_by_role("button", name="Copy link to this state").click()
@@ -283,7 +286,7 @@ def test_the_link_s_field_gives_no_commands(browser, tmp_path):
 
 
 def test_state_that_no_longer_fits_falls_back(browser, tmp_path):
-    with mount(browser, tmp_path, widgets.ScoresToLoss()) as page:
+    with mount(browser, tmp_path, explorables.ScoresToLoss()) as page:
         reopen(page, f"{page.page.url}?place.scores=0.5,0,0,0&place.selected=15#place")
         assert "Negative 3" in page.text(".ssl-numbers")
     with mount(browser, tmp_path, transfer()) as page:
@@ -326,7 +329,7 @@ def test_what_is_allowed(frame, rule, text, value):
 
 @pytest.fixture(scope="module")
 def frame(browser, tmp_path_factory):
-    with mount(browser, tmp_path_factory.mktemp("frame"), widgets.ScoresToLoss()) as page:
+    with mount(browser, tmp_path_factory.mktemp("frame"), explorables.ScoresToLoss()) as page:
         yield page
 
 
@@ -356,7 +359,7 @@ def test_scores_in_a_link_are_as_many_as_can_be_shown(frame, text, length):
     ],
 )  # fmt: skip
 def test_a_walk_in_a_link_can_be_walked(browser, tmp_path, text, steps):
-    with mount(browser, tmp_path, widgets.Circle()) as page:
+    with mount(browser, tmp_path, explorables.Circle()) as page:
         found = page.page.evaluate("(text) => window.module.stretchesOf(text)", text)
     assert (found if found is None else sum(each[0] for each in found)) == steps
 

@@ -6,10 +6,11 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
-from widget_page import mount
 
-from ssl_teach import widgets
-from ssl_teach.explorables.network import weight_count
+from ssl_teach import explorables
+from ssl_teach.explorables.nn.packing import weight_count
+
+from .page import mount
 
 SQUARE = """async ([base64, size, channels]) => {
   const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
@@ -31,7 +32,7 @@ def game(channels=3):
     ]
     weights = np.zeros(weight_count(layers), "<f2").tobytes()
     pictures = np.zeros((2, 8, 8, channels), np.uint8)
-    return widgets.RotationGame(
+    return explorables.RotationGame(
         {"one": pictures}, [{"name": "a", "layers": layers, "weights": weights}]
     )
 

@@ -4,10 +4,11 @@ import base64
 
 import numpy as np
 import pytest
-from widget_page import mount
 
 from ssl_teach.explorables import RotationGame
-from ssl_teach.explorables.network import pack_weights, weight_count
+from ssl_teach.explorables.nn.packing import pack_weights, weight_count
+
+from .page import mount
 
 LAYERS = [
     {"kind": "conv", "in": 3, "out": 8, "stride": 2},

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from widget_page import mount
 
 from ssl_teach.encoders import ConvNet, export_weights
 from ssl_teach.explorables import PatchGame
 from ssl_teach.pretext import PatchPosition, patch_pairs
 from ssl_teach.pretext.patch_position import NEIGHBORS
+
+from .page import mount
 
 PATCH, GAP, JITTER = 16, 7, 1
 NAMES = ("first network", "second network")

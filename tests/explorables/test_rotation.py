@@ -9,9 +9,10 @@ import pytest
 import torch
 from PIL import Image
 from torch import nn
-from widget_page import mount, on_grid
 
 from ssl_teach.explorables import RotationGame
+
+from .page import mount, on_grid
 
 WIDTHS = (3, 32, 64, 128, 256)
 NAMES = ("first network", "second network")

@@ -4,10 +4,11 @@ import math
 
 import pytest
 import torch
-from widget_page import mount
 
 from ssl_teach.contrastive import info_nce
 from ssl_teach.explorables import ScoresToLoss
+
+from .page import mount
 
 GIVEN = (0.6, 0.55, 0.2, 0.1, -0.1, -0.2, -0.35, -0.5)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ssl_teach import widgets
+from ssl_teach import explorables
 from ssl_teach.data import load
 from ssl_teach.explorables import (
     AffinityMatrix,
@@ -21,10 +21,10 @@ from ssl_teach.explorables import (
     SketchPad,
 )
 from ssl_teach.explorables.embedding_map import Layout
-from ssl_teach.explorables.frame import to_pictures
-from ssl_teach.explorables.network import pack_weights, weight_count
+from ssl_teach.explorables.nn.packing import pack_weights, weight_count
+from ssl_teach.explorables.shared.frame import to_pictures
 
-FOLDER = Path(widgets.__file__).parent
+FOLDER = Path(explorables.__file__).parent
 LAYERS = [
     {"kind": "conv", "in": 3, "out": 8, "stride": 2},
     {"kind": "linear", "in": 8, "out": 4},
@@ -178,7 +178,7 @@ def test_state_can_be_set_from_python():
     assert (widget.tau, widget.selected, widget.order) == (0.2, (2, 3), "halves")
 
 
-@pytest.mark.parametrize("kind", [getattr(widgets, name) for name in widgets.__all__])
+@pytest.mark.parametrize("kind", [getattr(explorables, name) for name in explorables.__all__])
 def test_what_is_sent_is_self_contained(kind):
     assert not re.search(r"^\s*import\b|\bimport\(|https?://|\bfetch\(", kind._esm, re.M)
     assert not re.search(r"@import|url\(", kind._css)
@@ -188,14 +188,14 @@ def test_what_is_sent_is_self_contained(kind):
 
 
 def test_every_source_file_is_used():
-    kinds = [getattr(widgets, name) for name in widgets.__all__]
+    kinds = [getattr(explorables, name) for name in explorables.__all__]
     used = "".join(kind._esm + kind._css for kind in kinds)
-    for path in [*FOLDER.glob("*.js"), *FOLDER.glob("*.css")]:
-        assert f"/* ---- {path.name} ---- */" in used
+    for path in [*FOLDER.rglob("*.js"), *FOLDER.rglob("*.css")]:
+        assert f"/* ---- {path.relative_to(FOLDER)} ---- */" in used
 
 
 def test_widgets_do_not_need_torch():
-    for path in FOLDER.glob("*.py"):
+    for path in FOLDER.rglob("*.py"):
         source = io.StringIO(path.read_text(encoding="utf-8"))
         assert not any(re.match(r"\s*(import|from) torch", line) for line in source)
 

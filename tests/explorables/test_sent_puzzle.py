@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ssl_teach.explorables import JigsawGame
-from ssl_teach.explorables.network import weight_count
+from ssl_teach.explorables.nn.packing import weight_count
 
 LAYERS = [
     {"kind": "conv", "in": 3, "out": 4, "stride": 2},

@@ -7,7 +7,6 @@ import pytest
 import torch
 from sklearn.neighbors import KNeighborsClassifier
 from torch import nn
-from widget_page import Mounted, mount
 
 from ssl_teach.data import load
 from ssl_teach.encoders import ConvNet, export_weights
@@ -21,6 +20,8 @@ from ssl_teach.explorables.sketch_pad import (
     simplified,
     thickened,
 )
+
+from .page import Mounted, mount
 
 KINDS = ("cat", "house", "fish", "star")
 K = {"one": 5, "two": 3}

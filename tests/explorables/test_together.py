@@ -1,10 +1,11 @@
 """Explorables in one document, as in JupyterLab, where all open notebooks share one."""
 
 import pytest
-from book_explorables import explorables
-from conftest import BUILT
-from test_second_engine import pages_with_explorables
-from widget_page import mount
+
+from ..browser.test_second_engine import pages_with_explorables
+from ..conftest import BUILT
+from .from_book import explorables
+from .page import mount
 
 # Of each element what a stray rule is likely to change; then the rules, and what they did change.
 TOUCHED = """async (others) => {

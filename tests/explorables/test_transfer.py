@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 import pytest
-from widget_page import mount
 
 from ssl_teach.explorables.transfer import Cell, Measured, TransferTable, words_of
+
+from .page import mount
 
 STRATEGIES = [
     *(f"probe_{k}" for k in (4, 3, 2, 1)),

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from widget_page import mount
 
-from ssl_teach.explorables.mixer import PictureWipe
+from ssl_teach.explorables.wipe import PictureWipe
+
+from .page import mount
 
 COLORS = {"truth": (200, 10, 10), "L2": (10, 200, 10), "adversary": (10, 10, 200)}
 LABELS = ["a cat", "a rocket", "the cat again", "the rocket again"]

@@ -10,8 +10,8 @@ import traitlets
 from numpy.typing import ArrayLike
 
 from ssl_teach.explorables.augmentation_lab import MOST_DRAWS, check_recipe
-from ssl_teach.explorables.frame import Explorable, join, to_pictures
-from ssl_teach.explorables.network import check_network, pack_weights
+from ssl_teach.explorables.nn.packing import check_network, pack_weights
+from ssl_teach.explorables.shared.frame import Explorable, join, to_pictures
 
 MOST_IMAGES = 64  # the page redraws 128 x 128 cells well within a frame
 
@@ -47,8 +47,14 @@ class AffinityMatrix(Explorable):
     draw of the own picture's views.
     """
 
-    _esm = join("frame.js", "convnet.js", "augment_math.js", "nt_xent.js", "affinity.js")
-    _css = join("frame.css", "affinity.css")
+    _esm = join(
+        "shared/frame.js",
+        "nn/convnet.js",
+        "shared/augmentation.js",
+        "nn/nt_xent.js",
+        "affinity/affinity.js",
+    )
+    _css = join("shared/frame.css", "affinity/affinity.css")
 
     z_after = traitlets.Bytes().tag(sync=True)  # (2N, D) float16, little endian, rows of length 1
     z_before = traitlets.Bytes().tag(sync=True)  # the same of the untrained encoder, or empty

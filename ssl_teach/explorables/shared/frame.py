@@ -9,7 +9,7 @@ import anywidget
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-_HERE = Path(__file__).parent
+_HERE = Path(__file__).parents[1]
 
 
 def join(*names: str) -> str:
@@ -22,8 +22,8 @@ def join(*names: str) -> str:
     root has a class with the name of the explorable, and its own styles hold for that alone.
 
     Args:
-        names: files beside this one, shared ones first: "frame.js", "affinity.js". The last names
-            the explorable.
+        names: files of this package, shared ones first: "shared/frame.js", "affinity/affinity.js".
+            The last names the explorable.
 
     Returns:
         One text, each part under a comment that names its file.
@@ -32,10 +32,10 @@ def join(*names: str) -> str:
     parts = []
     for name in names:
         text = (_HERE / name).read_text(encoding="utf-8")
-        if name.endswith(".css") and name != "frame.css":
+        if name.endswith(".css") and name != "shared/frame.css":
             text = text.replace(".ssl-explorable", f".ssl-explorable.{scope}")
         parts.append(f"/* ---- {name} ---- */\n{text}")
-    first = [f'const SCOPE = "{scope}";'] if names[0] == "frame.js" else []
+    first = [f'const SCOPE = "{scope}";'] if names[0] == "shared/frame.js" else []
     return "\n".join([*first, *parts])
 
 

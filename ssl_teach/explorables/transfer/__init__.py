@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import traitlets
 
-from ssl_teach.explorables.frame import Explorable, join
+from ssl_teach.explorables.shared.frame import Explorable, join
 
 COLUMNS, ROWS = ("very similar data", "very different data"), ("very little data", "quite a lot")
 
@@ -57,8 +57,8 @@ class TransferTable(Explorable):
     What the reader does can be read back: `cell` (0 to 3, row by row) and `strategy`.
     """
 
-    _esm = join("frame.js", "bars.js", "transfer.js")
-    _css = join("frame.css", "bars.css", "transfer.css")
+    _esm = join("shared/frame.js", "shared/bars.js", "transfer/transfer.js")
+    _css = join("shared/frame.css", "shared/bars.css", "transfer/transfer.css")
 
     cells: traitlets.List[dict[str, object]] = traitlets.List().tag(sync=True)
     stages = traitlets.Int().tag(sync=True)

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from chromium import launch
 from playwright.sync_api import Browser, Page, Route, sync_playwright
-from served import served
 
-ROOT = Path(__file__).resolve().parents[2]
+from .browser.chromium import launch
+from .browser.served import served
+
+ROOT = Path(__file__).resolve().parents[1]
 BUILT = ROOT / "_build" / "html"
 
 
@@ -20,6 +21,13 @@ class Visit:
     page: Page
     complaints: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that need a browser or the built book, so that `-m` can leave them out."""
+    for item in items:
+        if {"browser", "book"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker("browser")
 
 
 @pytest.fixture(scope="session")
