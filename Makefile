@@ -1,6 +1,6 @@
-# make book     build the book, running every lesson          make lab    the lessons in JupyterLab
+# make book     test every lesson (nbval) and build the book  make lab    the lessons in JupyterLab
 # make serve    show it at http://localhost:8000              make bench  time it beside others
-# make test     build it, then run every test                 make records  remake the recorded experiments
+# make test     lint, make book, then every other test        make records  remake the recorded experiments
 # make lint     style and types                               make clean  remove what was built
 # make mutants  how many mistakes the checks of the exercises miss
 # make pack     the built book as one archive               make pdf    and as one PDF
@@ -35,12 +35,13 @@ serve: book
 	@echo "http://localhost:$(PORT)/   (Ctrl-C ends)"
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
 
+# each lesson is run once: make book lets nbval run it, and shows the outputs of that run
 test: lint book
 	@# without a browser its tests fail, and say so
 	CHROMIUM="$$($(BIN)/python tools/find_chromium.py)"; export CHROMIUM; \
 	$(TEST_ENV) $(BIN)/python -m pytest -n auto --dist loadscope --durations 10 \
-	  --doctest-modules --nbval-lax --nbval-current-env --nbval-cell-timeout 1200 \
-	  --ignore ssl_teach/__main__.py --ignore ssl_teach/exercises/__main__.py tests ssl_teach notebooks
+	  --doctest-modules --ignore ssl_teach/__main__.py --ignore ssl_teach/exercises/__main__.py \
+	  tests ssl_teach
 
 # the instructor's book, with the graded forms of SEED and their solutions: not for publishing
 book-teacher: $(READY)

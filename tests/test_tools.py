@@ -1,14 +1,15 @@
 """The commands behind the Makefile."""
 
-import json
+import re
 
 import build_book
 import find_chromium
+import keep_outputs
 import make_venv
 import nbformat
 import pytest
 import strip_notebooks
-from jupyter_cache.executors import utils
+from jupyter_cache import get_cache
 
 
 @pytest.fixture
@@ -54,66 +55,81 @@ def test_the_cache_of_this_state_stays_and_others_go(tmp_path):
     assert (now / "kept").exists() and not old.exists()
 
 
-def test_pages_with_code_are_found_in_the_table_of_contents(tmp_path):
-    head = "---\njupytext:\n  text_representation:\n    format_name: myst\n---\n"
-    (tmp_path / "front.md").write_text(head, encoding="utf-8")
-    (tmp_path / "prose.md").write_text("# Words", encoding="utf-8")
-    for name in ("one.ipynb", "two.ipynb", "unlisted.ipynb"):
-        (tmp_path / name).touch()
-    toc = (
-        "root: front\nparts:\n- chapters:\n  - file: one\n    sections:\n    - file: two\n"
-        "  - file: prose\n"
-    )
-    (tmp_path / "_toc.yml").write_text(toc, encoding="utf-8")
-    found = [path.name for path in build_book.runnable(tmp_path)]
-    assert found == ["front.md", "one.ipynb", "two.ipynb"]
-
-
-def notebook(source):
-    cell = {
-        "cell_type": "code",
-        "id": "c",
-        "metadata": {},
-        "source": source,
-        "outputs": [],
-        "execution_count": None,
-    }
+def notebook(*sources):
+    cells = [nbformat.v4.new_code_cell(source, id=f"c{k}") for k, source in enumerate(sources)]
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    return {"cells": [cell], "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+    return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
 
 
-def test_a_page_runs_once_and_a_failure_shows_its_traceback(tmp_path):
-    good, bad = tmp_path / "good.ipynb", tmp_path / "bad.ipynb"
-    good.write_text(json.dumps(notebook("1 + 1")), encoding="utf-8")
-    bad.write_text(json.dumps(notebook("1 / 0")), encoding="utf-8")
-    cache = build_book.fresh_cache(tmp_path, "key")
-    seconds, trace = build_book.run_page(good, cache, 60)
-    assert seconds > 0 and trace is None
-    assert build_book.run_page(good, cache, 60) == (0.0, None)
-    assert "ZeroDivisionError" in build_book.run_page(bad, cache, 60)[1]
-    assert build_book.run_page(bad, cache, 60)[0] > 0, "a failure must not be remembered"
+COUNT = "earlier = get_ipython().execution_count; 1 + 1"
+SHOW = """import ipywidgets
+from IPython.display import display
+slider = ipywidgets.IntSlider(3)
+display(slider)
+slider.value = 4
+print("seen")
+assert get_ipython().execution_count > earlier, "the package tells cells apart by their numbers"
+"shown" """
 
 
-def test_a_kernel_whose_port_was_taken_is_started_again(tmp_path, monkeypatch):
-    page, cache = tmp_path / "page.ipynb", tmp_path / "cache"
-    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1")]), page)
-    execute, started = utils.single_nb_execution, []
+@pytest.fixture
+def run_lessons(tmp_path):
+    """Run notebooks of these cells by their names; returns whether all passed, and the cache."""
 
-    def unlucky(*arguments, **options):
+    def run(**cells):
+        paths = []
+        for name, sources in cells.items():
+            paths.append(tmp_path / f"{name}.ipynb")
+            nbformat.write(notebook(*sources), paths[-1])
+        cache = build_book.fresh_cache(tmp_path, "key")
+        return build_book.run_lessons(paths, cache, 60, workers=1), get_cache(str(cache))
+
+    return run
+
+
+def test_a_lesson_is_tested_once_and_its_outputs_are_kept(run_lessons, capfd):
+    passed, cache = run_lessons(lesson=[COUNT, SHOW])
+    assert passed
+    assert re.search(r"2 passed.*lesson: ran in \d+ s", capfd.readouterr().out, re.DOTALL)
+    _, kept = cache.merge_match_into_notebook(notebook(COUNT, SHOW))
+    first, second = kept.cells
+    assert first.outputs[0].data["text/plain"] == "2"
+    view, printed, result = second.outputs
+    assert printed.text == "seen\n" and result.data["text/plain"] == "'shown'"
+    widgets = kept.metadata.widgets["application/vnd.jupyter.widget-state+json"]["state"]
+    shown = view.data["application/vnd.jupyter.widget-view+json"]["model_id"]
+    assert widgets[shown]["state"]["value"] == 4
+    assert kept.metadata.language_info.name == "python"
+    assert run_lessons(lesson=[COUNT, SHOW])[0]
+    said = capfd.readouterr().out
+    assert "lesson: unchanged since nbval ran it" in said and "passed" not in said
+
+
+def test_a_lesson_that_fails_is_named_with_its_cell_and_not_kept(run_lessons, capfd):
+    passed, cache = run_lessons(good=["1"], bad=["a = 0", "1 / a", "print('later')"])
+    said = capfd.readouterr().out
+    assert not passed
+    assert "bad.ipynb::Cell 1" in said and "ZeroDivisionError" in said
+    assert "1 failed, 2 passed, 1 skipped" in said
+    assert [record.uri.endswith("good.ipynb") for record in cache.list_cache_records()] == [True]
+
+
+@pytest.mark.parametrize("failures, ends", [(2, StopIteration), (3, RuntimeError)])
+def test_a_kernel_whose_port_was_taken_is_started_again(failures, ends, monkeypatch):
+    started = []
+
+    def start(self):
         started.append(1)
-        if len(started) < 3:
+        if len(started) <= failures:
             raise RuntimeError("Kernel died before replying to kernel_info")
-        return execute(*arguments, **options)
+        raise StopIteration
 
-    monkeypatch.setattr(utils, "single_nb_execution", unlucky)
-    assert build_book.run_page(page, cache, 60)[1] is None
+    monkeypatch.setattr(keep_outputs.IPyNbFile, "setup", start)
+    lesson = object.__new__(keep_outputs.RecordedNotebook)
+    lesson.nb = notebook("1")
+    with pytest.raises(ends):
+        lesson.setup()
     assert len(started) == 3
-    started.clear()
-    monkeypatch.setattr(utils, "single_nb_execution", lambda *a, **o: started.append(1) or 1 / 0)
-    page.write_text(page.read_text().replace('"1"', '"2"'))
-    with pytest.raises(ZeroDivisionError):
-        build_book.run_page(page, cache, 60)
-    assert len(started) == 1
 
 
 def test_notebooks_lose_outputs_and_nothing_else():

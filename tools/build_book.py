@@ -1,8 +1,9 @@
-"""Build the book into _build/html: run the lessons that changed, then write the pages.
+"""Build the book into _build/html: test the lessons that changed, then write the pages.
 
-Jupyter Book keeps the outputs of a lesson as long as its cells stay the same, and does not see that
-the package behind them changed. So the cache lives in a folder named by a hash of everything that
-a lesson's outputs come from besides its own cells.
+A lesson runs once. nbval runs its cells as tests, and `keep_outputs.py` puts what they show into
+the cache that Jupyter Book reads. The cache holds outputs for as long as a lesson's cells stay the
+same, but does not notice a change of the package. It is therefore kept in a folder named by a hash
+of everything else that the outputs depend on.
 """
 
 from __future__ import annotations
@@ -10,16 +11,18 @@ from __future__ import annotations
 import argparse
 import hashlib
 import logging
-import multiprocessing
 import os
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
+import nbformat
 import yaml
+from jupyter_cache import get_cache
+from jupyter_cache.cache.db import NbCacheRecord
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE, LOCK = "ssl_teach", "requirements.lock"
@@ -62,87 +65,60 @@ def entries(toc: object) -> Iterable[str]:
             yield from entries(part)
 
 
-def runnable(root: Path) -> list[Path]:
-    """Pages of the table of contents that hold code to run: notebooks, and text with a kernel."""
-    toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
-    found = []
-    for name in entries(toc):
-        notebook, text = root / f"{name}.ipynb", root / f"{name}.md"
-        if notebook.exists():
-            found.append(notebook)
-        elif text.exists() and "format_name: myst" in text.read_text(encoding="utf-8")[:500]:
-            found.append(text)
-    return found
+def last_run(lesson: Path, cache: Path) -> NbCacheRecord | None:
+    """The record of the run in which a lesson's cells, as they are now, passed, if there is one."""
+    try:
+        return get_cache(str(cache)).match_cache_notebook(nbformat.read(lesson, as_version=4))
+    except KeyError:
+        return None
 
 
-def run_page(page: Path, cache_folder: Path, timeout: int) -> tuple[float, str | None]:
-    """Run one page's code into the cache, unless it is there.
+def run_lessons(lessons: list[Path], cache: Path, timeout: int, workers: int) -> bool:
+    """Test lessons with nbval, which keeps their outputs in the cache; those there are not rerun.
+
+    Args:
+        lessons: notebooks.
+        cache: folder of the cache for this state of the package.
+        timeout: seconds that a cell may take.
+        workers: lessons that run at the same time.
 
     Returns:
-        Seconds it took (0 if it was there), and the traceback if it failed.
+        Whether every cell passed. The report of those that did not is printed.
     """
-    from jupyter_cache import get_cache
-    from jupyter_cache.base import CacheBundleIn
-    from jupyter_cache.executors.utils import single_nb_execution
-    from jupyter_cache.readers import DEFAULT_READ_DATA
-
-    plugin = {"name": "myst_nb_md", "type": "plugin"}
-    cache = get_cache(str(cache_folder))
-    record = cache.add_nb_to_project(
-        str(page), read_data=plugin if page.suffix == ".md" else DEFAULT_READ_DATA
-    )
-    notebook = cache.get_project_notebook(record.pk).nb
-    try:
-        cache.match_cache_notebook(notebook)
-        return 0.0, None
-    except KeyError:
-        pass  # not there: run it
-    for tries_left in (2, 1, 0):
-        try:
-            result = single_nb_execution(
-                notebook,
-                cwd=str(page.parent),
-                timeout=timeout,
-                allow_errors=False,
-                # its warnings would stand in the middle of the build's few lines
-                extra_arguments=["--IPKernelApp.log_level=ERROR"],
-            )
-            break
-        except RuntimeError as error:
-            # its ports are chosen before it starts; meanwhile another process may have taken one
-            if not tries_left or "before replying" not in str(error):
-                raise
-    if result.err is None:
-        data = {"execution_seconds": result.time}
-        bundle = CacheBundleIn(result.nb, record.uri, data=data)
-        cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
-    return result.time, result.exc_string
-
-
-def run_pages(pages: list[Path], cache: Path, timeout: int, workers: int) -> list[Path]:
-    """Run pages beside each other, each with its share of the cores; returns those that failed."""
-    from jupyter_cache import get_cache
-
     get_cache(str(cache)).list_project_records()  # makes its database before two workers try to
-    failed = []
-    start = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=start) as pool:
-        jobs = {pool.submit(run_page, page, cache, timeout): page for page in pages}
-        for job in as_completed(jobs):
-            (seconds, trace), page = job.result(), jobs[job].relative_to(ROOT)
-            if trace:
-                failed.append(jobs[job])
-                print(f"{page} failed after {seconds:.0f} s\n{trace}", file=sys.stderr, flush=True)
-            else:
-                how = f"ran in {seconds:.0f} s" if seconds else "unchanged"
-                print(f"{page}: {how}", flush=True)
-    return failed
+    waiting = []
+    for lesson in lessons:
+        if record := last_run(lesson, cache):
+            print(f"{lesson.stem}: unchanged since nbval ran it, {record.created:%d %b %H:%M} UTC")
+        else:
+            waiting.append(lesson)
+    if not waiting:
+        return True
+    command = [
+        *(sys.executable, "-m", "pytest", "-p", "keep_outputs", "--outputs-cache", cache),
+        *("--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout", timeout),
+        *("-q", "-n", workers, "--dist", "loadscope", *waiting),
+    ]
+    plugin, more = str(ROOT / "tools"), os.environ.get("PYTHONPATH")
+    environment = os.environ | {"PYTHONPATH": f"{plugin}{os.pathsep}{more}" if more else plugin}
+    ended = subprocess.run(list(map(str, command)), env=environment, check=False)
+    for lesson in waiting:
+        if record := last_run(lesson, cache):
+            print(f"{lesson.stem}: ran in {record.data['execution_seconds']:.0f} s")
+    return ended.returncode == 0
 
 
 def write_pages(root: Path, build: Path, cache: Path) -> bool:
-    """Let Sphinx write the pages; any warning fails. Returns whether all went well."""
+    """Let Sphinx write the pages; any warning fails. Returns whether all went well.
+
+    The few Markdown pages that hold code are run meanwhile, if their outputs are not in the cache.
+    """
     from jupyter_book.sphinx import build_sphinx
 
+    settings = build / ".ipython" / "profile_default" / "ipython_kernel_config.py"
+    settings.parent.mkdir(parents=True, exist_ok=True)
+    settings.write_text("c.IPKernelApp.log_level = 'ERROR'\n")  # kernels write among our lines
+    os.environ["IPYTHONDIR"] = str(build / ".ipython")
     result = build_sphinx(
         root,
         build / "html",
@@ -150,6 +126,7 @@ def write_pages(root: Path, build: Path, cache: Path) -> bool:
         noconfig=True,
         confoverrides={
             "nb_execution_cache_path": str(cache),
+            "nb_execution_show_tb": True,
             "external_toc_path": str(root / "_toc.yml"),
             "latex_individualpages": False,
         },
@@ -180,9 +157,8 @@ def main() -> int:
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores // workers)))
     cache = fresh_cache(build, state_key(ROOT))
     timeout = yaml.safe_load((ROOT / "_config.yml").read_text())["execute"]["timeout"]
-    failed = run_pages(runnable(ROOT), cache, timeout, workers)
-    if failed:
-        print("Not built:", *(p.relative_to(ROOT) for p in failed), "failed.", file=sys.stderr)
+    if not run_lessons(sorted(ROOT.glob("notebooks/*.ipynb")), cache, timeout, workers):
+        print("Not built: a lesson failed (above).", file=sys.stderr)
         return 1
     if not write_pages(ROOT, build, cache):
         print("The book has warnings (above), which count as errors.", file=sys.stderr)
