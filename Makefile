@@ -6,7 +6,7 @@
 # make pack     the built book as one archive               make pdf    and as one PDF
 # make slides   slides of every lesson                     make book-teacher SEED=…  the instructor's book
 # make test-widgets7   explorables with ipywidgets 7, the version of Colab
-# make lock     remake requirements.lock and its hashes; UPGRADE=1 takes the newest of everything
+# make lock     remake requirements.lock; UPGRADE=1 takes the newest of everything
 # make try-colab try-oldest try-newest   all lessons in other environments, on other Pythons
 # Each sets itself up: all that is needed is make and Python 3.11 to 3.13 with pip.
 
@@ -38,7 +38,7 @@ serve: book
 # each lesson is run once: make book lets nbval run it, and shows the outputs of that run
 test: lint book
 	@# without a browser its tests fail, and say so
-	CHROMIUM="$$($(BIN)/python tools/find_chromium.py)"; export CHROMIUM; \
+	CHROMIUM="$$($(BIN)/python tools/chromium.py)"; export CHROMIUM; \
 	$(TEST_ENV) $(BIN)/python -m pytest -n auto --dist loadscope --durations 10 \
 	  --doctest-modules --ignore ssl_teach/__main__.py --ignore ssl_teach/exercises/__main__.py \
 	  tests ssl_teach
@@ -54,11 +54,11 @@ pack: book
 	$(BIN)/python tools/pack_book.py
 
 pdf: book
-	CHROMIUM="$$($(BIN)/python tools/find_chromium.py)"; export CHROMIUM; \
+	CHROMIUM="$$($(BIN)/python tools/chromium.py)"; export CHROMIUM; \
 	$(BIN)/python tools/pack_book.py --pdf
 
 test-widgets7: book $(SEVEN_READY)
-	CHROMIUM="$$($(BIN)/python tools/find_chromium.py)"; export CHROMIUM; \
+	CHROMIUM="$$($(BIN)/python tools/chromium.py)"; export CHROMIUM; \
 	JUPYTER_UNDER_TEST=$(CURDIR)/$(SEVEN)/python $(TEST_ENV) $(BIN)/python -m pytest tests/browser/test_jupyter.py
 
 # tests/environments/*.txt; needs Python 3.12, 3.11 or 3.13 on the PATH
@@ -69,7 +69,7 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python tools/strip_notebooks.py --check notebooks/*.ipynb
+	$(BIN)/nbstripout --verify --keep-id notebooks/*.ipynb
 
 mutants: $(READY)
 	$(TEST_ENV) $(BIN)/python tools/mutate_exercises.py
@@ -92,8 +92,17 @@ records: $(READY)
 
 setup: $(READY)
 
+# uv resolves for every Python and system at once. torch brings CUDA libraries that fit it, or none:
+# they stay out, so that the lock also serves builds of torch for a CPU or for another CUDA. So do
+# versions for a Python that the package does not allow yet.
 lock:
-	$(PYTHON) tools/lock.py $(if $(UPGRADE),--upgrade)
+	$(PYTHON) tools/make_venv.py .venv-lock
+	@echo '*' > .venv-lock/.gitignore
+	.venv-lock/bin/python -m pip install --quiet uv==0.13.9
+	.venv-lock/bin/uv pip compile requirements.txt --output-file requirements.lock --quiet \
+	  --universal --python-version 3.11 --fork-strategy fewest --no-annotate \
+	  --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
+	sed -i.bak -E "/^(cuda-|nvidia-|triton)|>= '3\.1[4-9]'/d" requirements.lock && rm requirements.lock.bak
 
 $(READY): requirements.txt requirements.lock pyproject.toml tools/make_venv.py
 	$(PYTHON) tools/make_venv.py .venv
@@ -116,5 +125,5 @@ $(SEVEN_READY): $(READY) tests/browser/widgets7.txt
 	@touch $(SEVEN_READY)
 
 clean:
-	rm -rf .venv-bench .venv-seven .venv-try _build .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info book/_vendor
+	rm -rf .venv-bench .venv-lock .venv-seven .venv-try _build .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info book/_vendor
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

@@ -20,6 +20,9 @@ import numpy as np
 from playwright.sync_api import sync_playwright
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
+from chromium import launch
+
 from ssl_teach.explorables import (
     AffinityMatrix,
     AugmentationLab,
@@ -28,7 +31,6 @@ from ssl_teach.explorables import (
     ScoresToLoss,
 )
 from ssl_teach.explorables.embedding_map import Layout
-from tests.browser.chromium import launch
 from tests.explorables.page import mount
 
 FRAME = 16.0  # milliseconds

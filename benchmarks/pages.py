@@ -23,7 +23,9 @@ from pathlib import Path
 from playwright.sync_api import Browser, Response, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from tests.browser.chromium import launch
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
+from chromium import launch
+
 from tests.browser.served import served
 
 BUILT = Path(__file__).resolve().parents[1] / "_build" / "html"

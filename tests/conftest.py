@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from chromium import launch
 from playwright.sync_api import Browser, Page, Route, sync_playwright
 
-from .browser.chromium import launch
 from .browser.served import served
 
 ROOT = Path(__file__).resolve().parents[1]

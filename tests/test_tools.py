@@ -1,14 +1,14 @@
 """The commands behind the Makefile."""
 
 import re
+from types import SimpleNamespace
 
 import build_book
-import find_chromium
+import chromium
 import keep_outputs
 import make_venv
 import nbformat
 import pytest
-import strip_notebooks
 from jupyter_cache import get_cache
 
 
@@ -132,18 +132,6 @@ def test_a_kernel_whose_port_was_taken_is_started_again(failures, ends, monkeypa
     assert len(started) == 3
 
 
-def test_notebooks_lose_outputs_and_nothing_else():
-    ran = notebook("1 + 1")
-    ran["cells"][0] |= {"outputs": [{"output_type": "stream"}], "execution_count": 3}
-    ran["cells"][0]["metadata"] = {"execution": {"t": 1}, "tags": ["hide-input"]}
-    ran["metadata"]["widgets"] = {"state": {}}
-    clean = strip_notebooks.stripped(ran)
-    expected = notebook("1 + 1")
-    expected["cells"][0]["metadata"] = {"tags": ["hide-input"]}
-    assert clean == expected
-    assert ran["cells"][0]["execution_count"] == 3, "the original is left alone"
-
-
 @pytest.mark.parametrize(
     "version, modules, word",
     [
@@ -154,24 +142,38 @@ def test_notebooks_lose_outputs_and_nothing_else():
     ],
 )
 def test_what_is_missing_for_an_environment_is_named(version, modules, word):
-    assert word in make_venv.complaint(version, modules)
+    assert word in make_venv.missing(version, modules)
 
 
 @pytest.mark.parametrize("modules", [{"venv", "ensurepip"}, {"venv", "pip"}])
 def test_an_environment_can_be_made_in_either_way(modules):
-    assert make_venv.complaint((3, 13), modules) is None
+    assert make_venv.missing((3, 13), modules) is None
 
 
 def test_chromium_named_by_the_reader_wins_or_is_refused(monkeypatch, tmp_path):
     browser = tmp_path / "my-browser"
     monkeypatch.setenv("CHROMIUM", str(browser))
-    with pytest.raises(SystemExit, match="my-browser"):
-        find_chromium.on_this_machine()
+    with pytest.raises(RuntimeError, match="my-browser"):
+        chromium.find()
     browser.touch(mode=0o755)
-    assert find_chromium.on_this_machine() == str(browser)
+    assert chromium.find() == str(browser)
+
+
+def test_chromium_that_does_not_start_is_passed_over(monkeypatch, tmp_path):
+    broken, works = tmp_path / "broken", tmp_path / "chromium"
+    for path, status in ((broken, 1), (works, 0)):
+        path.write_text(f"#!/bin/sh\nexit {status}\n")
+        path.chmod(0o755)
+    monkeypatch.delenv("CHROMIUM", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    playwright = SimpleNamespace(chromium=SimpleNamespace(executable_path=str(broken)))
+    assert chromium.find(playwright) == str(works)
+    works.unlink()
+    with pytest.raises(RuntimeError, match="set CHROMIUM"):
+        chromium.find(playwright)
 
 
 def test_only_root_is_offered_debians_package(monkeypatch):
-    monkeypatch.setattr(find_chromium.shutil, "which", lambda name: f"/usr/bin/{name}")
-    assert find_chromium.installers(is_root=True)[-2][:2] == ["apt-get", "install"]
-    assert all("apt-get" not in command for command in find_chromium.installers(is_root=False))
+    monkeypatch.setattr(chromium.shutil, "which", lambda name: f"/usr/bin/{name}")
+    assert chromium.installers(is_root=True)[-2][:2] == ["apt-get", "install"]
+    assert all("apt-get" not in command for command in chromium.installers(is_root=False))

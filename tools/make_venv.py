@@ -1,6 +1,9 @@
 """Make the virtual environment, or say in one sentence what this machine lacks for it.
 
-Run by the Makefile with the system's Python: needs nothing but the standard library.
+The Makefile runs it with the system's Python, so it needs only the standard library. uv would make
+an environment too, but Debian does not package it, and Debian's pip refuses to install anything
+outside an environment. `python3 -m venv` alone fails on a Debian without python3-venv, even where
+pip could fill the environment.
 """
 
 from __future__ import annotations
@@ -12,23 +15,23 @@ from pathlib import Path
 OLDEST, NEWEST = (3, 11), (3, 13)
 
 
-def complaint(version: tuple[int, int], modules: set[str]) -> str | None:
-    """What keeps us from making an environment, or None.
+def missing(version: tuple[int, int], modules: set[str]) -> str | None:
+    """Say what keeps us from making an environment; None if nothing does.
 
     Args:
-        version: of this Python, (major, minor).
-        modules: those of `venv`, `ensurepip` and `pip` that can be imported.
+        version: The version of this Python, (major, minor).
+        modules: Those of `venv`, `ensurepip` and `pip` that can be imported.
     """
     here = ".".join(map(str, version))
     if not OLDEST <= version <= NEWEST:
         return (
             f"this is Python {here}; the book needs 3.11, 3.12 or 3.13. "
-            "Name another one with: make PYTHON=python3.12 ..."
+            "Choose another one with: make PYTHON=python3.12 ..."
         )
     if "venv" not in modules:
         return f"Python's venv module is missing: apt-get install python{here}-venv"
     if "ensurepip" not in modules and "pip" not in modules:
-        return f"neither ensurepip nor pip is there: apt-get install python{here}-venv"
+        return f"neither ensurepip nor pip is installed: apt-get install python{here}-venv"
     return None
 
 
@@ -53,7 +56,7 @@ def make(folder: Path, modules: set[str]) -> None:
 def main() -> int:
     """Make the environment named on the command line."""
     modules = _importable()
-    problem = complaint(sys.version_info[:2], modules)
+    problem = missing(sys.version_info[:2], modules)
     if problem:
         print(f"make: {problem}", file=sys.stderr)
         return 1

@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urldefrag
 
+import chromium
 import yaml
 from build_book import entries
-from find_chromium import on_this_machine
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -37,7 +37,6 @@ MOMENT = (1980, 1, 1, 0, 0, 0)  # the first that an archive can name
 UNWANTED = (".buildinfo", ".doctrees")
 PAPER_WIDTH = 665  # CSS pixels between the margins of A4 that book.css sets
 TIMEOUT, PATIENCE = 120_000, 30_000  # ms; explorables compute, and machines may be busy
-ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"]
 
 _READY = """() => document.readyState === 'complete'
   && [...document.querySelectorAll('.ssl-widget')].every(
@@ -319,14 +318,11 @@ def make_pdf(folder: Path, target: Path, toc: dict[str, Any], title: str, author
     from playwright.sync_api import sync_playwright
     from pypdf import PdfReader
 
-    chromium = on_this_machine()
-    if chromium is None:
-        raise RuntimeError("No Chromium: run python tools/find_chromium.py")
     parts = parts_of(toc)
     printed: list[Printed] = []
     sheets = 0
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        browser = chromium.launch(playwright)
         for name in (name for _, names in parts for name in names):
             printed.append(print_page(browser, folder, name, sheets))
             sheets += len(PdfReader(BytesIO(printed[-1].pdf)).pages)
@@ -350,12 +346,14 @@ def main() -> int:
         return 1
     target = BUILT.parent / f"{NAME}.{'pdf' if args.pdf else 'zip'}"
     if args.pdf:
-        if on_this_machine() is None:
-            print("No Chromium: run python tools/find_chromium.py", file=sys.stderr)
-            return 1
         toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
         config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
-        count, what = make_pdf(BUILT, target, toc, config["title"], config["author"]), "sheets"
+        try:
+            count = make_pdf(BUILT, target, toc, config["title"], config["author"])
+        except RuntimeError as error:
+            print(error, file=sys.stderr)
+            return 1
+        what = "sheets"
     else:
         count, what = pack(BUILT, target), "files"
     print(f"{target}   ({count} {what}, {target.stat().st_size / 1e6:.1f} MB)")
