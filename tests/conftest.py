@@ -1,4 +1,4 @@
-"""The built book, a server for it, and a browser that notes everything that goes wrong."""
+"""The built book, a server for it, and a browser that records every error."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -16,11 +16,11 @@ BUILT = ROOT / "_build" / "html"
 
 @dataclass
 class Visit:
-    """A page that was opened, with its complaints and the requests that wanted to leave."""
+    """An open page, its errors, and the requests to other places, which were blocked."""
 
     page: Page
-    complaints: list[str] = field(default_factory=list)
-    left: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    blocked: list[str] = field(default_factory=list)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -71,14 +71,14 @@ def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
             if route.request.url.startswith(own):
                 route.continue_()
             else:
-                seen.left.append(route.request.url)
+                seen.blocked.append(route.request.url)
                 route.abort()
 
         context.route("**/*", judge)
-        page.on("websocket", lambda socket: seen.left.append(socket.url))
-        page.on("console", lambda m: m.type == "error" and seen.complaints.append(m.text))
-        page.on("pageerror", lambda error: seen.complaints.append(str(error)))
-        page.on("requestfailed", lambda r: seen.complaints.append(f"{r.url}: {r.failure}"))
+        page.on("websocket", lambda socket: seen.blocked.append(socket.url))
+        page.on("console", lambda m: m.type == "error" and seen.errors.append(m.text))
+        page.on("pageerror", lambda error: seen.errors.append(str(error)))
+        page.on("requestfailed", lambda r: seen.errors.append(f"{r.url}: {r.failure}"))
         page.goto(address)
         page.wait_for_function(
             "() => [...document.querySelectorAll('.ssl-widget')].every("

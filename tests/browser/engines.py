@@ -1,8 +1,12 @@
-"""Firefox and WebKit behind one small face: Playwright's own where they are, else the system's.
+"""Firefox and WebKit behind one interface: Playwright's builds if installed, else the system's.
 
-Playwright drives only browsers that it has built itself. The system's Firefox is spoken to in
-WebDriver BiDi, messages on a websocket that Firefox opens itself; WebKitGTK in WebDriver, requests
-to its own small server. Of both, no more is written here than what the tests ask for.
+Playwright's builds come from a server of its own. The browsers of a distribution come from its
+package archive, and are those that readers have. No library drives both of them without further
+downloads: Playwright 1.65 starts Debian's Firefox ESR (channel `moz-firefox`), but sends it a
+command that it does not know; Selenium needs geckodriver, which Debian does not package, and for
+WebKitGTK would save about 30 lines and bring eight packages. So the system's Firefox is driven here
+by WebDriver BiDi, on a websocket that Firefox opens itself, and WebKitGTK by WebDriver, through
+requests to its driver, as far as the tests need them.
 """
 
 from __future__ import annotations
@@ -10,38 +14,33 @@ from __future__ import annotations
 import glob
 import json
 import os
-import re
 import shutil
-import signal
-import socket
-import subprocess
-import tempfile
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
 import websocket
 from playwright.sync_api import Error, sync_playwright
 
+from .programs import free_port, run_program, temporary_folder, wait_for_port
+
 FIREFOXES = ("firefox", "firefox-esr")
 MINI_BROWSERS = ("/usr/lib/*/webkit2gtk-4.*/MiniBrowser", "/usr/libexec/webkit2gtk-4.*/MiniBrowser")
-HOW = {
+INSTALL = {
     "firefox": "`playwright install firefox`, or `apt-get install firefox-esr` on Debian",
     "webkit": "`playwright install webkit`, or `apt-get install webkit2gtk-driver xvfb` on Debian",
 }
 KEYS = {"ArrowRight": "\ue014"}
-OWN = ("file:", "blob:", "data:", "about:", "moz-extension:", "resource:", "chrome:")
+LOCAL = ("file:", "blob:", "data:", "about:", "moz-extension:", "resource:", "chrome:")
 PREFERENCES = {
     "app.update.auto": False,
     "browser.startup.page": 0,
     "datareporting.policy.dataSubmissionEnabled": False,
-    "network.proxy.http": "127.0.0.1",  # nobody is there: nothing leaves the machine
+    "network.proxy.http": "127.0.0.1",  # no proxy is there, so no request leaves the machine
     "network.proxy.http_port": 9,
     "network.proxy.ssl": "127.0.0.1",
     "network.proxy.ssl_port": 9,
@@ -51,15 +50,16 @@ PREFERENCES = {
 }
 
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-NOBODY = {"proxyType": "manual", "httpProxy": "127.0.0.1:9", "sslProxy": "127.0.0.1:9"}
-NARROWEST, BARS = 500, 60  # of MiniBrowser's window, about: in CSS pixels, its width and its bars
+DEAD_PROXY = {"proxyType": "manual", "httpProxy": "127.0.0.1:9", "sslProxy": "127.0.0.1:9"}
+# of MiniBrowser's window, in CSS pixels, approximately
+MIN_WIDTH, TOOLBAR_HEIGHT = 500, 60
 FRAME = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Frame</title></head>
 <body style="margin: 0"><iframe title="The page" src="page.html" width="{width}" height="{height}"
 style="display: block; border: 0"></iframe></body></html>"""
-NOTING = """<script>
-  window.sslComplaints = [];
+RECORD_ERRORS = """<script>
+  window.sslErrors = [];
   {
-    const note = (what) => window.sslComplaints.push(`${what}`), { error } = console;
+    const note = (what) => window.sslErrors.push(`${what}`), { error } = console;
     addEventListener("error", (event) => note(event.message ?? event.target.src), true);
     addEventListener("unhandledrejection", (event) => note(event.reason));
     console.error = (...words) => { note(words.join(" ")); error.apply(console, words); };
@@ -68,130 +68,44 @@ NOTING = """<script>
 
 
 class Engine(Protocol):
-    """A browser with one page in it."""
+    """A browser with one page."""
 
     version: str
 
     def open(self, address: str) -> None:
-        """Load a page, and forget what was wrong with the one before."""
+        """Load a page, and forget the errors of the previous one."""
 
     def resize(self, width: int, height: int) -> None:
-        """Make the page so many CSS pixels wide and high, or as near as the browser can."""
+        """Give the page this size in CSS pixels, or the nearest that the browser can."""
 
     def call(self, function: str, *arguments: Any) -> Any:
-        """What a JavaScript function of these arguments gives, awaited; through JSON both ways."""
+        """Call a JavaScript function, wait for its promise, and return the result, as JSON."""
 
     def press(self, key: str) -> None:
         """Press and release a key of `KEYS`."""
 
     def click(self, x: float, y: float) -> None:
-        """Press and release the mouse at a point of the window."""
+        """Press and release the mouse button at a point of the window, in CSS pixels."""
 
-    def complaints(self) -> list[str]:
-        """Errors of the page since it was opened, and what it asked of others."""
-
-
-@dataclass
-class Started:
-    """A program that runs, and the file where it writes."""
-
-    process: subprocess.Popen[bytes]
-    log: Path
-
-    def wait_for(self, pattern: str, seconds: float = 30) -> str:
-        """The group of a pattern in what the program has written, as soon as it is there.
-
-        Raises:
-            RuntimeError: if it ends, or the time does, before it has written that.
-        """
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            said = self.log.read_text(encoding="utf-8", errors="replace")
-            found = re.search(pattern, said, re.MULTILINE)
-            if found:
-                return found[1]
-            if self.process.poll() is not None:
-                break
-            time.sleep(0.05)
-        raise RuntimeError(f"{self.process.args} did not start: {said[-2000:]}")
+    def errors(self) -> list[str]:
+        """Errors of the page since it was opened, and the addresses it requested elsewhere."""
 
 
-@contextmanager
-def started(*command: object, folder: Path, **surroundings: str) -> Iterator[Started]:
-    """Start a program with all that it starts itself; at the end, end them all.
+class PlaywrightEngine:
+    """A browser that Playwright has built."""
 
-    Args:
-        command: the program and its arguments.
-        folder: where a file takes what it writes.
-        surroundings: environment variables beside those that are there.
-    """
-    log = folder / f"{Path(str(command[0])).name}.log"
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            [str(part) for part in command],
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            env=os.environ | surroundings,
-            start_new_session=True,
-        )
-    try:
-        yield Started(process, log)
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait(10)
-
-
-def free_port() -> int:
-    """A port of this machine that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def wait_for_port(port: int, seconds: float = 30) -> None:
-    """Wait until somebody on this machine answers at a port; OSError if nobody does."""
-    end = time.monotonic() + seconds
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        except OSError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.05)
-
-
-@contextmanager
-def scratch() -> Iterator[Path]:
-    """A folder that is gone at the end, even if a browser was still writing into it."""
-    folder = Path(tempfile.mkdtemp(prefix="ssl-engine-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-class Played:
-    """Playwright's own browser."""
-
-    def __init__(self, stack: ExitStack, kind: str) -> None:
+    def __init__(self, stack: ExitStack, name: str) -> None:
         playwright = stack.enter_context(sync_playwright())
-        browser = stack.enter_context(getattr(playwright, kind).launch())
-        self.version = f"{kind} {browser.version}"
+        browser = stack.enter_context(getattr(playwright, name).launch())
+        self.version = f"{name} {browser.version}"
         self._page = browser.new_page(reduced_motion="reduce")
-        self._said: list[str] = []
-        self._page.on("console", lambda m: m.type == "error" and self._said.append(m.text))
-        self._page.on("pageerror", lambda error: self._said.append(str(error)))
-        self._page.on("request", lambda r: r.url.startswith(OWN) or self._said.append(r.url))
+        self._errors: list[str] = []
+        self._page.on("console", lambda m: m.type == "error" and self._errors.append(m.text))
+        self._page.on("pageerror", lambda error: self._errors.append(str(error)))
+        self._page.on("request", lambda r: r.url.startswith(LOCAL) or self._errors.append(r.url))
 
     def open(self, address: str) -> None:
-        self._said.clear()
+        self._errors.clear()
         self._page.goto(address)
 
     def resize(self, width: int, height: int) -> None:
@@ -206,13 +120,13 @@ class Played:
     def click(self, x: float, y: float) -> None:
         self._page.mouse.click(x, y)
 
-    def complaints(self) -> list[str]:
-        return list(self._said)
+    def errors(self) -> list[str]:
+        return list(self._errors)
 
 
-def _actions(kind: str, *steps: dict[str, Any]) -> list[dict[str, Any]]:
-    """One input source's actions, in the words that WebDriver and WebDriver BiDi share."""
-    return [{"type": kind, "id": kind, "actions": list(steps)}]
+def _actions(source: str, *steps: dict[str, Any]) -> list[dict[str, Any]]:
+    """Actions of one input source, in the form that WebDriver and WebDriver BiDi share."""
+    return [{"type": source, "id": source, "actions": list(steps)}]
 
 
 def _key(key: str) -> list[dict[str, Any]]:
@@ -230,28 +144,28 @@ def _click(x: float, y: float) -> list[dict[str, Any]]:
 
 
 class Firefox:
-    """The system's Firefox, by WebDriver BiDi."""
+    """The system's Firefox, driven by WebDriver BiDi."""
 
     def __init__(self, stack: ExitStack, executable: str) -> None:
-        profile = stack.enter_context(scratch())
+        profile = stack.enter_context(temporary_folder())
         lines = (f"user_pref({json.dumps(k)}, {json.dumps(v)});" for k, v in PREFERENCES.items())
         (profile / "user.js").write_text("\n".join(lines), encoding="utf-8")
         own = ("--headless", "--no-remote", "--profile", profile, "--remote-debugging-port", 0)
-        running = stack.enter_context(started(executable, *own, folder=profile))
-        found = running.wait_for(r"WebDriver BiDi listening on (ws://\S+)")
+        running = stack.enter_context(run_program(executable, *own, folder=profile))
+        found = running.wait_for_output(r"WebDriver BiDi listening on (ws://\S+)")
         self._socket = websocket.create_connection(
             f"{found}/session", timeout=60, suppress_origin=True
         )
         stack.callback(self._socket.close)
         self._count = 0
-        self._said: list[str] = []
+        self._errors: list[str] = []
         able = self._ask("session.new", capabilities={})["capabilities"]
         self.version = f"{able['browserName']} {able['browserVersion']}"
         self._ask("session.subscribe", events=["log.entryAdded", "network.beforeRequestSent"])
         self._context = self._ask("browsingContext.getTree")["contexts"][0]["context"]
 
     def _ask(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """Send a command and give its result; events that come before it are noted."""
+        """Send a command and return its result; record errors that arrive meanwhile."""
         self._count += 1
         message = {"id": self._count, "method": method, "params": parameters}
         self._socket.send(json.dumps(message))
@@ -263,14 +177,14 @@ class Firefox:
                 return answer["result"]
             said = answer.get("params", {})
             if answer.get("method") == "log.entryAdded" and said["level"] == "error":
-                self._said.append(said["text"])
+                self._errors.append(said["text"])
             if answer.get("method") == "network.beforeRequestSent":
                 url = said["request"]["url"]
-                if said["context"] == self._context and not url.startswith(OWN):
-                    self._said.append(url)
+                if said["context"] == self._context and not url.startswith(LOCAL):
+                    self._errors.append(url)
 
     def open(self, address: str) -> None:
-        self._said.clear()
+        self._errors.clear()
         self._ask("browsingContext.navigate", context=self._context, url=address, wait="complete")
 
     def resize(self, width: int, height: int) -> None:
@@ -294,39 +208,39 @@ class Firefox:
     def click(self, x: float, y: float) -> None:
         self._ask("input.performActions", context=self._context, actions=_click(x, y))
 
-    def complaints(self) -> list[str]:
-        self.call("() => 0")  # what was said before this has arrived after it
-        return list(self._said)
+    def errors(self) -> list[str]:
+        self.call("() => 0")  # afterwards, all earlier events have arrived
+        return list(self._errors)
 
 
 class WebKitGtk:
-    """The system's WebKitGTK in its MiniBrowser, by WebDriver, on a screen that nobody sees.
+    """The system's WebKitGTK in its MiniBrowser, driven by WebDriver, on a virtual screen.
 
-    MiniBrowser's window cannot be as narrow as a phone: a page made so loads again, in a frame.
-    WebDriver tells nothing of the console, so the page must note its errors itself: see `NOTING`.
+    MiniBrowser's window cannot be as narrow as a phone, so a narrow page is loaded in a frame.
+    WebDriver does not report the console, so the page records its own errors: see `RECORD_ERRORS`.
     """
 
     def __init__(self, stack: ExitStack, mini_browser: str) -> None:
-        self._folder = folder = stack.enter_context(scratch())
+        self._folder = folder = stack.enter_context(temporary_folder())
         (folder / "gtk-3.0").mkdir()
         (folder / "gtk-3.0" / "settings.ini").write_text("[Settings]\ngtk-enable-animations=0\n")
         size = ("-screen", 0, "1400x1000x24")
-        screen = stack.enter_context(started("Xvfb", "-displayfd", 1, *size, folder=folder))
-        surroundings = {
-            "DISPLAY": f":{screen.wait_for(r'^([0-9]+)$')}",
+        screen = stack.enter_context(run_program("Xvfb", "-displayfd", 1, *size, folder=folder))
+        variables = {
+            "DISPLAY": f":{screen.wait_for_output(r'^([0-9]+)$')}",
             "NO_AT_BRIDGE": "1",
             "WEBKIT_DISABLE_COMPOSITING_MODE": "1",  # it draws faster without a graphics card
             "XDG_CONFIG_HOME": str(folder),
         }
         if os.geteuid() == 0:
-            surroundings["WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS"] = "1"
+            variables["WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS"] = "1"
         port = free_port()
         self._address = f"http://127.0.0.1:{port}/session"
-        driver = started("WebKitWebDriver", f"--port={port}", folder=folder, **surroundings)
+        driver = run_program("WebKitWebDriver", f"--port={port}", folder=folder, **variables)
         stack.enter_context(driver)
         wait_for_port(port)
         options = {"binary": mini_browser, "args": ["--automation"]}
-        wanted = {"webkitgtk:browserOptions": options, "proxy": NOBODY}
+        wanted = {"webkitgtk:browserOptions": options, "proxy": DEAD_PROXY}
         session = self._ask("POST", "", {"capabilities": {"alwaysMatch": wanted}})
         self._address += f"/{session['sessionId']}"
         stack.callback(self._ask, "DELETE", "")
@@ -347,16 +261,16 @@ class WebKitGtk:
             raise RuntimeError(error.read().decode()) from error
 
     def open(self, address: str) -> None:
-        """A copy of the page, which notes its errors, and finds its parts where the page does."""
+        """Open a copy of the page that records its errors and finds its files by a base address."""
         page = Path(urllib.request.url2pathname(urllib.parse.urlsplit(address).path))
-        more = f'<head><base href="{page.parent.as_uri()}/">{NOTING}'
+        more = f'<head><base href="{page.parent.as_uri()}/">{RECORD_ERRORS}'
         html = page.read_text(encoding="utf-8").replace("<head>", more, 1)
         (self._folder / "page.html").write_text(html, encoding="utf-8")
         self._ask("POST", "/url", {"url": (self._folder / "page.html").as_uri()})
 
     def resize(self, width: int, height: int) -> None:
-        self._ask("POST", "/window/rect", {"width": width, "height": height + BARS})
-        if width < NARROWEST:
+        self._ask("POST", "/window/rect", {"width": width, "height": height + TOOLBAR_HEIGHT})
+        if width < MIN_WIDTH:
             frame = self._folder / "frame.html"
             frame.write_text(FRAME.format(width=width, height=height), encoding="utf-8")
             self._ask("POST", "/url", {"url": frame.as_uri()})
@@ -378,44 +292,44 @@ class WebKitGtk:
     def click(self, x: float, y: float) -> None:
         self._ask("POST", "/actions", {"actions": _click(x, y)})
 
-    def complaints(self) -> list[str]:
-        return self.call("() => window.sslComplaints")
+    def errors(self) -> list[str]:
+        return self.call("() => window.sslErrors")
 
 
 def _through_json(function: str, arguments: tuple[Any, ...]) -> str:
-    """A function without arguments whose promise is the result as JSON."""
+    """Source of a function without arguments whose promise is the result as JSON."""
     call = f"({function})(...{json.dumps(arguments)})"
     return f"async () => JSON.stringify((await {call}) ?? null)"
 
 
 @contextmanager
-def open_engine(kind: str) -> Iterator[Engine | None]:
-    """The engine of this kind, "firefox" or "webkit"; None where it is not installed.
+def open_engine(name: str) -> Iterator[Engine | None]:
+    """Start "firefox" or "webkit"; None if it is not installed.
 
     Raises:
         RuntimeError: if it is installed and does not start.
     """
     with ExitStack() as stack:
-        yield _own(stack, kind) or _systems(stack, kind)
+        yield _playwright_engine(stack, name) or _system_engine(stack, name)
 
 
-def _own(stack: ExitStack, kind: str) -> Engine | None:
-    """Playwright's own browser, unless it was not downloaded, or libraries that it needs lack."""
+def _playwright_engine(stack: ExitStack, name: str) -> Engine | None:
+    """Playwright's browser; None if it was not downloaded, or if system libraries are missing."""
     with sync_playwright() as playwright:
-        path = Path(getattr(playwright, kind).executable_path)
+        path = Path(getattr(playwright, name).executable_path)
     if not path.exists():
         return None
     with ExitStack() as tried:
         try:
-            engine = Played(tried, kind)
+            engine = PlaywrightEngine(tried, name)
         except Error:
             return None
         stack.push(tried.pop_all())
     return engine
 
 
-def _systems(stack: ExitStack, kind: str) -> Engine | None:
-    if kind == "firefox":
+def _system_engine(stack: ExitStack, name: str) -> Engine | None:
+    if name == "firefox":
         found = next(filter(None, map(shutil.which, FIREFOXES)), None)
         return Firefox(stack, found) if found else None
     browsers = [path for pattern in MINI_BROWSERS for path in sorted(glob.glob(pattern))]

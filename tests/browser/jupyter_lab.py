@@ -1,4 +1,4 @@
-"""A JupyterLab of one's own: its server in a scratch folder, a notebook of it in the browser."""
+"""A JupyterLab for tests: a server in a temporary folder, and a notebook open in a browser."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from typing import Any
 
 from playwright.sync_api import Browser, Locator, Page, Route
 
-from .engines import free_port, scratch, started, wait_for_port
+from .programs import free_port, run_program, temporary_folder, wait_for_port
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 60_000  # milliseconds, for what starts a program; a busy machine is slow
 NOTEBOOK = "explorables.ipynb"
-QUIET = {  # settings that keep JupyterLab from asking, and from asking others
+QUIET = {  # settings that prevent dialogs and requests to other servers
     "@jupyterlab/apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
 }
 LAB_APP = {"expose_app_in_browser": True}
-# anywidget says so after two seconds, though it goes on and succeeds; if not, more is said
+# anywidget logs this after two seconds but goes on; if it does fail, it logs more
 SLOW = "[anywidget] Failed to initialize model."
 READY = """() => {
   const panel = (window.jupyterapp ?? window.jupyterlab)?.shell.currentWidget;
@@ -40,20 +40,20 @@ RUN = """async (k) => {
 
 
 def interpreter() -> str:
-    """The Python whose JupyterLab is tried: JUPYTER_UNDER_TEST, or this one."""
+    """The Python whose JupyterLab is tested: JUPYTER_UNDER_TEST, or this one."""
     return os.environ.get("JUPYTER_UNDER_TEST", sys.executable)
 
 
 @dataclass
 class Lab:
-    """A notebook that is open in JupyterLab, its kernel ready."""
+    """A notebook that is open in JupyterLab, with its kernel ready."""
 
     page: Page
-    complaints: list[str] = field(default_factory=list)
-    left: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    blocked: list[str] = field(default_factory=list)
 
     def run(self, k: int) -> str:
-        """Run cell k as its keys do, and give what it printed.
+        """Run cell k as the keyboard shortcut does, and return what it printed.
 
         Raises:
             AssertionError: if the cell ends in an error.
@@ -65,21 +65,21 @@ class Lab:
         return "".join(text if isinstance(text, str) else "".join(text) for text in said)
 
     def cells(self) -> list[str]:
-        """Kind and text of every cell."""
+        """Type and source of every cell."""
         return self.page.evaluate(
             "() => panel.content.widgets.map(({ model }) =>"
             " `${model.type}: ${model.sharedModel?.getSource() ?? model.value.text}`)"
         )
 
     def until(self, happened: Callable[[], bool], what: str = "") -> None:
-        """Wait until something is so that no selector can say."""
+        """Wait until a condition holds that a selector cannot express."""
         end = time.monotonic() + PATIENCE / 1000
         while not happened():
-            assert time.monotonic() < end, f"it has not happened: {what}"
+            assert time.monotonic() < end, f"timed out: {what}"
             time.sleep(0.05)
 
     def explorables(self, k: int, count: int = 1) -> Locator:
-        """The explorables that cell k shows, once there are so many."""
+        """The interactive figures that cell k shows, once there are `count` of them."""
         found = self.page.locator(".jp-Notebook .jp-Cell").nth(k).locator(".ssl-explorable")
         found.nth(count - 1).wait_for(state="attached", timeout=PATIENCE)
         return found
@@ -99,9 +99,9 @@ def notebook_of(cells: list[str]) -> dict[str, Any]:
 
 @contextmanager
 def serve(cells: list[str]) -> Iterator[str]:
-    """Start a server of JupyterLab with one notebook; give the address of that."""
+    """Start a JupyterLab server with one notebook, and yield the address of the notebook."""
     token, port = os.urandom(12).hex(), free_port()
-    with scratch() as folder:
+    with temporary_folder() as folder:
         (folder / "notebooks").mkdir()
         (folder / "notebooks" / NOTEBOOK).write_text(json.dumps(notebook_of(cells)))
         for name, values in QUIET.items():
@@ -115,15 +115,15 @@ def serve(cells: list[str]) -> Iterator[str]:
             name: str(folder / name.lower())
             for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")
         }
-        nobody = {name: "http://127.0.0.1:9" for name in ("http_proxy", "https_proxy")}
-        running = started(
+        dead_proxy = {name: "http://127.0.0.1:9" for name in ("http_proxy", "https_proxy")}
+        running = run_program(
             *(interpreter(), "-m", "jupyterlab", "--no-browser", "--allow-root"),
             f"--ServerApp.token={token}",
             *("--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0"),
             f"--ServerApp.root_dir={folder / 'notebooks'}",
             folder=folder,
             **homes,
-            **nobody,
+            **dead_proxy,
             IPYTHONDIR=str(folder / "ipython"),
             JUPYTERLAB_SETTINGS_DIR=str(folder / "settings"),
             JUPYTERLAB_WORKSPACES_DIR=str(folder / "workspaces"),
@@ -131,7 +131,7 @@ def serve(cells: list[str]) -> Iterator[str]:
             no_proxy="127.0.0.1,localhost",
         )
         with running as server:
-            server.wait_for(r"(is running at)", PATIENCE / 1000)
+            server.wait_for_output(r"(is running at)", PATIENCE / 1000)
             wait_for_port(port)
             yield f"http://127.0.0.1:{port}/lab/tree/{NOTEBOOK}?token={token}"
 
@@ -149,12 +149,12 @@ def open_lab(browser: Browser, cells: list[str]) -> Iterator[Lab]:
             if route.request.url.startswith(("http://127.0.0.1:", "blob:", "data:")):
                 route.continue_()
             else:
-                lab.left.append(route.request.url)
+                lab.blocked.append(route.request.url)
                 route.abort()
 
-        def note(complaint: str) -> None:
-            if complaint != SLOW:
-                lab.complaints.append(complaint)
+        def note(error: str) -> None:
+            if error != SLOW:
+                lab.errors.append(error)
 
         context.route("**/*", judge)
         lab.page.on("console", lambda m: m.type == "error" and note(m.text))

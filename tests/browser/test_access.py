@@ -2,7 +2,7 @@
 
 import pytest
 
-from .axe import complaints
+from .axe import violations
 
 LOOKS = [(1280, "light"), (360, "dark")]
 
@@ -11,7 +11,7 @@ LOOKS = [(1280, "light"), (360, "dark")]
 @pytest.mark.parametrize("name", ["search", "genindex"])
 def test_no_rule_is_broken(name, width, scheme, book, visit):
     seen = visit((book / f"{name}.html").as_uri(), width=width, scheme=scheme)
-    assert complaints(seen.page) == []
+    assert violations(seen.page) == []
     seen.page.context.close()
 
 
@@ -20,4 +20,4 @@ def test_a_broken_rule_would_be_seen(tmp_path, visit):
     page.write_text(
         '<!doctype html><html lang="en"><title>t</title><main><h1>t</h1><img src="data:,"></main>'
     )
-    assert any("image-alt" in said for said in complaints(visit(page.as_uri()).page))
+    assert any("image-alt" in said for said in violations(visit(page.as_uri()).page))

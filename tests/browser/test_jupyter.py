@@ -67,8 +67,8 @@ def matrix(lab):
 @pytest.fixture(autouse=True)
 def nothing_wrong(lab):
     yield
-    assert lab.complaints == []
-    assert lab.left == []
+    assert lab.errors == []
+    assert lab.blocked == []
 
 
 def printed(lab, expected):

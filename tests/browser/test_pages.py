@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 import yaml
 
-from .axe import complaints
+from .axe import violations
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -64,8 +64,8 @@ def on_disk(request, book, visit):
 def assert_whole(seen):
     """Nothing was asked of others, nothing failed, every widget and formula is there."""
     page = seen.page
-    assert seen.left == []
-    assert seen.complaints == []
+    assert seen.blocked == []
+    assert seen.errors == []
     assert page.locator(".bd-article h1").count() == 1
     views = page.locator('script[type="application/vnd.jupyter.widget-view+json"]').count()
     assert page.locator(WIDGETS).count() == views
@@ -97,7 +97,7 @@ def test_pictures_have_words(served):
 
 
 def test_no_rule_of_access_is_broken(served):
-    assert complaints(served.page) == []
+    assert violations(served.page) == []
 
 
 def test_explorables_answer_the_keyboard(served):
@@ -148,10 +148,10 @@ def test_no_rule_of_access_is_broken_on_a_dark_phone(on_disk):
     page = on_disk.page
     page.set_viewport_size({"width": 360, "height": 800})
     for _ in range(50):  # the theme lets the keyboard reach what scrolls only after a while
-        if not complaints(page, ["scrollable-region-focusable"]):
+        if not violations(page, ["scrollable-region-focusable"]):
             break
         page.wait_for_timeout(100)
-    found = complaints(page)
+    found = violations(page)
     page.set_viewport_size({"width": 1280, "height": 900})
     assert found == []
 
@@ -200,7 +200,7 @@ def test_links_lead_somewhere(name, book):
 def test_search_works_offline(book, visit):
     seen = visit((book / "search.html").as_uri() + "?q=encoder")
     seen.page.wait_for_selector("#search-results li a")
-    assert seen.left == []
+    assert seen.blocked == []
 
 
 def test_front_page_forwards_to_the_book(book, visit):

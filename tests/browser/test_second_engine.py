@@ -1,11 +1,11 @@
-"""The explorables in Firefox and in WebKit: pages of the built book, opened from the disk."""
+"""The interactive figures in Firefox and WebKit: pages of the built book, opened from the disk."""
 
 import time
 
 import pytest
 
 from ..conftest import BUILT
-from .engines import HOW, open_engine
+from .engines import INSTALL, open_engine
 from .test_pages import PAGES
 
 MARK = 'type="application/vnd.jupyter.widget-view+json"'
@@ -43,11 +43,11 @@ def pages_with_explorables():
     return with_one or PAGES
 
 
-@pytest.fixture(scope="module", params=sorted(HOW))
+@pytest.fixture(scope="module", params=sorted(INSTALL))
 def engine(request):
     with open_engine(request.param) as started:
         if started is None:
-            pytest.skip(f"no {request.param} is installed: {HOW[request.param]}")
+            pytest.skip(f"no {request.param} is installed: {INSTALL[request.param]}")
         yield started
 
 
@@ -66,10 +66,10 @@ def opened(engine):
     return len(engine.call(STATES))
 
 
-def wait_until(happened, complaint, seconds=15):
+def wait_until(happened, message, seconds=15):
     end = time.monotonic() + seconds
     while not happened():
-        assert time.monotonic() < end, complaint
+        assert time.monotonic() < end, message
         time.sleep(0.03)
 
 
@@ -77,7 +77,7 @@ class TestExplorables:
     def test_explorables_start(self, page):
         assert page.call(STATES) == ["there"] * opened(page)
         assert opened(page) > 0
-        assert page.complaints() == []
+        assert page.errors() == []
 
     def test_explorables_answer_the_keyboard(self, page):
         for k in range(opened(page)):
@@ -85,7 +85,7 @@ class TestExplorables:
             before = page.call(LIVE, k)
             page.press("ArrowRight")
             wait_until(lambda k=k, was=before: page.call(LIVE, k) != was, f"{before!r} stays")
-        assert page.complaints() == []
+        assert page.errors() == []
 
     def test_explorables_answer_the_mouse(self, page):
         for k in range(opened(page)):
@@ -96,7 +96,7 @@ class TestExplorables:
             if canvas:
                 page.click(*canvas)
                 page.call(DRAWN)
-        assert page.complaints() == []
+        assert page.errors() == []
 
     def test_page_fits_a_phone(self, page):
         page.resize(360, 800)
@@ -104,7 +104,7 @@ class TestExplorables:
         page.call(DRAWN)
         assert page.call("() => innerWidth") == 360
         assert page.call("() => document.documentElement.scrollWidth") <= 360
-        assert page.complaints() == []
+        assert page.errors() == []
 
 
 def test_an_error_would_be_seen(engine, tmp_path):
@@ -114,4 +114,4 @@ def test_an_error_would_be_seen(engine, tmp_path):
         '<body><script>console.error("said");</script><script>nowhere();</script></body></html>'
     )
     engine.open(page.as_uri())
-    assert len(engine.complaints()) == 2  # WebKit says of a script on the disk no more than that
+    assert len(engine.errors()) == 2  # WebKit reports no more than that for a local script

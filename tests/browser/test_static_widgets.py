@@ -85,7 +85,7 @@ def test_two_views_share_a_model_and_two_models_share_a_source(show):
     buttons.first.click()
     assert buttons.all_inner_texts() == ["4", "4", "8"]
     assert seen.page.locator("style[data-widget-style]").count() == 1
-    assert seen.complaints == []
+    assert seen.errors == []
 
 
 def test_bytes_arrive_as_in_jupyter(show):
@@ -114,7 +114,7 @@ def test_bytes_for_drawing_stand_at_the_end_and_are_read_when_asked_for(show):
     assert seen.page.locator(f'script[type="{sw.BYTES}"]').count() == 0
     too_soon = "export default { render({ model }) { model.get('weights'); } }"
     seen = show({"a": anywidget(too_soon, buffers)}, ["a"])
-    assert "weights was asked for before the page was read" in seen.complaints[0]
+    assert "weights was asked for before the page was read" in seen.errors[0]
 
 
 def test_a_widget_can_listen_to_another_and_stop(show):
@@ -136,7 +136,7 @@ def test_a_widget_can_listen_to_another_and_stop(show):
 def test_a_module_works_as_a_script_or_as_what_it_is(show, esm, said):
     seen = show({"a": anywidget(esm)}, ["a"])
     assert seen.page.locator(".ssl-widget").inner_text() == said
-    assert seen.complaints == []
+    assert seen.errors == []
 
 
 def test_a_widget_lives_before_the_rest_of_the_page_is_read(show, visit, tmp_path):
@@ -157,7 +157,7 @@ def test_failures_are_seen_by_the_reader_and_in_the_console(show, esm, why):
     assert failed.count() == 1
     assert "did not start" in failed.inner_text() and why in failed.inner_text()
     assert failed.get_attribute("role") == "alert"
-    assert any("static widget" in text for text in seen.complaints)
+    assert any("static widget" in text for text in seen.errors)
     assert seen.page.locator("button").inner_text() == "5"
 
 
