@@ -380,7 +380,7 @@ def test_figures_become_smaller_and_stay_the_same_to_the_last_pixel(tmp_path):
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert page.count('loading="lazy" decoding="async" width="256" height="256"') == 2
     assert 'style="--drawn: 256px"><img' in page and 'src="_images/a.webp"></span>' in page
-    assert lean_pages.waiting_images(page, folder) == page  # once is enough
+    assert lean_pages.lazy_images(page, folder) == page  # once is enough
     with Image.open(folder / "a.webp") as kept:
         assert kept.convert("RGB").tobytes() == drawn.tobytes()
 
@@ -472,7 +472,7 @@ def test_signatures_heads_and_branches_become_accessible():
         '<summary><span class="toctree-toggle"></span></summary><dl><dt>x</dt><dd>y</dd></dl>'
         '<summary aria-label="Toggle hidden content"><p>Show the imports</p></summary>'
     )
-    html = accessible.mended(page)
+    html = accessible.fix_html(page)
     assert "<summary><p>Show the imports</p></summary>" in html
     assert '<span class="sig-line"><em class="sig-param">a</em>,</span>' in html
     assert '<td class="head"></td><th class="head"><p>b</p></th>' in html

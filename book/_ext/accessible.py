@@ -1,7 +1,7 @@
-"""Sphinx extension: what the theme and docutils write against the rules of accessible HTML, mended.
+"""Sphinx extension: fix the HTML of the theme and of docutils that breaks rules of accessibility.
 
-Each mend answers a complaint of axe-core, which the tests run on every page. They are done on the
-finished pages, since several come from templates.
+Each fix answers a violation found by axe-core, which the tests run on every page. The finished pages
+are changed, since several violations come from templates.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ _SUMMARY = re.compile(r'<summary>(?=<span class="toctree-toggle")')
 _SIDEBAR = 'id="pst-primary-sidebar" class='
 
 
-def mended(html: str) -> str:
-    """A page as screen readers like it.
+def fix_html(html: str) -> str:
+    """Return a page that screen readers announce correctly.
 
-    Lines of a signature are no definitions; an empty cell heads nothing; a button that opens a
-    branch of the table of contents has a name, and one that opens a folded cell is called what it
-    says; the sidebar is a landmark; entries of the bibliography have no role that the standard has
-    given up.
+    The lines of a signature are not marked up as definitions, nor an empty cell as a heading. A
+    button that opens a branch of the table of contents gets a name, and one that opens a folded
+    cell keeps its visible text as its name. The sidebar becomes a landmark, and entries of the
+    bibliography lose a role that the standard has withdrawn.
     """
     html = _PARAMETERS.sub(
         lambda m: (
@@ -45,22 +45,22 @@ def mended(html: str) -> str:
     )
 
 
-def mend_pages(app: Sphinx, error: Exception | None) -> None:
-    """Mend every page just written."""
+def fix_pages(app: Sphinx, error: Exception | None) -> None:
+    """Fix every page that was just written."""
     if error or app.builder.format != "html":
         return
     for page in sorted(Path(app.outdir).rglob("*.html")):
         html = page.read_text(encoding="utf-8")
-        page.write_text(mended(html), encoding="utf-8")
+        page.write_text(fix_html(html), encoding="utf-8")
 
 
 def use_script(app: Sphinx, config: Config) -> None:
-    """Load the small script that every page has."""
+    """Add the small script that every page loads."""
     config.html_js_files.append((SCRIPT, {"defer": "defer"}))
 
 
 def setup(app: Sphinx) -> dict[str, object]:
     """Called by Sphinx."""
     app.connect("config-inited", use_script)
-    app.connect("build-finished", mend_pages, priority=850)
+    app.connect("build-finished", fix_pages, priority=850)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,14 +1,13 @@
-"""Sphinx extension: the first use of a term on a page leads to the glossary.
+"""Sphinx extension: link the first use of a term on each page to the glossary.
 
-The lessons stay free of markup for it, so that they read well in Jupyter. On each page the first
-place in running text where a term of the glossary stands becomes a quiet link, with the first
-sentence of the definition as a tooltip. Headings, captions, tables, code, formulas, outputs and
-what is a link already are left alone.
+The lessons contain no markup for this, so that they read well in Jupyter. On each page the first
+occurrence of a glossary term in running text becomes an unobtrusive link, with the first sentence of
+the definition as a tooltip. Headings, captions, tables, code, formulas, outputs and existing links
+are left alone.
 
-A term is linked as it is written in the glossary, capitals or not, as a whole word. A comment in
-its definition says more: `% also: plural, synonym` adds forms, `% only: form, form` names those
-that stand for it; with nothing after `only:` the term is not linked, since the word has other
-senses too.
+A term is linked as it is written in the glossary, regardless of case, as a whole word. A comment in
+its definition can change that: `% also: plural, synonym` adds forms, and `% only: form, form`
+replaces them. With nothing after `only:` the term is not linked, because the word has other senses.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 
 GLOSSARY = "book/glossary"
-# the reference says things in signatures; these say them in lists of their own
+# pages without links to the glossary
 LEFT_ALONE = ("book/api/", "book/bibliography", GLOSSARY)
 CLASS = "glossary-link"
 
@@ -57,10 +56,10 @@ class Entry:
     """A term of the glossary.
 
     Attributes:
-        name: the term as the glossary writes it.
-        place: its id on the glossary's page.
-        forms: what is linked to it: words in small letters, one space between them.
-        meaning: the first sentence of its definition.
+        name: The term as the glossary writes it.
+        place: Its id on the glossary's page.
+        forms: The forms that are linked to it, in lower case, with single spaces.
+        meaning: The first sentence of its definition.
     """
 
     name: str
@@ -74,23 +73,23 @@ def _plain(text: str) -> str:
 
 
 def forms_of(name: str, comments: Iterable[str]) -> tuple[str, ...]:
-    """The forms of a term that are linked, given the comments of its definition.
+    """The forms of a term that are linked, given the comments in its definition.
 
     Raises:
-        ValueError: for a comment that says neither `also:` nor `only:`.
+        ValueError: if a comment starts with neither `also:` nor `only:`.
     """
     forms = [name]
     for comment in comments:
         mark = _MARK.fullmatch(comment.strip())
         if mark is None:
-            raise ValueError(f"{name}: a comment says 'also: …' or 'only: …', not {comment!r}")
+            raise ValueError(f"{name}: a comment must read 'also: …' or 'only: …', not {comment!r}")
         named = [_plain(form) for form in mark[2].split(",") if form.strip()]
         forms = forms + named if mark[1] == "also" else named
     return tuple(form.lower() for form in forms)
 
 
 def entries_of(doctree: nodes.document) -> list[Entry]:
-    """The terms that a glossary's page defines, in its order."""
+    """The terms that a glossary page defines, in order."""
     found = []
     for glossary in doctree.findall(addnodes.glossary):
         for item in glossary.findall(nodes.definition_list_item):
@@ -100,19 +99,19 @@ def entries_of(doctree: nodes.document) -> list[Entry]:
             meaning = _SENTENCE.match(next(definition.findall(nodes.paragraph)).astext())
             name = _plain(term.astext())
             if meaning is None:
-                raise ValueError(f"{name}: its definition is no sentence")
+                raise ValueError(f"{name}: its definition does not begin with a sentence")
             found.append(Entry(name, term["ids"][0], forms_of(name, comments), _plain(meaning[0])))
     return found
 
 
 class Finder:
-    """Finds terms in text: the longest of those that begin at a place, and whole words alone.
+    """Finds terms in text: whole words, and of several terms at one position the longest.
 
-    A hyphen counts as part of a word, so "self-supervised" does not hold "supervised".
+    A hyphen counts as part of a word, so "self-supervised" does not contain "supervised".
     """
 
     def __init__(self, entries: Iterable[Entry]) -> None:
-        """Look for the forms of these terms.
+        """Prepare the search for the forms of these terms.
 
         Raises:
             ValueError: if two terms claim the same form.
@@ -121,20 +120,20 @@ class Finder:
         for entry in entries:
             for form in entry.forms:
                 if form in self._owner:
-                    raise ValueError(f"{form!r} stands for two terms of the glossary")
+                    raise ValueError(f"{form!r} is a form of two terms of the glossary")
                 self._owner[form] = entry
         longest_first = sorted(self._owner, key=len, reverse=True)
         words = "|".join(re.escape(form).replace(r"\ ", r"\s+") for form in longest_first)
         self._pattern = re.compile(rf"(?<![\w-])(?:{words or '(?!)'})(?![\w-])", re.IGNORECASE)
 
     def find(self, text: str) -> Iterator[tuple[int, int, Entry]]:
-        """Begin, end and term of every use, from left to right."""
+        """Start, end and term of every use, from left to right."""
         for match in self._pattern.finditer(text):
             yield match.start(), match.end(), self._owner[_plain(match[0]).lower()]
 
 
 def _may_hold_links(text: nodes.Text) -> bool:
-    """Whether a piece of text stands in a paragraph, and in nothing that is to be left alone."""
+    """Whether a piece of text is in a paragraph, and not in an element to be left alone."""
     in_paragraph = False
     node = text.parent
     while node is not None:
@@ -149,12 +148,12 @@ def link_first_uses(doctree: nodes.document, finder: Finder, glossary: str) -> l
     """Link the first use of each term on a page.
 
     Args:
-        doctree: the page; changed in place.
-        finder: looks for the terms.
-        glossary: address of the glossary's page, as seen from this one.
+        doctree: The page; changed in place.
+        finder: Finds the terms.
+        glossary: Address of the glossary's page, relative to this one.
 
     Returns:
-        The terms that were linked, in the order of the page.
+        The linked terms, in the order of the page.
     """
     seen: dict[str, Entry] = {}
     for text in list(doctree.findall(nodes.Text)):
@@ -182,7 +181,7 @@ def link_first_uses(doctree: nodes.document, finder: Finder, glossary: str) -> l
 
 
 def link_page(app: Sphinx, doctree: nodes.document, page: str) -> None:
-    """Link the terms of one page; take the marks for this out of the glossary itself."""
+    """Link the terms of one page; in the glossary itself, remove the comments about forms."""
     if page == GLOSSARY:
         for comment in list(doctree.findall(nodes.comment)):
             comment.parent.remove(comment)

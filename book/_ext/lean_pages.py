@@ -1,11 +1,15 @@
-"""Sphinx extension: light pages; what a page does not use is not shipped.
+"""Sphinx extension: remove from the built pages everything that they do not use.
 
-The theme brings all of Font Awesome twice: as a script of 1.5 MB, and as fonts with styles. It also
-loads the search index on every page, for a search box that this book does not have. After the pages
-are written, this extension takes those scripts out of them, makes one small stylesheet of many (see
-lean_styles.py), and deletes the files that no page, style or script names. Figures become lossless
-WebP, pixel for pixel what matplotlib drew in a little over half the bytes; those that are out of
-sight wait until the reader comes near, in the room that they will need.
+The theme contains all of Font Awesome twice: as a script of 1.5 MB, and as fonts with styles. It
+also loads the search index on every page, for a search box that this book does not have. Once the
+pages are written, this extension removes those scripts, joins the stylesheets into a small one (see
+lean_styles.py), and deletes files to which no page, style or script refers. Figures become lossless
+WebP, which takes a little over half the bytes of PNG; the browser loads them when they come near the
+visible part of the page, and reserves their space before.
+
+Without this extension the sketch pad's page costs 1.7 MB over the wire instead of 0.9 MB, a page of
+text 1.1 MB instead of 0.3 MB, and `_static` has 8.9 MB instead of 2.4 MB. The theme has no option
+for any of this, and Jupyter Book 1 relies on it for launch buttons and folded cells.
 """
 
 from __future__ import annotations
@@ -20,14 +24,14 @@ from sphinx.application import Sphinx
 from static_widgets import STATE
 
 SEARCH_PAGE = "search.html"
-# asked for by names that MathJax puts together, so nobody names them
+# MathJax composes the names of these files, so they appear in no text
 WHOLE_FOLDERS = ("_static/mathjax/",)
 
 _FONT_AWESOME = re.compile(r'\s*<script[^>]+src="[^"]*/fontawesome\.js[^"]*"></script>')
 _SEARCH = re.compile(
     r'\s*<script src="[^"]*(?:searchtools|language_data|searchindex)\.js[^"]*"></script>'
 )
-# scripts of their own files that do not wait yet, but for those that small scripts in the page call
+# script files that are not deferred yet, except those that inline scripts call
 _HURRIED = re.compile(
     r"<script(?=[^>]*\ssrc=)(?![^>]*\sdefer)"
     r'(?![^>]*/(?:documentation_options|static_widgets)\.js[?"])'
@@ -41,19 +45,19 @@ _IMAGE = re.compile(
 
 
 def lighter_page(html: str, *, is_search: bool) -> str:
-    """A page without the icon script, and without the search scripts unless it is the search's.
+    """Remove the icon script, and the search scripts unless this is the search page.
 
-    Scripts wait until the page has been read, but on the search page, which calls them all.
+    Scripts are deferred, except on the search page, whose inline scripts call them.
     """
     html = _FONT_AWESOME.sub("", html)
     return html if is_search else _HURRIED.sub("<script defer", _SEARCH.sub("", html))
 
 
 def in_ascii(html: str) -> str:
-    """A page in which references such as `&#8722;` stand for all letters that are not ASCII.
+    """Replace every character that is not ASCII by a reference such as `&#8722;`.
 
-    A browser keeps a text of ASCII in half the room, and reads a megabyte of data in it the faster.
-    Scripts and styles know no references and stay as they are.
+    A browser stores ASCII text in half the memory and parses a page with a megabyte of data faster.
+    Scripts and styles stay as they are, since references have no meaning in them.
     """
     parts = _VERBATIM.split(html)
     parts[::2] = [part.encode("ascii", "xmlcharrefreplace").decode() for part in parts[::2]]
@@ -61,10 +65,10 @@ def in_ascii(html: str) -> str:
 
 
 def to_webp(png: Path) -> bool:
-    """Write a picture again beside itself as lossless WebP, unless that is there already.
+    """Convert an image to lossless WebP in the same folder, unless that exists already.
 
     Returns:
-        Whether the new file is the smaller one; if it is not, there is none.
+        Whether the new file is smaller. If it is not, it is deleted.
     """
     webp = png.with_suffix(".webp")
     if not webp.exists():
@@ -76,29 +80,29 @@ def to_webp(png: Path) -> bool:
     return False
 
 
-def waiting_images(html: str, folder: Path) -> str:
-    """A page whose pictures load when the reader comes near them, and whose room is kept for them.
+def lazy_images(html: str, folder: Path) -> str:
+    """Let images load when they come near the visible part of the page, and reserve their space.
 
-    Each lies in a box that knows how wide it was drawn: on a phone, where it would shrink until
-    nobody could read its labels, book.css lets the box scroll.
+    Each image gets a box that states its drawn width. On a phone the image would shrink until its
+    labels were illegible, so book.css lets the box scroll.
 
     Args:
         html: The page.
-        folder: Where its pictures lie.
+        folder: The folder with its images.
     """
 
-    def waiting(match: re.Match[str]) -> str:
+    def lazy(match: re.Match[str]) -> str:
         with Image.open(folder / match[2]) as picture:
             width, height = picture.size
         how = f'loading="lazy" decoding="async" width="{width}" height="{height}"'
         image = f"<img {how}{match[1]}>"
         return f'<span class="book-figure" style="--drawn: {width}px">{image}</span>'
 
-    return _IMAGE.sub(waiting, html)
+    return _IMAGE.sub(lazy, html)
 
 
 def lighter_figures(root: Path) -> None:
-    """Turn the figures that pages show into WebP that waits, and delete those that none shows."""
+    """Convert the figures that pages show to lazy WebP images, and delete the others."""
     pages = {page: page.read_text(encoding="utf-8") for page in sorted(root.rglob("*.html"))}
     folder = root / "_images"
     shown = {name for html in pages.values() for name in _FIGURE.findall(html)}
@@ -108,7 +112,7 @@ def lighter_figures(root: Path) -> None:
         smaller = {p.stem for p, good in zip(pictures, converted, strict=True) if good}
     for page, html in pages.items():
         new = _FIGURE.sub(lambda m: f"_images/{m[1]}.webp" if m[1] in smaller else m[0], html)
-        page.write_text(waiting_images(new, folder), encoding="utf-8")
+        page.write_text(lazy_images(new, folder), encoding="utf-8")
     kept = {f"{name}.webp" if name in smaller else f"{name}.png" for name in shown}
     for path in folder.glob("*"):
         if path.suffix in (".png", ".webp") and path.name not in kept:
@@ -116,7 +120,7 @@ def lighter_figures(root: Path) -> None:
 
 
 def unnamed(root: Path) -> list[Path]:
-    """Files of _static whose name stands in no page, style or script."""
+    """Files of _static whose names appear in no page, style or script."""
     texts = {p: p.read_text(encoding="utf-8", errors="ignore") for p in _texts(root)}
     found = []
     for path in sorted((root / "_static").rglob("*")):
@@ -129,7 +133,7 @@ def unnamed(root: Path) -> list[Path]:
 
 
 def delete_unnamed(root: Path) -> None:
-    """Delete the files of `unnamed`, again and again, since what is gone names nothing any more."""
+    """Delete the files of `unnamed` until none is left: a deleted file no longer names others."""
     while lost := unnamed(root):
         for path in lost:
             path.unlink()
@@ -145,7 +149,7 @@ def _texts(root: Path) -> list[Path]:
 
 
 def make_lean(app: Sphinx, error: Exception | None) -> None:
-    """Do all of it to the pages just written."""
+    """Apply all steps to the pages that were just written."""
     if error or app.builder.format != "html":
         return
     root = Path(app.outdir)
@@ -160,7 +164,7 @@ def make_lean(app: Sphinx, error: Exception | None) -> None:
         if "sourceMappingURL" in text and "mathjax" not in path.parts:
             path.write_text(_MAP.sub("", text), encoding="utf-8")
 
-    delete_unnamed(root)  # first, since words of scripts that are gone would keep rules
+    delete_unnamed(root)  # first, since words in unused scripts would keep style rules
     make_one_style(root)
     delete_unnamed(root)
 

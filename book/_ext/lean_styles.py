@@ -1,10 +1,14 @@
-"""One stylesheet for the whole book, with the rules, icons and fonts that some page can use.
+"""One stylesheet for the whole book, with the rules, icons and fonts that its pages can use.
 
-The theme and its extensions bring ten stylesheets of half a megabyte, most of it for buttons, forms
-and grids that no page of this book has, and a rule for each of two thousand icons. A browser reads
-all of it before it paints anything. Here the sheets are joined in the order in which pages name
-them, and lose what needs a class or a name that stands in no page and no script. lean_pages.py
-calls this when the pages are written.
+The theme and its extensions have ten stylesheets of half a megabyte in total, most of it for
+buttons, forms and grids that no page of this book has, and a rule for each of two thousand icons. A
+browser parses all of it before it paints anything. Here the sheets are joined in the order in which
+pages load them, without the rules for classes and ids that appear in no page and no script.
+lean_pages.py calls this once the pages are written.
+
+On a processor slowed to a quarter, this brings the first paint forward from 1.6 s to 1.2 s for the
+sketch pad, and saves 0.2 MB on every page, 1.4 MB in `_static`. PurgeCSS would do the same, but needs
+Node.
 """
 
 from __future__ import annotations
@@ -22,7 +26,7 @@ from fontTools.subset import Options, Subsetter
 from fontTools.ttLib import TTFont
 
 STYLE = "style.css"
-# classes that Bootstrap's script puts together from parts, so that no text holds them whole
+# prefix of classes that Bootstrap's script composes, so that they appear in no text
 MADE_BY_SCRIPTS = ("bs-",)
 FONTS = {"fa-solid-900": "fas", "fa-regular-400": "far", "fa-brands-400": "fab"}
 ALIASES = {"fa-solid": "fas", "fa-regular": "far", "fa-brands": "fab"}
@@ -33,7 +37,7 @@ _URL = re.compile(r"""url\((["']?)(?!["']?(?:data:|https?:|#))([^"')]+)\1\)""")
 _CLASSES = re.compile(r'class="([^"]*)"')
 _FACE = re.compile(r"@font-face\s*\{[^}]*?webfonts/(fa-[a-z]+-\d+)[^}]*\}")
 _WOFF2 = re.compile(r'url\([^)]*\.woff2"?\) format\("woff2"\),\s*')
-# an icon is one letter that a rule sets before an element, as itself or by its number
+# an icon is a character that a rule inserts, written literally or as its code point
 _CONTENT = re.compile(r"""content:\s*(["'])(?:\\([0-9a-fA-F]{2,6})\s?|([^"'\\]))\1""")
 _HOLDS_RULES = ("media", "supports", "layer", "container")
 _ONE_OF = ("is", "where")
@@ -42,12 +46,12 @@ Tokens = list[Any]
 
 
 def words(texts: Iterable[str]) -> set[str]:
-    """All that may be the name of a class or an element in pages and scripts."""
+    """Every word in pages and scripts that may be the name of a class or an element."""
     return {word for text in texts for word in _WORD.findall(text)}
 
 
 def _alternatives(tokens: Iterable[Any]) -> list[Tokens]:
-    """Selectors that commas divide."""
+    """Selectors separated by commas."""
     found: list[Tokens] = [[]]
     for token in tokens:
         if token.type == "literal" and token.value == ",":
@@ -58,7 +62,7 @@ def _alternatives(tokens: Iterable[Any]) -> list[Tokens]:
 
 
 def _can_match(selector: Tokens, known: set[str]) -> bool:
-    """Whether all classes and names that a selector asks for are known; what it forbids is not."""
+    """Whether all classes and ids that a selector requires are known; those in :not() may not be."""
     for before, token in zip([None, *selector], selector, strict=False):
         named = token.type == "hash"
         if token.type == "ident":
@@ -72,10 +76,10 @@ def _can_match(selector: Tokens, known: set[str]) -> bool:
 
 
 def used_rules(css: str, known: set[str]) -> str:
-    """A stylesheet without the selectors that ask for a class or a name that is not known.
+    """A stylesheet without the selectors that require an unknown class or id.
 
     Raises:
-        ValueError: Something in it is no CSS.
+        ValueError: If it contains something that is not valid CSS.
     """
     return _used(tinycss2.parse_stylesheet(css, skip_comments=True, skip_whitespace=True), known)
 
@@ -103,10 +107,10 @@ def _used(rules: Iterable[Any], known: set[str]) -> str:
 
 
 def joined(folder: Path, names: Iterable[str]) -> str:
-    """The text of stylesheets one behind the other, and of those that they import.
+    """Concatenate stylesheets, and those that they import.
 
     Args:
-        folder: Where the joined sheet will lie.
+        folder: The folder that the result will be written to.
         names: Paths of the sheets in it, such as "styles/theme.css".
     """
     parts = []
@@ -140,7 +144,7 @@ def icons_in(css: str) -> set[int]:
 
 
 def with_fonts(css: str, fonts: set[str]) -> str:
-    """A stylesheet that loads these icon fonts alone, each from one file."""
+    """A stylesheet that loads only these icon fonts, each from one file."""
 
     def face(match: re.Match[str]) -> str:
         return _WOFF2.sub("", match[0]) if FONTS.get(match[1], "") in fonts else ""
@@ -149,8 +153,8 @@ def with_fonts(css: str, fonts: set[str]) -> str:
 
 
 def cut_font(path: Path, codes: set[int]) -> None:
-    """Leave in a font only the glyphs of these code points."""
-    logging.getLogger("fontTools").setLevel(logging.WARNING)  # it would tell of every table
+    """Remove from a font all glyphs except those of these code points."""
+    logging.getLogger("fontTools").setLevel(logging.WARNING)  # it would report every table
     font = TTFont(path)
     cutter = Subsetter(Options(drop_tables=["FFTM"], hinting=False))
     cutter.populate(unicodes=codes)
@@ -159,7 +163,7 @@ def cut_font(path: Path, codes: set[int]) -> None:
 
 
 def with_one_style(html: str, digest: str) -> str:
-    """A page that loads the one sheet where it loaded its first, told apart by the digest."""
+    """A page that loads the one stylesheet in place of its first; the digest is its version."""
     first = _LINK.search(html)
     if not first:
         return html
@@ -169,14 +173,14 @@ def with_one_style(html: str, digest: str) -> str:
 
 
 def make_one_style(root: Path) -> None:
-    """Write the one sheet of a built book, and let its pages load it.
+    """Write the stylesheet of a built book, and make its pages load it.
 
     Raises:
-        ValueError: Pages load different stylesheets, so that there is no one order of them.
+        ValueError: If pages load different stylesheets, so that their order is not defined.
     """
     pages = {page: page.read_text(encoding="utf-8") for page in sorted(root.rglob("*.html"))}
     lists = {tuple(m[2] for m in _LINK.finditer(html)) for html in pages.values()}
-    lists -= {(), (STYLE,)}  # sources of modules that did not change are not written again
+    lists -= {(), (STYLE,)}  # Sphinx does not rewrite the source pages of unchanged modules
     if len(lists) != 1:
         raise ValueError(f"pages load different stylesheets: {sorted(lists)}")
     scripts = [path.read_text(encoding="utf-8") for path in sorted(root.rglob("*.js"))]

@@ -1,9 +1,8 @@
-"""Sphinx extension: a line under the title of each lesson, with the time that it takes.
+"""Sphinx extension: a line under the title of each lesson that says how long it takes.
 
-How long the page takes to read, how long its code ran when the book was built, and where in the
-book it stands. Reading time is counted by a plain rule (`seconds_to_read`), running time comes from
-the record that the execution cache keeps, and the place from the table of contents. What is not
-known is left out.
+The line gives the reading time, the time that the code ran when the book was built, and the place of
+the lesson in the book. Reading time follows a simple rule (`seconds_to_read`), running time comes
+from the execution cache, and the place from the table of contents. Anything unknown is left out.
 """
 
 from __future__ import annotations
@@ -36,12 +35,12 @@ _SILENT = (nodes.comment, nodes.raw, nodes.Invisible, nodes.system_message)
 
 @dataclass(frozen=True)
 class Content:
-    """What a page asks its reader to read.
+    """The amount of content on a page.
 
     Attributes:
-        words: of the text, captions and headings; a formula within a line counts as one word.
-        code_lines: lines of code in sight, blank ones apart.
-        figures: formulas on a line of their own, pictures and tables.
+        words: Words of text, captions and headings; an inline formula counts as one word.
+        code_lines: Visible lines of code that are not blank.
+        figures: Displayed formulas, images and tables.
     """
 
     words: int = 0
@@ -49,7 +48,7 @@ class Content:
     figures: int = 0
 
     def __add__(self, other: Content) -> Content:
-        """What both ask for together."""
+        """The sum of both."""
         return Content(
             self.words + other.words,
             self.code_lines + other.code_lines,
@@ -58,7 +57,7 @@ class Content:
 
 
 def _is_folded(node: nodes.Node) -> bool:
-    """An answer behind a button, or code that its cell hides."""
+    """Whether a node is an answer behind a button, or a cell that is hidden as a whole."""
     if not isinstance(node, nodes.Element):
         return False
     hidden = node.get("hide_mode", "")
@@ -66,7 +65,7 @@ def _is_folded(node: nodes.Node) -> bool:
 
 
 def content(node: nodes.Node) -> Content:
-    """Count what there is to read in a node and below it."""
+    """Count the content of a node and its descendants."""
     if _is_folded(node) or isinstance(node, _SILENT):
         return Content()
     if isinstance(node, nodes.Text):
@@ -85,7 +84,7 @@ def content(node: nodes.Node) -> Content:
 
 
 def _in_sight(node: nodes.Node) -> Iterator[nodes.Node]:
-    """Children of a node, without those between the HTML tags of a folded part."""
+    """Children of a node, except those between the HTML tags of a folded part."""
     depth = 0
     for child in node.children:
         if isinstance(child, nodes.raw):
@@ -100,7 +99,7 @@ def _code(node: nodes.Node) -> Content:
 
 
 def _cell(cell: nodes.Element) -> Content:
-    """A cell of a notebook: code unless it is hidden, and of its output what is no print-out."""
+    """Content of a cell: its code unless it is hidden, and its output except printed text."""
     total = Content()
     for part in cell.children:
         role = "input" if "cell_input" in part.get("classes", ()) else "output"
@@ -110,7 +109,7 @@ def _cell(cell: nodes.Element) -> Content:
 
 
 def _output(output: nodes.Element) -> Content:
-    """Figures and tables count, and sources that a lesson prints; words of output do not."""
+    """Figures, tables, captions and displayed source code count; printed words do not."""
     found = sum((content(child) for child in _in_sight(output)), Content())
     return Content(
         words=sum(len(caption.astext().split()) for caption in output.findall(nodes.caption)),
@@ -120,7 +119,7 @@ def _output(output: nodes.Element) -> Content:
 
 
 def seconds_to_read(found: Content) -> float:
-    """Seconds that reading takes, by `RULE`."""
+    """Reading time in seconds, according to `RULE`."""
     return (
         found.words * 60 / WORDS_A_MINUTE
         + found.code_lines * SECONDS_A_CODE_LINE
@@ -129,20 +128,25 @@ def seconds_to_read(found: Content) -> float:
 
 
 def _minutes(seconds: float) -> int:
-    """No finer than the rule is: to 5 minutes, to single ones below 10."""
+    """Minutes, rounded to a multiple of 5 from 10 on, as the rule is no more precise."""
     minutes = seconds / 60
     return max(1, round(minutes)) if minutes < 9.5 else 5 * round(minutes / 5)
 
 
 def reading_time(text: float, all_of_it: float) -> str:
-    """Seconds for the text alone, and with its code, in words."""
+    """Reading times in words.
+
+    Args:
+        text: Seconds for the text without its code.
+        all_of_it: Seconds for text and code.
+    """
     short, long = _minutes(text), _minutes(all_of_it)
     with_code = f", {long} with the code" if long > short else ""
     return f"About {short} min to read{with_code}"
 
 
 def running_time(seconds: float) -> str:
-    """In words: to 5 seconds, and to half minutes from 90 seconds on."""
+    """Running time in words, rounded to 5 seconds, and from 90 seconds on to half minutes."""
     if seconds < 90:
         return f"ran in about {max(5, 5 * round(seconds / 5))} s"
     halves = round(seconds / 30)
@@ -154,11 +158,11 @@ def _number(count: int) -> str:
 
 
 def machine(cores: int | None, threads: int | None = None) -> str:
-    """The machine in words, as far as it is known.
+    """Words for the machine; empty if its number of cores is unknown.
 
     Args:
-        cores: that it has.
-        threads: that the code was given, where these are fewer.
+        cores: The number of its cores.
+        threads: The number of threads that the code could use.
     """
     if not cores:
         return ""
@@ -168,7 +172,7 @@ def machine(cores: int | None, threads: int | None = None) -> str:
 
 
 def threads_given() -> int | None:
-    """How many the code of a page may use; tools/build_book.py runs pages beside each other."""
+    """Threads that the code of a page can use; tools/build_book.py runs two lessons at a time."""
     said = os.environ.get("OMP_NUM_THREADS", "")
     return int(said) if said.isdigit() else None
 
@@ -176,8 +180,8 @@ def threads_given() -> int | None:
 def places(toc: dict[str, Any]) -> dict[str, str]:
     """Part and number of every lesson in a table of contents.
 
-    A lesson's number is that of its file: "06_jigsaw" is lesson 6. What begins with 00 comes before
-    the first lesson; "11b" is the second page of lesson 11.
+    The number is that in the file's name: "06_jigsaw" is lesson 6. A file that begins with 00 comes
+    before the first lesson; "11b" is the second page of lesson 11.
     """
     files = [
         (str(part.get("caption", "")).partition(":")[0], str(chapter["file"]))
@@ -200,13 +204,13 @@ def places(toc: dict[str, Any]) -> dict[str, str]:
 
 
 def line(found: Content, seconds: float | None, where: str, place: str) -> nodes.paragraph:
-    """The line itself.
+    """Make the line.
 
     Args:
-        found: what there is to read.
-        seconds: how long the code ran, if that is known.
-        where: it ran, as `machine` says it.
-        place: part and number of the lesson.
+        found: The content of the page.
+        seconds: The running time of the code, if it is known.
+        where: The machine, in the words of `machine`.
+        place: Part and number of the lesson.
     """
     text_only = Content(words=found.words, figures=found.figures)
     paragraph = nodes.paragraph(classes=["lesson-times"])
@@ -221,7 +225,7 @@ def line(found: Content, seconds: float | None, where: str, place: str) -> nodes
 
 
 def add_line(app: Sphinx, doctree: nodes.document, page: str) -> None:
-    """Put the line under the title of a lesson."""
+    """Insert the line under the title of a lesson."""
     title = next(iter(doctree.findall(nodes.title)), None)
     if not page.startswith(LESSONS) or title is None:
         return

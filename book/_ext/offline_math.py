@@ -1,9 +1,9 @@
 """Sphinx extension: MathJax from the book's own folder.
 
-PyPI's sphinx-mathjax-offline carries MathJax 3, but its own Sphinx extension copies all of it into
-the book, 20 MB; this one copies what a page can ask for, part by part: of the ready-made bundles
-the context menu is two fifths, and most of its entries would fetch what is left out. Formulas keep
-their MathML for screen readers.
+PyPI's sphinx-mathjax-offline contains MathJax 3, but its own Sphinx extension copies all 20 MB of it
+into the book. This extension copies the components that a page can load. It does not use the
+ready-made bundles: two fifths of them are the context menu, most of whose entries would load parts
+that are left out. Formulas keep their MathML for screen readers.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 
 START = "startup.js"
-# named in full, MathJax's loader brings what each needs, and before it
+# MathJax's loader loads the dependencies of each of these first
 LOADED = ("input/tex", "output/chtml", "a11y/assistive-mml")
 PARTS = (
     START,
@@ -28,7 +28,7 @@ PARTS = (
 
 
 def mathjax_folder() -> Path:
-    """Where the package keeps MathJax.
+    """Folder of MathJax in the installed package.
 
     Raises:
         ModuleNotFoundError: if sphinx-mathjax-offline is not installed.
@@ -40,14 +40,14 @@ def mathjax_folder() -> Path:
 
 
 def use_local_mathjax(app: Sphinx, config: Config) -> None:
-    """Point Sphinx's MathJax to the copy in _static."""
+    """Make Sphinx load MathJax from its copy in _static."""
     config.mathjax_path = f"mathjax/{START}"
     settings = config.mathjax3_config or {}
     config.mathjax3_config = {**settings, "loader": {"load": list(LOADED)}}
 
 
 def copy_parts(target: Path) -> None:
-    """Copy MathJax's parts into a folder, those that are not there yet."""
+    """Copy those parts of MathJax that a folder does not contain yet."""
     source = mathjax_folder()
     for part in PARTS:
         if (target / part).exists():
@@ -60,7 +60,7 @@ def copy_parts(target: Path) -> None:
 
 
 def copy_mathjax(app: Sphinx, error: Exception | None) -> None:
-    """Copy MathJax's parts beside the pages."""
+    """Copy MathJax's parts into the built book."""
     if not error and app.builder.format == "html":
         copy_parts(Path(app.outdir) / "_static" / "mathjax")
 

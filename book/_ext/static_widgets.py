@@ -1,11 +1,11 @@
-"""Sphinx extension: anywidgets that live in a page without a kernel.
+"""Sphinx extension: anywidgets that work in a page without a kernel.
 
 myst-nb writes the state of a notebook's widgets and a tag for each view into the page, and leaves
-the rest to require.js and a widget manager from a CDN. This extension puts a small script of our
-own (static_widgets.js, beside this file) in their place. It writes to the page only the widgets
-that it shows, each source text once, and each where it is shown, so that it can come to life as
-soon as the browser has read so far; bytes that it needs only to draw stand at the page's end. The
-scripts and styles of thebe are taken off every page.
+the rest to require.js and a widget manager from a CDN. This extension uses a small script of our own
+instead (static_widgets.js, in this folder). Only the widgets that a page shows are written to it,
+each source text once, and each widget where it is shown, so that it can start as soon as the browser
+has read up to there. Bytes that a widget needs only for drawing go to the end of the page. The
+scripts and styles of thebe are removed from every page.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SCRIPT = "static_widgets.js"
 STATE = "application/vnd.jupyter.widget-state+json"
 VIEW = "application/vnd.jupyter.widget-view+json"
 SOURCES = ("_esm", "_css")
-LATE = ("weights", "thumbnails")  # no explorable asks for these before the page is read
+LATE = ("weights", "thumbnails")  # no widget reads these before the whole page has been read
 BYTES = "application/x-widget-bytes"
 MOUNT = "<script>staticWidgets.mount()</script>"
 _VIEW_TAG = re.compile(rf'<script type="{re.escape(VIEW)}">(.*?)</script>', re.DOTALL)
@@ -39,17 +39,17 @@ Models = dict[str, dict[str, Any]]
 
 
 def views(body: str) -> list[str]:
-    """Identifiers of the models that a page shows, in the page's order."""
+    """Identifiers of the models that a page shows, in order."""
     return [json.loads(tag)["model_id"] for tag in _VIEW_TAG.findall(body)]
 
 
 def is_anywidget(model: dict[str, Any]) -> bool:
-    """Whether a model brings its own JavaScript."""
+    """Whether a model has JavaScript of its own."""
     return bool(model.get("model_module") == "anywidget")
 
 
 def reachable(models: Models, wanted: Iterable[str]) -> Models:
-    """The anywidgets among `wanted`, and those that their state refers to."""
+    """The anywidgets among `wanted`, and those that their states refer to."""
     found: Models = {}
     waiting = list(wanted)
     while waiting:
@@ -63,7 +63,7 @@ def reachable(models: Models, wanted: Iterable[str]) -> Models:
 
 
 def share_sources(models: Models) -> dict[str, Any]:
-    """What the page's script reads: models whose code and style are kept once, by their hash.
+    """Data for the page's script: models, with each code and style stored once under its hash.
 
     Returns:
         {"sources": {hash: text}, "models": {id: {"state": …, "buffers": […]}}}; in a state,
@@ -84,9 +84,9 @@ def share_sources(models: Models) -> dict[str, Any]:
 
 
 def take_late(models: Models) -> list[str]:
-    """Move the bytes that are `LATE` out of models of `share_sources`, into script elements.
+    """Move the buffers in `LATE` from the models of `share_sources` into script elements.
 
-    Each of these has an id, which the buffer that it was taken from now names.
+    Each element has an id, to which the buffer in the model then refers.
     """
     taken = []
     for name, model in models.items():
@@ -99,17 +99,17 @@ def take_late(models: Models) -> list[str]:
 
 
 def _for_script(data: object) -> str:
-    """JSON that cannot end the script element it stands in."""
+    """JSON that cannot close the script element around it."""
     return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def _warn_of_dead(models: Models, shown: Iterable[str], page: str) -> None:
-    """Warn of views that would be dead on the page."""
+    """Warn about views that would not work on the page."""
     for name in shown:
         if name not in models or not is_anywidget(models[name]):
             what = models[name]["model_name"] if name in models else "a closed widget"
             _LOGGER.warning(
-                "%s: %s needs a running kernel and would be dead on the page: "
+                "%s: %s needs a running kernel and would not work on the page: "
                 "leave it out of the output, or make it an anywidget",
                 page,
                 what,
@@ -118,7 +118,7 @@ def _warn_of_dead(models: Models, shown: Iterable[str], page: str) -> None:
 
 
 def place_name(model: dict[str, Any], taken: Iterable[str]) -> str:
-    """A name for a place that links can point to: "rotation-game", "rotation-game-2"."""
+    """A name that links can point to: "rotation-game", "rotation-game-2"."""
     name = str(model["state"].get("_anywidget_id", "figure")).split(".")[-1]
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).lower()
     names = chain([words], (f"{words}-{k}" for k in count(2)))
@@ -126,9 +126,9 @@ def place_name(model: dict[str, Any], taken: Iterable[str]) -> str:
 
 
 def place_widgets(models: Models, body: str) -> str:
-    """The page's text with the data of every widget right behind the place where it is shown.
+    """Return the page's HTML with the data of every widget directly before its view.
 
-    What two widgets share is written at the first of them, and behind all what is `LATE`.
+    Data that two widgets share are written at the first of them; buffers in `LATE` come last.
     """
     taken = set(_IDENTIFIER.findall(body))
     written: set[str] = set()
@@ -166,7 +166,7 @@ def _is_thebe(asset: Any) -> bool:
 def tidy_page(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
-    """Rewrite a page's scripts and styles: no thebe, nothing twice, widgets in their places."""
+    """Rewrite a page's scripts and styles: no thebe, no duplicates, widgets in their places."""
     for kind in ("script_files", "css_files"):
         once = {_identity(asset): asset for asset in context.get(kind, []) if not _is_thebe(asset)}
         context[kind] = list(once.values())
@@ -179,21 +179,21 @@ def tidy_page(
             context["body"] = place_widgets(models, body)
             continue
         scripts.append(asset)
-    # a stable sort: the explorables' own script comes first
+    # a stable sort: the script of the widgets comes first
     context["script_files"] = sorted(scripts, key=lambda asset: SCRIPT not in _identity(asset)[0])
 
 
 def drop_lost_launchers(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
-    """Take the launch button off text pages with code: Colab opens notebooks only."""
+    """Remove the launch button from Markdown pages with code: Colab opens only notebooks."""
     if ".ipynb" not in context.get("sourcename", ""):
         buttons = context.get("header_buttons", [])
         context["header_buttons"] = [b for b in buttons if b.get("label") != "launch-buttons"]
 
 
 def drop_thebe_nodes(app: Sphinx, doctree: nodes.document, page: str) -> None:
-    """Remove thebe's settings that its extension writes into every page."""
+    """Remove the settings that the extension of thebe writes into every page."""
     for node in list(doctree.findall(nodes.raw)):
         text = node.astext()
         if "x-thebe-config" in text or text.strip().startswith("<script>kernelName ="):
@@ -201,7 +201,7 @@ def drop_thebe_nodes(app: Sphinx, doctree: nodes.document, page: str) -> None:
 
 
 def use_own_script(app: Sphinx, config: Config) -> None:
-    """Let myst-nb load our script, from this folder, where a page has widgets."""
+    """Make myst-nb load our script, from this folder, on pages with widgets."""
     config.nb_ipywidgets_js = {SCRIPT: {}}
     config.html_static_path.append(str(Path(__file__).with_name(SCRIPT)))
 

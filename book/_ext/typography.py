@@ -1,8 +1,8 @@
-"""Sphinx extension: numbers as a printer sets them, however the text and the code wrote them.
+"""Sphinx extension: typeset numbers consistently, however text and code wrote them.
 
-A per-cent sign follows its number without a space, as in what code prints; a minus is as wide as a
-plus; a formula keeps what stands at it without a space, such as a full stop.
-Code and what it prints stay as they are.
+A per-cent sign follows its number without a space, as in the output of code; a minus sign is as wide
+as a plus sign; no line breaks between a formula and punctuation attached to it, such as a full stop.
+Code and its output stay as they are.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 
 SPACE, MINUS = "\u00a0", "\u2212"
-# by the characters of a column's longest cell, how it is held (book.css)
+# class of a column (see book.css), and the number of characters its longest cell must exceed
 WIDE = {"book-paragraphs": 80, "book-sentences": 40, "book-names": 12}
-TOGETHER = "book-together"  # the class of what is not broken at the end of a line
+TOGETHER = "book-together"  # class of text that may not be broken at the end of a line
 
 _PER_CENT = re.compile(r"(?<=\d)[ \u00a0]%")
 _NEGATIVE = re.compile(r"(?<![\w.)\-])-(?=\d)")
@@ -38,7 +38,7 @@ _LEFT_ALONE = (
 
 
 def set_numbers(text: str) -> str:
-    """The text with its numbers set; text without numbers comes back as it is."""
+    """Return text with its numbers typeset; text without numbers is returned unchanged."""
     text = _PER_CENT.sub("%", text)
     text = _NEGATIVE.sub(MINUS, text)
     text = _NUMBERED.sub(SPACE, text)
@@ -55,7 +55,7 @@ def _is_left_alone(node: nodes.Node | None) -> bool:
 
 
 def set_page(app: Sphinx, doctree: nodes.document, page: str) -> None:
-    """Set the numbers of one page."""
+    """Typeset the numbers of one page."""
     for text in list(doctree.findall(nodes.Text)):
         if _is_left_alone(text.parent):
             continue
@@ -70,25 +70,26 @@ def set_page(app: Sphinx, doctree: nodes.document, page: str) -> None:
 
 
 def widen_columns(body: nodes.tbody) -> None:
-    """Give the cells of a table's columns a class by how much they hold.
+    """Give the cells of each column a class that depends on the longest cell.
 
-    A browser that cannot fit a table squeezes it to a word a line before it lets it scroll.
+    Otherwise a browser that cannot fit a table narrows its columns to one word a line before it
+    lets the table scroll.
     """
     columns = zip(*(row.findall(nodes.entry) for row in body.findall(nodes.row)), strict=False)
     for number, column in enumerate(columns):
         longest = max(len(cell.astext()) for cell in column)
-        kind = next((kind for kind, least in WIDE.items() if longest > least), "book-word")
-        if kind == "book-names" and number:
-            continue  # a name that heads no row may well take two lines
+        width = next((name for name, least in WIDE.items() if longest > least), "book-word")
+        if width == "book-names" and number:
+            continue  # a name may take two lines unless it heads its row
         for cell in column:
-            cell["classes"].append(kind)
+            cell["classes"].append(width)
 
 
 def keep_together(formula: nodes.math) -> None:
-    """Hold a formula to the bracket before it and to what stands behind it without a space.
+    """Allow no line break between a formula and the characters attached to it.
 
-    To a browser a formula is a box, and a line may break on both sides of a box; no character in
-    the text beside it can forbid that.
+    These are a bracket before it and text after it without a space. A browser treats a formula as a
+    box and may break a line on both sides of it, whichever characters the text contains.
     """
     parent = formula.parent
     at = parent.index(formula)

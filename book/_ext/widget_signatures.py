@@ -1,9 +1,9 @@
-"""Sphinx extension: the reference shows how an explorable, or a dataclass, is called.
+"""Sphinx extension: show the true signatures of interactive figures and dataclasses.
 
-autodoc takes a class's signature from `__new__` if there is one; every traitlets class inherits one
-that accepts anything, which hides what the class's own `__init__` asks for. And it writes
-`<factory>` for a default that is made anew for each object, which is no Python, so that what reads
-the types after it gives up.
+autodoc takes a class's signature from `__new__` if there is one. Every traitlets class inherits a
+`__new__` that accepts anything, which hides the parameters of the class's own `__init__`. autodoc
+also writes `<factory>` for the default of a dataclass field that has a factory; this is not valid
+Python, so Sphinx could not parse the type annotations after it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from traitlets import HasTraits
 def from_init(
     app: Sphinx, what: str, name: str, obj: Any, options: object, args: str, returns: str
 ) -> tuple[str, str] | None:
-    """The signature of `__init__` without `self`, for classes of traitlets."""
+    """Signature of `__init__` without `self`, for classes of traitlets."""
     if what != "class" or not issubclass(obj, HasTraits):
         return None
     signature = inspect.signature(obj.__init__)
@@ -31,7 +31,7 @@ def from_init(
 def without_factories(
     app: Sphinx, what: str, name: str, obj: Any, options: object, args: str, returns: str
 ) -> tuple[str, str] | None:
-    """A signature in which `...` stands for each default that is made anew."""
+    """A signature with `...` as the default of each field that has a factory."""
     return (args.replace("<factory>", "..."), returns) if "<factory>" in (args or "") else None
 
 
