@@ -1,7 +1,7 @@
 """Sphinx extension: fix the HTML of the theme and of docutils that breaks rules of accessibility.
 
-Each fix answers a violation found by axe-core, which the tests run on every page. The finished pages
-are changed, since several violations come from templates.
+Each fix answers a violation found by axe-core, which the tests run on every page. The finished
+pages are changed, since several violations come from templates.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Sphinx extension: link the first use of a term on each page to the glossary.
 
 The lessons contain no markup for this, so that they read well in Jupyter. On each page the first
-occurrence of a glossary term in running text becomes an unobtrusive link, with the first sentence of
-the definition as a tooltip. Headings, captions, tables, code, formulas, outputs and existing links
-are left alone.
+occurrence of a glossary term in running text becomes an unobtrusive link, with the first sentence
+of the definition as a tooltip. Headings, captions, tables, code, formulas, outputs and existing
+links are left alone.
 
 A term is linked as it is written in the glossary, regardless of case, as a whole word. A comment in
 its definition can change that: `% also: plural, synonym` adds forms, and `% only: form, form`

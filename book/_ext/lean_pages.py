@@ -4,8 +4,8 @@ The theme contains all of Font Awesome twice: as a script of 1.5 MB, and as font
 also loads the search index on every page, for a search box that this book does not have. Once the
 pages are written, this extension removes those scripts, joins the stylesheets into a small one (see
 lean_styles.py), and deletes files to which no page, style or script refers. Figures become lossless
-WebP, which takes a little over half the bytes of PNG; the browser loads them when they come near the
-visible part of the page, and reserves their space before.
+WebP, which takes a little over half the bytes of PNG; the browser loads them when they come near
+the visible part of the page, and reserves their space before.
 
 Without this extension the sketch pad's page costs 1.7 MB over the wire instead of 0.9 MB, a page of
 text 1.1 MB instead of 0.3 MB, and `_static` has 8.9 MB instead of 2.4 MB. The theme has no option

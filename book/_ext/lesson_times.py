@@ -1,8 +1,9 @@
 """Sphinx extension: a line under the title of each lesson that says how long it takes.
 
-The line gives the reading time, the time that the code ran when the book was built, and the place of
-the lesson in the book. Reading time follows a simple rule (`seconds_to_read`), running time comes
-from the execution cache, and the place from the table of contents. Anything unknown is left out.
+The line gives the reading time, the time that the code ran when the book was built, and the place
+of the lesson in the book. Reading time follows a simple rule (`seconds_to_read`), running time
+comes from the execution cache, and the place from the table of contents. Anything unknown is left
+out.
 """
 
 from __future__ import annotations

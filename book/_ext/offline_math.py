@@ -1,7 +1,7 @@
 """Sphinx extension: MathJax from the book's own folder.
 
-PyPI's sphinx-mathjax-offline contains MathJax 3, but its own Sphinx extension copies all 20 MB of it
-into the book. This extension copies the components that a page can load. It does not use the
+PyPI's sphinx-mathjax-offline contains MathJax 3, but its own Sphinx extension copies all 20 MB of
+it into the book. This extension copies the components that a page can load. It does not use the
 ready-made bundles: two fifths of them are the context menu, most of whose entries would load parts
 that are left out. Formulas keep their MathML for screen readers.
 """

@@ -1,11 +1,11 @@
 """Sphinx extension: anywidgets that work in a page without a kernel.
 
 myst-nb writes the state of a notebook's widgets and a tag for each view into the page, and leaves
-the rest to require.js and a widget manager from a CDN. This extension uses a small script of our own
-instead (static_widgets.js, in this folder). Only the widgets that a page shows are written to it,
-each source text once, and each widget where it is shown, so that it can start as soon as the browser
-has read up to there. Bytes that a widget needs only for drawing go to the end of the page. The
-scripts and styles of thebe are removed from every page.
+the rest to require.js and a widget manager from a CDN. This extension uses a small script of our
+own instead (static_widgets.js, in this folder). Only the widgets that a page shows are written to
+it, each source text once, and each widget where it is shown, so that it can start as soon as the
+browser has read up to there. Bytes that a widget needs only for drawing go to the end of the page.
+The scripts and styles of thebe are removed from every page.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Sphinx extension: typeset numbers consistently, however text and code wrote them.
 
-A per-cent sign follows its number without a space, as in the output of code; a minus sign is as wide
-as a plus sign; no line breaks between a formula and punctuation attached to it, such as a full stop.
-Code and its output stay as they are.
+A per-cent sign follows its number without a space, as in the output of code; a minus sign is as
+wide as a plus sign; no line breaks between a formula and punctuation attached to it, such as a full
+stop. Code and its output stay as they are.
 """
 
 from __future__ import annotations
