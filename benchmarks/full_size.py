@@ -21,12 +21,15 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from ssl_teach import experiments
-from ssl_teach.book import BOOK
 from ssl_teach.data import Dataset
-from ssl_teach.encoders import Encoder
-from ssl_teach.evaluate import frozen, label_arrays
-from ssl_teach.records import environment, write_atomically
+from ssl_teach.encoders.base import Encoder
+from ssl_teach.evaluation.features import frozen
+from ssl_teach.evaluation.label_budget import label_arrays
+from ssl_teach.experiments.config import Experiment
+from ssl_teach.experiments.records import environment
+from ssl_teach.experiments.registry import EXPERIMENTS
+from ssl_teach.experiments.run import TASKS, init_encoder, train_experiment
+from ssl_teach.files import write_atomically
 
 # lightly's benchmark page: SimCLR, ResNet-18, CIFAR-10, 200 epochs, batch 512, on its own hardware
 PUBLISHED = {"accuracy": 0.847, "minutes": 97.7}
@@ -61,11 +64,11 @@ def weighted_vote(z: Tensor, labels: Tensor, bank: Tensor, known: Tensor) -> flo
     return right / len(z)
 
 
-def work_of_a_step(settings: experiments.Experiment, data: Dataset) -> float:
+def work_of_a_step(settings: Experiment, data: Dataset) -> float:
     """Floating-point operations of one step, forward and backward."""
-    encoder = experiments.start(settings, data, 0)
+    encoder = init_encoder(settings, data, 0)
     device = next(encoder.parameters()).device
-    task = experiments.TASKS[settings.task](settings, encoder, data, 0).to(device)
+    task = TASKS[settings.task](settings, encoder, data, 0).to(device)
     pixels = data.unlabelled[:8].to(device).float() / 255
     with FlopCounterMode(display=False) as counter:
         batch = task.make_batch(pixels, None, torch.Generator(device).manual_seed(0))
@@ -85,7 +88,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/full-simclr"))
     args = parser.parse_args()
 
-    settings = BOOK["full-cifar10-simclr"]
+    settings = EXPERIMENTS["full-cifar10-simclr"]
     settings = replace(
         settings, root=args.root, batch_size=args.batch_size or settings.batch_size,
         encoder=args.encoder or settings.encoder, compiled=not args.no_compile,
@@ -93,7 +96,7 @@ def main() -> None:
     data = settings.load()
     epoch = len(data.unlabelled) // settings.batch_size
     settings = replace(settings, steps=args.epochs * epoch)
-    device = next(experiments.start(settings, data, args.seed).parameters()).device
+    device = next(init_encoder(settings, data, args.seed).parameters()).device
     train, test = data.train, data.test
     known, wanted = (torch.from_numpy(y).to(device) for y in label_arrays(train, test))
     seen = args.out / "k-nn.json"  # beside the checkpoint, so that a resumed run knows them
@@ -111,7 +114,7 @@ def main() -> None:
         spent += time.monotonic() - begin
         print(f"epoch {step // epoch}: k-NN {watched[step // epoch]:.3f}", flush=True)
 
-    _, _, curve = experiments.train(
+    _, _, curve = train_experiment(
         settings, data, args.seed, checkpoint=args.out / "run.pt", after_step=watch
     )
     seconds = curve.seconds - spent

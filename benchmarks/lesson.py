@@ -16,10 +16,10 @@ from pathlib import Path
 import torch
 
 from ssl_teach.augment import simclr_augmentation
-from ssl_teach.contrastive import SimCLR
-from ssl_teach.contrastive.losses import nt_xent
 from ssl_teach.data import load
-from ssl_teach.encoders import ConvNet
+from ssl_teach.encoders.networks import ConvNet
+from ssl_teach.losses.contrastive import nt_xent
+from ssl_teach.tasks.simclr import SimCLR
 
 BUILT = Path(__file__).resolve().parent.parent / "_build" / "html"
 LINKED = re.compile(r'(?:src|href)="([^"#?]+\.(?:js|css|png|svg|woff2?))[^"]*"')

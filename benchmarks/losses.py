@@ -75,7 +75,7 @@ def versions(*packages: str) -> str:
 def build(library: str) -> Callable[[Tensor], Tensor]:
     """A library's loss of (2N, D): the first view of each image, then the second of each."""
     if library == "ours":
-        from ssl_teach.contrastive import nt_xent
+        from ssl_teach.losses.contrastive import nt_xent
 
         return partial(nt_xent, temperature=TEMPERATURE, order="halves")
     if library == "lightly":
@@ -107,7 +107,7 @@ def check(loss: Callable[[Tensor], Tensor]) -> None:
     """Raise an AssertionError unless the loss is the paper's; it also warms torch up."""
     from einops import rearrange
 
-    from ssl_teach.contrastive.losses import nt_xent_two_loops
+    from ssl_teach.losses.contrastive import nt_xent_two_loops
 
     z = projections(CHECKED)
     z[CHECKED:] += z[:CHECKED]  # partners alike: a loss that hangs on the temperature

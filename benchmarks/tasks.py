@@ -15,16 +15,16 @@ from dataclasses import replace
 
 import torch
 
-from ssl_teach.book import BOOK
-from ssl_teach.experiments import TASKS, start
+from ssl_teach.experiments.registry import EXPERIMENTS
+from ssl_teach.experiments.run import TASKS, init_encoder
 
 
 def shares(name: str, batch_size: int, steps: int) -> tuple[float, float]:
     """Median seconds of the batch and of the network, for one task on scenes of 32 pixels."""
     row = f"league-scenes-{name.replace('_', '-')}"
-    settings = replace(BOOK[row], count=batch_size * 4)
+    settings = replace(EXPERIMENTS[row], count=batch_size * 4)
     data = settings.load()
-    encoder = start(settings, data, 0).train()
+    encoder = init_encoder(settings, data, 0).train()
     device = next(encoder.parameters()).device
     task = TASKS[settings.task](settings, encoder, data, 0).to(device)
     images = data.images[:batch_size].to(device).float() / 255

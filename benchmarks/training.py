@@ -31,11 +31,11 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, RandomSampler
 
 from ssl_teach.augment import simclr_augmentation
-from ssl_teach.contrastive import SimCLR
 from ssl_teach.data import load
-from ssl_teach.encoders import ConvNet
-from ssl_teach.task import Augment, Batch
-from ssl_teach.train import pretrain
+from ssl_teach.encoders.networks import ConvNet
+from ssl_teach.tasks.base import Augment, Batch
+from ssl_teach.tasks.simclr import SimCLR
+from ssl_teach.training.pretrain import pretrain
 
 WARM = 8  # steps before the timed ones; workers prepare up to four batches ahead
 LEARNING_RATE, WEIGHT_DECAY, TEMPERATURE = 3e-3, 1e-4, 0.5

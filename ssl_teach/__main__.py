@@ -13,15 +13,27 @@ from typing import Any
 
 import torch
 
-from ssl_teach import experiments, processes, reproduce, transfer
-from ssl_teach.book import BOOK, TRANSFERS
-from ssl_teach.checkpoint import load_encoder, save_encoder, steps_of
+from ssl_teach import distributed
 from ssl_teach.data import SHORTCUTS, Dataset, names
-from ssl_teach.encoders import ENCODERS, Encoder
-from ssl_teach.experiments import TASKS, Experiment, steps_in
-from ssl_teach.progress import Curve
-from ssl_teach.records import RESULTS, Record, forget, load_record
-from ssl_teach.task import Task
+from ssl_teach.encoders.base import Encoder
+from ssl_teach.encoders.networks import ENCODERS
+from ssl_teach.experiments import reproduce
+from ssl_teach.experiments.config import Experiment
+from ssl_teach.experiments.records import RESULTS, Record, clear_partial, load_record
+from ssl_teach.experiments.registry import ALL_EXPERIMENTS, EXPERIMENTS, TRANSFERS
+from ssl_teach.experiments.run import (
+    TASKS,
+    evaluate_encoder,
+    evaluate_pixels,
+    init_encoder,
+    record_experiment,
+    steps_in,
+    train_experiment,
+)
+from ssl_teach.experiments.transfer import record_transfer
+from ssl_teach.tasks.base import Task
+from ssl_teach.training.checkpoint import load_encoder, save_encoder, steps_of
+from ssl_teach.training.curve import Curve
 
 UNFINISHED = Path("runs")
 """Where finished seeds and checkpoints of an interrupted command lie until it is done."""
@@ -64,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     x = commands.add_parser("experiment", help="remake records of the book")
     x.add_argument(
         "names", nargs="*",
-        help=f"or patterns such as 'league-*', of {', '.join([*BOOK, *TRANSFERS])}",
+        help=f"or patterns such as 'league-*', of {', '.join(ALL_EXPERIMENTS)}",
     )  # fmt: skip
     x.add_argument("--all", action="store_true", help="all that need no data of your own")
     x.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
@@ -117,11 +129,11 @@ def _settings(args: argparse.Namespace) -> Experiment:
 
 
 def _pretrain(args: argparse.Namespace) -> None:
-    with processes.joined():
+    with distributed.process_group():
         _check_processes(args)
         settings = _settings(args)
         data = settings.load()
-        first = processes.rank() == 0
+        first = distributed.rank() == 0
         if first:
             print(data)
         settings = replace(settings, batch_size=min(settings.batch_size, len(data.unlabelled)))
@@ -131,7 +143,7 @@ def _pretrain(args: argparse.Namespace) -> None:
             settings = replace(settings, steps=_steps(args.minutes, settings, data, out))
             if first:
                 print(f"{settings.steps} steps in all")
-        encoder, task, curve = experiments.train(settings, data, args.seed, checkpoint=checkpoint)
+        encoder, task, curve = train_experiment(settings, data, args.seed, checkpoint=checkpoint)
         if first:
             _save(out, settings, args.seed, encoder, task, curve)
 
@@ -145,7 +157,7 @@ def _steps(minutes: float, settings: Experiment, data: Dataset, out: Path) -> in
 
 
 def _check_processes(args: argparse.Namespace) -> None:
-    count = processes.world_size()
+    count = distributed.world_size()
     if count > 1 and args.minutes is not None:
         raise ValueError("processes would not agree on how many steps that is: give --steps")
     if count > 1 and args.norm == "sync" and not torch.cuda.is_available():
@@ -169,11 +181,11 @@ def _evaluate(args: argparse.Namespace) -> None:
     data = settings.load()
     seed = record.runs[0]["seed"]
     trained = load_encoder(args.run / "encoder.pt")
-    untrained = experiments.start(settings, data, seed)
+    untrained = init_encoder(settings, data, seed)
     rows = {
-        "pretrained": experiments.measure(trained, data, fraction=args.fraction, seed=seed),
-        "random weights": experiments.measure(untrained, data, fraction=args.fraction, seed=seed),
-        "raw pixels": experiments.measure_pixels(data, fraction=args.fraction, seed=seed),
+        "pretrained": evaluate_encoder(trained, data, fraction=args.fraction, seed=seed),
+        "random weights": evaluate_encoder(untrained, data, fraction=args.fraction, seed=seed),
+        "raw pixels": evaluate_pixels(data, fraction=args.fraction, seed=seed),
     }
     print(f"{'test accuracy, %':<16}{'linear':>9}{'best stage':>12}{'k-NN':>9}")
     for name, metrics in rows.items():
@@ -193,7 +205,7 @@ def _evaluate(args: argparse.Namespace) -> None:
 
 
 def _experiment(args: argparse.Namespace) -> None:
-    known = {**BOOK, **TRANSFERS}
+    known = ALL_EXPERIMENTS
     named = {name: fnmatch.filter(known, name) for name in args.names}
     unknown = [name for name, found in named.items() if not found]
     chosen = list(dict.fromkeys(name for found in named.values() for name in found))
@@ -210,7 +222,7 @@ def _experiment(args: argparse.Namespace) -> None:
         ]
         print(f"{path}: {', '.join(told)}")
     for keep in kept.values():  # not before all are done: what is done is not done again
-        forget(keep, args.seeds)
+        clear_partial(keep, args.seeds)
 
 
 def _reproduce(args: argparse.Namespace) -> int:
@@ -222,7 +234,7 @@ def _reproduce(args: argparse.Namespace) -> int:
         keep = UNFINISHED / f"reproduce-{args.name}"
         found, report = reproduce.reproduce(record, seed, args.root, keep)
         print(report, flush=True)
-        forget(keep, [seed])
+        clear_partial(keep, [seed])
         return int(found == reproduce.DIFFERS)
     told = reproduce.check(args.records)
     for kind, lines in told.items():
@@ -234,10 +246,10 @@ def _recorded(name: str, seeds: Sequence[int], root: str | None, keep: Path) -> 
     """Run an experiment of the book; where CIFAR-10 lies is no part of the result."""
     if name in TRANSFERS:
         cell = TRANSFERS[name]
-        record = transfer.record(name, transfer.at(cell, root), seeds, keep=keep)
+        record = record_transfer(name, cell.with_data_root(root), seeds, keep=keep)
         return replace(record, settings=asdict(cell))
-    record = experiments.record(name, experiments.at(BOOK[name], root), seeds, keep=keep)
-    return replace(record, settings=asdict(BOOK[name]))
+    record = record_experiment(name, EXPERIMENTS[name].with_data_root(root), seeds, keep=keep)
+    return replace(record, settings=asdict(EXPERIMENTS[name]))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -30,7 +30,7 @@ def rank() -> int:
 
 
 @contextmanager
-def joined() -> Iterator[None]:
+def process_group() -> Iterator[None]:
     """Join the processes that `torchrun` started, and leave them at the end; alone, do nothing.
 
     On CUDA each process of a machine takes a GPU of its own and they speak through NCCL, else
@@ -96,7 +96,7 @@ def gather(x: Tensor) -> Tensor:
     return x if world_size() == 1 else cast(Tensor, _Gather.apply(x))
 
 
-def of_others(x: Tensor) -> Tensor | None:
+def gather_negatives(x: Tensor) -> Tensor | None:
     """The rows of the other processes, (M, ...) -> ((W-1)·M, ...); None if there are no others."""
     if world_size() == 1:
         return None

@@ -7,22 +7,18 @@ import pytest
 import torch
 from torch import nn
 
-from ssl_teach.encoders import ConvNet
-from ssl_teach.pretext import Inpainting, SuperResolution
-from ssl_teach.pretext.adversary import (
-    Discriminator,
-    PictureTask,
-    discriminator_loss,
-    generator_loss,
-    still,
-)
-from ssl_teach.task import Batch
-from ssl_teach.train import pretrain
+from ssl_teach.encoders.networks import ConvNet
+from ssl_teach.tasks.base import Batch
+from ssl_teach.tasks.gan import Discriminator, discriminator_loss, eval_mode, generator_loss
+from ssl_teach.tasks.inpainting import Inpainting
+from ssl_teach.tasks.reconstruction import ReconstructionTask
+from ssl_teach.tasks.super_resolution import SuperResolution
+from ssl_teach.training.pretrain import pretrain
 
 WIDTHS = (4, 8)
 
 
-class Copying(PictureTask):
+class Copying(ReconstructionTask):
     """The smallest task with an adversary: give the picture back, from one number per channel."""
 
     def __init__(self, lambda_gan=0.1, warmup_steps=0):
@@ -34,11 +30,11 @@ class Copying(PictureTask):
         assert labels is None
         return Batch(images, images)
 
-    def paint(self, encoder, batch):
+    def reconstruct(self, encoder, batch):
         self.painted += 1
         return batch.images * 0.5 + self.decoder(encoder(batch.images))[:, :, None, None]
 
-    def likeness(self, pictures, batch, step):
+    def reconstruction_loss(self, pictures, batch, step):
         loss = (pictures - batch.targets).square().mean()
         return loss, {"mse": loss.detach()}
 
@@ -103,7 +99,7 @@ def test_still_lets_gradients_through_and_puts_all_back():
     discriminator.layers[1].eval()
     before = state(discriminator)
     pictures = torch.rand(2, 3, 8, 8, requires_grad=True)
-    with still(discriminator):
+    with eval_mode(discriminator):
         loss = generator_loss(discriminator(pictures))
     loss.backward()
     assert pictures.grad.abs().sum() > 0

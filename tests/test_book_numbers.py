@@ -16,7 +16,8 @@ import build_book
 import pytest
 from scipy import stats
 
-from ssl_teach.records import all_records, book_record, spread
+from ssl_teach.experiments.records import all_records, book_record
+from ssl_teach.statistics import spread
 
 ROOT = Path(__file__).resolve().parents[1]
 LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -246,7 +247,7 @@ def recorded_tables(cells: list[tuple[str, str]]) -> dict[str, set[str]]:
         for node in body:
             if isinstance(node, ast.ImportFrom):
                 for alias in node.names:
-                    if node.module == "ssl_teach.records" and alias.name in READERS:
+                    if node.module == "ssl_teach.experiments.records" and alias.name in READERS:
                         reads.add(alias.asname or alias.name)
                     if alias.name in TABLES:
                         makes[alias.asname or alias.name] = {alias.name}

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from ssl_teach.communication import bytes_per_step, sent
+from ssl_teach.lessons.communication import bytes_per_step, sent
 
 
 def test_one_process_sends_nothing_and_many_send_no_more_than_twice_what_there_is():
@@ -20,7 +20,7 @@ def test_one_process_sends_nothing_and_many_send_no_more_than_twice_what_there_i
 def test_the_kernel_counts_what_was_derived():
     before = sent()
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command += ["--nproc-per-node=2", "-m", "ssl_teach.communication", "--batch-size", "64"]
+    command += ["--nproc-per-node=2", "-m", "ssl_teach.lessons.communication", "--batch-size", "64"]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     found = json.loads(done.stdout)
     counted = found.pop("counted")

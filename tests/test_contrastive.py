@@ -6,17 +6,16 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from ssl_teach.contrastive import (
-    SimCLR,
+from ssl_teach.contrastive import losses
+from ssl_teach.encoders.networks import ConvNet
+from ssl_teach.losses.contrastive import (
     affinity_matrix,
     info_nce,
-    losses,
     nt_xent,
     nt_xent_two_loops,
     partners,
-    two_views,
 )
-from ssl_teach.encoders import ConvNet
+from ssl_teach.tasks.simclr import SimCLR, two_views
 
 
 def vectors(views=12, width=7, dtype=torch.float64, seed=0):

@@ -5,13 +5,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from ssl_teach.pretext.decoders import (
-    MapDecoder,
-    SkipDecoder,
-    convolution,
-    doubling,
-    export_decoder,
-)
+from ssl_teach.export import export_decoder
+from ssl_teach.tasks.decoders import MapDecoder, SkipDecoder, convolution, doubling
 
 
 def test_a_convolution_keeps_size_and_scale():

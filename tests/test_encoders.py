@@ -5,8 +5,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from ssl_teach.contrastive import ProjectionHead
-from ssl_teach.encoders import ENCODERS, ConvNet, build_encoder, export_weights
+from ssl_teach.encoders.networks import ENCODERS, ConvNet, build_encoder
+from ssl_teach.export import export_weights
+from ssl_teach.tasks.simclr import ProjectionHead
 
 
 @pytest.mark.parametrize("norm", ["batch", "group"])

@@ -5,11 +5,21 @@ from dataclasses import replace
 import pytest
 import torch
 
-from ssl_teach import evaluate
+from ssl_teach import evaluation
 from ssl_teach.augment import crop_augmentation
-from ssl_teach.experiments import TASKS, Experiment, material, record, run, start, train
-from ssl_teach.pretext import Inpainting, Rotation, SuperResolution
-from ssl_teach.task import Supervised
+from ssl_teach.experiments.config import Experiment
+from ssl_teach.experiments.run import (
+    TASKS,
+    init_encoder,
+    record_experiment,
+    run_experiment,
+    train_experiment,
+    training_data,
+)
+from ssl_teach.tasks.inpainting import Inpainting
+from ssl_teach.tasks.rotation import Rotation
+from ssl_teach.tasks.super_resolution import SuperResolution
+from ssl_teach.tasks.supervised import Supervised
 
 SMALL = Experiment(
     "rotation", "scenes", steps=2, batch_size=8, count=250, shortcuts=("background",)
@@ -34,7 +44,7 @@ def test_an_experiment_tells_what_differs_from_the_defaults_and_cuts_what_is_lon
 @pytest.mark.parametrize("task", TASKS)
 def test_every_task_runs_by_name_and_tells_its_passes(task):
     settings = replace(SMALL, task=task, options=OPTIONS.get(task, {}))
-    metrics = run(settings, 0, progress=False)["metrics"]
+    metrics = run_experiment(settings, 0, progress=False)["metrics"]
     assert metrics["images_seen"] == 16
     assert metrics["passes"] == 16 * PASSES.get(task, 1)
     assert 0 <= metrics["linear"] <= 1
@@ -43,14 +53,14 @@ def test_every_task_runs_by_name_and_tells_its_passes(task):
 
 def test_simclrs_transforms_and_head_are_options_and_z_is_probed_beside_h():
     settings = replace(SMALL, task="simclr", factors=True, every_stage=False)
-    metrics = run(settings, 0, progress=False)["metrics"]
+    metrics = run_experiment(settings, 0, progress=False)["metrics"]
     assert {"linear", "linear_z", "factor_color", "factor_color_z"} <= set(metrics)
     assert "linear_best" not in metrics and "linear_stage_1" not in metrics
 
-    none = run(replace(settings, options={"head": "none"}), 0, progress=False)["metrics"]
+    none = run_experiment(replace(settings, options={"head": "none"}), 0, progress=False)["metrics"]
     assert none["linear_z"] == none["linear"]  # without a head z is h
     data = settings.load()
-    encoder = start(settings, data, 0)
+    encoder = init_encoder(settings, data, 0)
     chosen = replace(settings, options={"transforms": ["blur", "crop"], "head": "linear"})
     task = TASKS["simclr"](chosen, encoder, data, 0)
     assert [type(t).__name__ for t in task.augment.transforms] == [
@@ -68,41 +78,46 @@ def test_simclrs_transforms_and_head_are_options_and_z_is_probed_beside_h():
 
 def test_pixels_of_the_low_resolution_are_counted_as_they_are():
     settings = replace(SMALL, task="super_resolution")
-    assert run(settings, 0, progress=False)["metrics"]["megapixels"] == pytest.approx(16 * 64 / 1e6)
+    assert run_experiment(settings, 0, progress=False)["metrics"]["megapixels"] == pytest.approx(
+        16 * 64 / 1e6
+    )
 
 
 def test_fewer_labels_stand_beside_all_of_them():
     settings = replace(SMALL, task="random", fractions=(1.0, 0.5))
-    metrics = run(settings, 0, progress=False)["metrics"]
+    metrics = run_experiment(settings, 0, progress=False)["metrics"]
     assert {"linear", "linear@50%", "knn@50%"} <= set(metrics)
     pixels = replace(settings, task="pixels")
-    assert len(record("x", pixels, (0, 1), progress=False).runs) == 2  # labels are drawn
-    assert len(record("x", replace(pixels, fractions=(1.0,)), (0, 1), progress=False).runs) == 1
+    assert len(record_experiment("x", pixels, (0, 1), progress=False).runs) == 2  # labels are drawn
+    assert (
+        len(record_experiment("x", replace(pixels, fractions=(1.0,)), (0, 1), progress=False).runs)
+        == 1
+    )
 
 
 def test_fine_tuning_is_recorded_for_each_share_and_starts_from_the_encoder():
     settings = replace(SMALL, task="random", fractions=(1.0, 0.5), fine_tune_steps=3)
     data = settings.load()
-    metrics = run(settings, 0, progress=False)["metrics"]
-    encoder = start(settings, data, 0)
+    metrics = run_experiment(settings, 0, progress=False)["metrics"]
+    encoder = init_encoder(settings, data, 0)
     for fraction, end in ((1.0, ""), (0.5, "@50%")):
-        again = evaluate.fine_tune(
+        again = evaluation.fine_tune(
             encoder, data, steps=3, fraction=fraction, augment=crop_augmentation(), seed=0
         )
         assert metrics[f"fine_tune{end}"] == again.test
-    probed = run(replace(settings, fine_tune_steps=0), 0, progress=False)["metrics"]
+    probed = run_experiment(replace(settings, fine_tune_steps=0), 0, progress=False)["metrics"]
     assert not any(name.startswith("fine_tune") for name in probed)
     assert {name: metrics[name] for name in probed} == probed  # the probes saw the frozen encoder
 
 
 def test_pixels_have_nothing_to_fine_tune():
     with pytest.raises(ValueError, match="no weights to fine-tune"):
-        run(replace(SMALL, task="pixels", fine_tune_steps=1), 0, progress=False)
+        run_experiment(replace(SMALL, task="pixels", fine_tune_steps=1), 0, progress=False)
 
 
 def test_no_probe_where_none_is_asked_for():
     settings = replace(SMALL, task="random", fractions=())
-    assert run(settings, 0, progress=False)["metrics"] == {}
+    assert run_experiment(settings, 0, progress=False)["metrics"] == {}
 
 
 def test_factors_are_read_from_features_that_hold_them():
@@ -115,16 +130,18 @@ def test_factors_are_read_from_features_that_hold_them():
         columns = [g(a) for a in angles for g in (torch.cos, torch.sin)]
         return torch.stack([*columns, f["x"], f["y"], f["scale"]], dim=1).numpy()
 
-    assert all(r2 > 0.99 for r2 in evaluate.factor_probe(data, told).values())
-    noise = evaluate.factor_probe(data, lambda images: torch.randn(len(images), 3).numpy())
+    assert all(r2 > 0.99 for r2 in evaluation.factor_probe(data, told).values())
+    noise = evaluation.factor_probe(data, lambda images: torch.randn(len(images), 3).numpy())
     assert all(r2 < 0.2 for r2 in noise.values())
 
 
 def test_options_that_are_none_are_named():
     with pytest.raises(ValueError, match="takes no option 'colour'"):
-        run(replace(SMALL, options={"colour": 1}), 0, progress=False)
+        run_experiment(replace(SMALL, options={"colour": 1}), 0, progress=False)
     with pytest.raises(ValueError, match="blocks or centre, not 'round'"):
-        run(replace(SMALL, task="inpainting", options={"masks": "round"}), 0, progress=False)
+        run_experiment(
+            replace(SMALL, task="inpainting", options={"masks": "round"}), 0, progress=False
+        )
 
 
 def test_the_adversary_of_holes_is_unbounded_and_that_of_whole_pictures_bounded():
@@ -141,8 +158,8 @@ def images_in(part):
 def test_supervised_training_sees_its_share_of_the_labels_and_no_more():
     settings = replace(SMALL, task="supervised", label_share=0.3, batch_size=64)
     data, task = settings.load(), Supervised((4, 8), 10)
-    budget = [evaluate.draw_labels(data, 0.3, seed) for seed in (0, 1)]
-    images, labels, batch_size = material(settings, data, task, 0)
+    budget = [evaluation.draw_labels(data, 0.3, seed) for seed in (0, 1)]
+    images, labels, batch_size = training_data(settings, data, task, 0)
     assert images_in(images) == images_in(budget[0][0].images)  # as a probe's training labels
     assert images_in(images) != images_in(budget[1][0].images)  # another seed draws others
     assert not images_in(images) & images_in(budget[0][1].images)  # validation is held back
@@ -158,19 +175,21 @@ def test_supervised_training_sees_its_share_of_the_labels_and_no_more():
 
 def test_a_step_draws_all_labelled_pictures_where_these_are_few():
     settings = replace(SMALL, task="supervised", label_share=0.3, batch_size=64, fractions=())
-    few = run(settings, 0, progress=False)["metrics"]
-    drawn = len(material(settings, settings.load(), Supervised((4, 8), 10), 0)[0])
+    few = run_experiment(settings, 0, progress=False)["metrics"]
+    drawn = len(training_data(settings, settings.load(), Supervised((4, 8), 10), 0)[0])
     assert few["images_seen"] == few["passes"] == settings.steps * drawn
-    full = run(replace(settings, label_share=1.0), 0, progress=False)["metrics"]
+    full = run_experiment(replace(settings, label_share=1.0), 0, progress=False)["metrics"]
     assert full["images_seen"] == settings.steps * 64
 
 
 def test_tasks_without_labels_see_all_pictures_and_refuse_a_share_of_labels():
     data = SMALL.load()
-    images, labels, batch_size = material(SMALL, data, Rotation((4, 8)), 0)
+    images, labels, batch_size = training_data(SMALL, data, Rotation((4, 8)), 0)
     assert len(images) == len(data.unlabelled) and labels is None and batch_size == 8
     for task in ("rotation", "random", "pixels"):
         with pytest.raises(ValueError, match=f"{task} is trained without labels"):
             replace(SMALL, task=task, label_share=0.5)
     with pytest.raises(ValueError, match="two per class"):
-        train(replace(SMALL, task="supervised", label_share=0.01), data, 0, progress=False)
+        train_experiment(
+            replace(SMALL, task="supervised", label_share=0.01), data, 0, progress=False
+        )

@@ -7,8 +7,14 @@ from skimage import data as photographs
 from torch import nn
 from torchvision.models import ResNet18_Weights
 
-from ssl_teach import evaluate, imagenet
-from ssl_teach.imagenet import EfficientNetLite0, ImageNetResNet18, SamePad, imagenet_encoder
+from ssl_teach import evaluation
+from ssl_teach.encoders import imagenet
+from ssl_teach.encoders.imagenet import (
+    EfficientNetLite0,
+    ImageNetResNet18,
+    SamePad,
+    imagenet_encoder,
+)
 
 
 def photograph(name):
@@ -34,7 +40,7 @@ def test_it_names_photographs(lite, name, kinds):
 def test_its_stages_are_probed_like_any_others(lite):
     encoder = imagenet_encoder(64)
     grey = torch.randint(0, 256, (3, 1, 28, 28), dtype=torch.uint8)
-    found = evaluate.features(encoder, grey, size=1280)
+    found = evaluation.features(encoder, grey, size=1280)
     assert len(found) == len(encoder.widths) == 5
     with torch.no_grad():
         sides = [x.shape[1:] for x in encoder.stages(grey.float() / 255)]

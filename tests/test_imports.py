@@ -13,12 +13,12 @@ PACKAGE = Path(__file__).resolve().parents[1] / "ssl_teach"
 
 # Each layer may import from its own and from those below it.
 LAYERS = [
-    {"data", "augment", "encoders", "imagenet", "progress", "processes"},
-    {"task"},
-    {"pretext", "contrastive"},
-    {"train", "evaluate", "pictures", "records", "checkpoint"},
-    {"experiments", "book", "transfer", "exercises", "plots", "look", "stack", "communication"},
-    {"reproduce", "sizes"},
+    {"files", "statistics", "distributed", "data", "augment", "encoders", "losses"},
+    {"evaluation"},
+    {"tasks"},
+    {"training", "export"},
+    {"experiments", "exercises"},
+    {"lessons"},
     {"__main__"},
 ]
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
@@ -63,7 +63,7 @@ def imports_of(module: str) -> set[str]:
 
 
 def test_the_package_was_found():
-    assert "ssl_teach.train" in MODULES and len(MODULES) > 10
+    assert "ssl_teach.training.loop" in MODULES and len(MODULES) > 10
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -91,10 +91,13 @@ def test_importing_the_package_alone_is_light():
 
 
 def test_relative_and_local_imports_are_seen():
-    source = "def f():\n    from ..train import pretrain\n    import torch.nn\n"
-    assert imported(source, "ssl_teach.pretext.rotation", False) == {"ssl_teach.train", "torch.nn"}
+    source = "def f():\n    from ..training.pretrain import pretrain\n    import torch.nn\n"
+    assert imported(source, "ssl_teach.tasks.rotation", False) == {
+        "ssl_teach.training.pretrain",
+        "torch.nn",
+    }
     assert imported("from .scenes import draw", "ssl_teach.data", True) == {"ssl_teach.data.scenes"}
-    assert "ssl_teach.train" in imported("from ssl_teach import train", "ssl_teach.data", True)
+    assert "ssl_teach.tasks" in imported("from ssl_teach import tasks", "ssl_teach.data", True)
 
 
 def test_every_library_that_the_package_imports_is_declared():

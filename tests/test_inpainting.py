@@ -4,17 +4,18 @@ import numpy as np
 import pytest
 import torch
 
-from ssl_teach.encoders import ConvNet, build_encoder, export_weights
-from ssl_teach.pretext import Inpainting, block_masks, centre_mask
-from ssl_teach.pretext.decoders import export_decoder
-from ssl_teach.pretext.inpainting import (
+from ssl_teach.encoders.networks import ConvNet, build_encoder
+from ssl_teach.export import export_decoder, export_painter, export_weights
+from ssl_teach.tasks.inpainting import (
     GREY,
     HoleBatch,
-    export_painter,
+    Inpainting,
+    block_masks,
+    centre_mask,
     reconstruction_loss,
     smooth_fill,
 )
-from ssl_teach.train import pretrain
+from ssl_teach.training.pretrain import pretrain
 
 WIDTHS = (4, 8, 8)
 
@@ -119,7 +120,7 @@ def test_the_loss_counts_the_hole_alone():
 def test_the_adversary_sees_completed_pictures():
     encoder, task = fresh(lambda_gan=0.1)
     batch = task.make_batch(torch.rand(3, 3, 16, 16), None, generator())
-    painted = task.paint(encoder, batch)
+    painted = task.reconstruct(encoder, batch)
     hole = batch.mask.expand_as(painted)
     assert torch.equal(painted[~hole], batch.targets[~hole])
     assert not torch.equal(painted[hole], batch.targets[hole])
@@ -132,7 +133,7 @@ def test_any_encoder_and_size(name):
     task = Inpainting(encoder.widths, channels=1)
     images = torch.rand(2, 1, 24, 20)
     batch = task.make_batch(images, None, generator())
-    assert task.paint(encoder, batch).shape == images.shape
+    assert task.reconstruct(encoder, batch).shape == images.shape
     assert torch.isfinite(task(encoder, batch)[0])
 
 

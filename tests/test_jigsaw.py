@@ -8,11 +8,10 @@ import pytest
 import torch
 from einops import rearrange
 
-from ssl_teach.encoders import ConvNet
-from ssl_teach.pretext import Jigsaw, hamming_distances, permutation_set, tiles
-from ssl_teach.pretext.jigsaw import normalize, shuffle
-from ssl_teach.pretext.permutations import all_permutations
-from ssl_teach.train import pretrain
+from ssl_teach.encoders.networks import ConvNet
+from ssl_teach.tasks.jigsaw import Jigsaw, normalize, shuffle, tiles
+from ssl_teach.tasks.permutations import all_permutations, hamming_distances, permutation_set
+from ssl_teach.training.pretrain import pretrain
 
 WIDTHS = (8, 16)
 

@@ -4,8 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from ssl_teach.encoders import ConvNet
-from ssl_teach.look import class_share, exciting_patches, receptive_field
+from ssl_teach.encoders.networks import ConvNet
+from ssl_teach.evaluation.interpret import (
+    correlation_ratio,
+    max_activating_patches,
+    receptive_field,
+)
 
 
 @pytest.mark.parametrize("stage", [1, 2, 3, 4])
@@ -27,7 +31,7 @@ def test_the_patch_alone_excites_the_channel_as_much_as_its_picture(stage):
     images = torch.randint(0, 256, (20, 1, 64, 64), dtype=torch.uint8)
     images[:, :, :16] = images[:, :, -16:] = 0  # the strongest answers lie inside
     images[:, :, :, :16] = images[:, :, :, -16:] = 0
-    patches = exciting_patches(encoder, images, stage, [0, 2], count=3)
+    patches = max_activating_patches(encoder, images, stage, [0, 2], count=3)
     size = receptive_field(stage)
     assert patches.shape == (2, 3, 1, size, size) and patches.dtype == torch.uint8
     with torch.no_grad():
@@ -51,7 +55,7 @@ def test_the_share_between_classes_is_that_of_the_analysis_of_variance():
     labels = rng.integers(0, 3, 300)
     told, noise = labels.astype(float), rng.normal(size=300)
     mixed = told + noise
-    found = class_share(np.stack([told, noise, mixed, np.ones(300)], axis=1), labels)
+    found = correlation_ratio(np.stack([told, noise, mixed, np.ones(300)], axis=1), labels)
     assert found[0] == pytest.approx(1) and found[1] < 0.03 and np.isnan(found[3])
     within = sum(((mixed - mixed[labels == k].mean()) ** 2)[labels == k].sum() for k in range(3))
     assert found[2] == pytest.approx(1 - within / ((mixed - mixed.mean()) ** 2).sum())

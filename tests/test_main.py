@@ -7,12 +7,14 @@ import pytest
 import torch
 from PIL import Image
 
-from ssl_teach import __main__, experiments, records, transfer
+from ssl_teach import __main__
 from ssl_teach.__main__ import main
-from ssl_teach.book import BOOK, TRANSFERS, ablations
-from ssl_teach.checkpoint import load_encoder
-from ssl_teach.experiments import Experiment, start
-from ssl_teach.records import all_records, load_record
+from ssl_teach.experiments import records, run, transfer
+from ssl_teach.experiments.config import Experiment
+from ssl_teach.experiments.records import all_records, load_record
+from ssl_teach.experiments.registry import EXPERIMENTS, TRANSFERS, ablations
+from ssl_teach.experiments.run import init_encoder
+from ssl_teach.training.checkpoint import load_encoder
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +57,7 @@ def test_pretrain_then_evaluate_a_folder(task, folder, tmp_path, capsys):
     assert probed.values("raw_pixels_linear") == [1.0]  # such pictures are easy
     assert probed.values("pretrained_knn") and probed.values("random_weights_linear_best")
     settings = Experiment.from_record(record)
-    untrained = start(settings, settings.load(), seed=0).blocks[0][0].weight
+    untrained = init_encoder(settings, settings.load(), seed=0).blocks[0][0].weight
     moved = not torch.equal(load_encoder(out / "encoder.pt").blocks[0][0].weight, untrained)
     assert moved == (task != "random")
 
@@ -139,9 +141,9 @@ def test_minutes_become_steps(folder, tmp_path):
     assert settings["steps"] >= 1 and "minutes" not in settings
 
 
-def stop_after(monkeypatch, calls, function="run"):
+def stop_after(monkeypatch, calls, function="run_experiment"):
     """Press Ctrl-C when so many calls of a function have come back."""
-    real, done = getattr(experiments, function), []
+    real, done = getattr(run, function), []
 
     def pressing(*args, **kwargs):
         if len(done) == calls:
@@ -149,7 +151,7 @@ def stop_after(monkeypatch, calls, function="run"):
         done.append(real(*args, **kwargs))
         return done[-1]
 
-    monkeypatch.setattr(experiments, function, pressing)
+    monkeypatch.setattr(run, function, pressing)
     return done
 
 
@@ -180,14 +182,14 @@ TINY = Experiment("rotation", "scenes", steps=3, batch_size=8, count=200, every_
 @pytest.fixture
 def tiny(monkeypatch, tmp_path):
     """The book knows a small experiment; returns the command that makes its record."""
-    monkeypatch.setitem(BOOK, "tiny", TINY)
+    monkeypatch.setitem(EXPERIMENTS, "tiny", TINY)
     return ["experiment", "tiny", "--seeds", "0", "1", "--out", str(tmp_path / "records")]
 
 
 def test_an_interrupted_experiment_keeps_its_finished_seeds(
     tiny, tmp_path, unfinished, capsys, monkeypatch
 ):
-    run = experiments.run
+    whole_run = run.run_experiment
     with monkeypatch.context() as patched:
         stop_after(patched, 1)
         assert main(tiny) == 130
@@ -198,7 +200,7 @@ def test_an_interrupted_experiment_keeps_its_finished_seeds(
     record = all_records(tmp_path / "records")["tiny"]
     assert [run["seed"] for run in record.runs] == [0, 1]
     assert not any(unfinished.iterdir())
-    monkeypatch.setattr(experiments, "run", run)
+    monkeypatch.setattr(run, "run_experiment", whole_run)
     assert main(tiny) == 0
     whole = all_records(tmp_path / "records")["tiny"]
     assert [run["metrics"] for run in whole.runs] == [run["metrics"] for run in record.runs]
@@ -206,7 +208,7 @@ def test_an_interrupted_experiment_keeps_its_finished_seeds(
 
 def count_steps(monkeypatch):
     """A list that gets, for each training from now on, the steps that it takes."""
-    taken, real = [], experiments.pretrain
+    taken, real = [], run.pretrain
 
     def watched(*args, **kwargs):
         stepped = []
@@ -214,7 +216,7 @@ def count_steps(monkeypatch):
         taken.append(len(stepped))
         return curve
 
-    monkeypatch.setattr(experiments, "pretrain", watched)
+    monkeypatch.setattr(run, "pretrain", watched)
     return taken
 
 
@@ -233,7 +235,7 @@ def test_what_another_experiment_left_is_refused(change, tiny, unfinished, capsy
         stop_after(patched, 1)
         assert main(tiny) == 130
     if change == "settings":
-        monkeypatch.setitem(BOOK, "tiny", replace(TINY, lr=0.01))
+        monkeypatch.setitem(EXPERIMENTS, "tiny", replace(TINY, lr=0.01))
         words = "lr: 0.003 there, 0.01 here"
     elif change == "code":
         monkeypatch.setattr(records, "_code", lambda: "edited")
@@ -261,7 +263,7 @@ def test_a_commit_of_the_same_code_is_no_other_experiment(tiny, monkeypatch):
 def test_of_several_experiments_those_that_are_done_are_not_done_again(
     tiny, tmp_path, unfinished, monkeypatch
 ):
-    monkeypatch.setitem(BOOK, "tinier", replace(TINY, steps=2))
+    monkeypatch.setitem(EXPERIMENTS, "tinier", replace(TINY, steps=2))
     both = ["experiment", "tin*", *tiny[2:]]
     with monkeypatch.context() as patched:
         stop_after(patched, 3)
@@ -298,33 +300,33 @@ def test_an_interrupted_transfer_goes_on(tmp_path, unfinished, monkeypatch):
     tried = []
 
     def stopping(after):
-        def try_all(settings, taught, seed):
+        def evaluate_strategies(settings, taught, seed):
             if len(tried) == after:
                 raise KeyboardInterrupt
             tried.append(seed)
             return {"seed": seed, "seconds": 1.0, "metrics": {"chosen": 0.5}, "choice": "scratch"}
 
-        return try_all
+        return evaluate_strategies
 
-    monkeypatch.setattr(transfer, "try_all", stopping(after=1))
+    monkeypatch.setattr(transfer, "evaluate_strategies", stopping(after=1))
     assert main(command) == 130
-    monkeypatch.setattr(transfer, "try_all", stopping(after=2))
+    monkeypatch.setattr(transfer, "evaluate_strategies", stopping(after=2))
     assert main(command) == 0 and tried == [0, 1]
     assert not any(unfinished.iterdir())
 
 
 def test_the_books_experiments_share_budget_and_encoder():
-    for name, settings in BOOK.items():
+    for name, settings in EXPERIMENTS.items():
         if name.startswith(("patches-", "protocol-", "ablation-", "mistake-", "gpu-", "full-")):
             continue  # patches are small: their budget counts pixels; others' is short, or long
         trained = settings.task not in {"random", "pixels"}
         steps = 600 if name.startswith(("league-", "photos-", "labels-")) else 1000
         assert settings.steps == (steps if trained else 0), name
-        assert settings.encoder == "convnet" and settings.lr == BOOK["scenes-simclr"].lr
+        assert settings.encoder == "convnet" and settings.lr == EXPERIMENTS["scenes-simclr"].lr
 
 
 def test_the_league_is_played_on_equal_terms():
-    rows = {name: e for name, e in BOOK.items() if name.startswith("league-")}
+    rows = {name: e for name, e in EXPERIMENTS.items() if name.startswith("league-")}
     by_data = {}
     for settings in rows.values():
         seen = (settings.batch_size, settings.data_seed, settings.size, settings.classes)
@@ -336,12 +338,12 @@ def test_the_league_is_played_on_equal_terms():
 
 
 def test_lesson_1_varies_nothing_but_the_labels():
-    curve = {name: e for name, e in BOOK.items() if name.startswith("labels-")}
+    curve = {name: e for name, e in EXPERIMENTS.items() if name.startswith("labels-")}
     assert len(curve) == 8
     for name, settings in curve.items():
         _, data, percent = name.split("-")
         assert settings.label_share == pytest.approx(float(percent) / 100)
-        all_labels = BOOK[f"league-{data}-supervised"]
+        all_labels = EXPERIMENTS[f"league-{data}-supervised"]
         same = {
             "label_share": 1.0,
             "fractions": all_labels.fractions,
@@ -351,9 +353,11 @@ def test_lesson_1_varies_nothing_but_the_labels():
 
 
 def test_lesson_3_differs_from_the_league_in_budget_and_fine_tuning_alone():
-    rows = {n.removeprefix("protocol-"): e for n, e in BOOK.items() if n.startswith("protocol-")}
+    rows = {
+        n.removeprefix("protocol-"): e for n, e in EXPERIMENTS.items() if n.startswith("protocol-")
+    }
     for name, settings in rows.items():
-        told = BOOK[f"league-{name}"]
+        told = EXPERIMENTS[f"league-{name}"]
         assert settings == replace(told, steps=settings.steps, factors=False, fine_tune_steps=150)
     assert len(rows) == 3
 
@@ -364,7 +368,7 @@ def test_an_ablation_changes_one_choice_and_shows_as_many_pictures():
         base = rows["base"]
         assert len(rows) == count
         assert base == replace(
-            BOOK[f"league-{data}-simclr"], steps=300, every_stage=False,
+            EXPERIMENTS[f"league-{data}-simclr"], steps=300, every_stage=False,
             fractions=base.fractions,
         )  # fmt: skip
         for name, settings in rows.items():
@@ -381,7 +385,7 @@ def test_an_ablation_changes_one_choice_and_shows_as_many_pictures():
 
 
 def test_lesson_5_reads_about_as_many_pixels_with_labels_as_without():
-    pairs, labelled = BOOK["patches-apart"], BOOK["patches-supervised"]
+    pairs, labelled = EXPERIMENTS["patches-apart"], EXPERIMENTS["patches-supervised"]
     patch = pairs.options["patch"]
     read = pairs.steps * pairs.batch_size * 2 * patch**2
     assert 0.7 < labelled.steps * labelled.batch_size * labelled.size**2 / read < 1.3

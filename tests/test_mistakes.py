@@ -3,10 +3,11 @@
 import pytest
 import torch
 
-from ssl_teach.contrastive import SimCLR, nt_xent, partners
-from ssl_teach.contrastive.mistakes import MISTAKES, Mistaken, right
-from ssl_teach.encoders import ConvNet
-from ssl_teach.task import Batch
+from ssl_teach.encoders.networks import ConvNet
+from ssl_teach.losses.contrastive import nt_xent, partners
+from ssl_teach.tasks.base import Batch
+from ssl_teach.tasks.simclr import SimCLR
+from ssl_teach.tasks.wrong_losses import MISTAKES, Mistaken, right
 
 DRAW = torch.Generator().manual_seed(0)
 IMAGES = torch.randn(6, 1, 5, generator=DRAW, dtype=torch.float64)

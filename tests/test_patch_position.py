@@ -5,10 +5,9 @@ import math
 import pytest
 import torch
 
-from ssl_teach.encoders import ConvNet
-from ssl_teach.pretext import PatchPosition, drop_colors, patch_pairs
-from ssl_teach.pretext.patch_position import NEIGHBORS, cut
-from ssl_teach.train import pretrain
+from ssl_teach.encoders.networks import ConvNet
+from ssl_teach.tasks.patch_position import NEIGHBORS, PatchPosition, cut, drop_colors, patch_pairs
+from ssl_teach.training.pretrain import pretrain
 
 WIDTHS = (8, 16)
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from ssl_teach.plots import by_stage, show_pictures
+from ssl_teach.lessons.plots import by_stage, show_images
 
 
 def drawn(figure) -> np.ndarray:
@@ -22,7 +22,7 @@ def test_each_pixel_becomes_a_square_of_the_screen(channels, titles):
     images = torch.randint(
         0, 256, (3, channels, 20, 20), generator=torch.Generator().manual_seed(0)
     )
-    screen = drawn(show_pictures(images.to(torch.uint8), titles, columns=2))
+    screen = drawn(show_images(images.to(torch.uint8), titles, columns=2))
     head, gap, side = (20 if titles else 0), 4, 100
     assert screen.shape == (2 * (side + gap + head), 2 * (side + gap), 3)
     top, left = side + gap + 2 * head + gap // 2, gap // 2  # of the third picture
@@ -32,7 +32,7 @@ def test_each_pixel_becomes_a_square_of_the_screen(channels, titles):
 
 
 def test_pictures_larger_than_their_place_are_shrunk():
-    screen = drawn(show_pictures(torch.rand(1, 3, 300, 400), size=1.0))
+    screen = drawn(show_images(torch.rand(1, 3, 300, 400), size=1.0))
     assert screen.shape == (75 + 4, 100 + 4, 3)
 
 

@@ -13,14 +13,15 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch.nn.parallel import DistributedDataParallel
 
-from ssl_teach import processes
+from ssl_teach import distributed
 from ssl_teach.__main__ import main
-from ssl_teach.checkpoint import load_encoder
-from ssl_teach.contrastive import ProjectionHead, SimCLR, nt_xent, partners
-from ssl_teach.encoders import ConvNet
-from ssl_teach.records import load_record
-from ssl_teach.task import Batch
-from ssl_teach.train import Learner, pretrain
+from ssl_teach.encoders.networks import ConvNet
+from ssl_teach.experiments.records import load_record
+from ssl_teach.losses.contrastive import nt_xent, partners
+from ssl_teach.tasks.base import Batch
+from ssl_teach.tasks.simclr import ProjectionHead, SimCLR
+from ssl_teach.training.checkpoint import load_encoder
+from ssl_teach.training.pretrain import Learner, pretrain
 
 WIDTHS = (4, 8)
 IMAGES = torch.randint(
@@ -58,7 +59,7 @@ def gradient(share_of_views, wrap):
     model = wrap(learner)
     loss, metrics = model("learner", Batch(views, partners(len(views))), 0)
     loss.backward()
-    told = processes.mean({"loss": loss.item(), "accuracy": metrics["accuracy"].item()})
+    told = distributed.mean({"loss": loss.item(), "accuracy": metrics["accuracy"].item()})
     return told, {name: p.grad for name, p in learner.named_parameters()}
 
 
@@ -75,9 +76,9 @@ def work(rank, count, meeting, out):
     dist.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=count)
     share = slice(rank * 16 // count, (rank + 1) * 16 // count)
     found = gradient(share, DistributedDataParallel), trained()
-    assert processes.rank() == rank and processes.world_size() == count
+    assert distributed.rank() == rank and distributed.world_size() == count
     with pytest.raises(ValueError, match=f"shared equally by {count}"):
-        processes.share(count + 1)
+        distributed.share(count + 1)
     if rank == 0:
         torch.save(found, out)
     dist.destroy_process_group()
@@ -123,10 +124,10 @@ def test_other_processes_views_are_more_negatives():
 
 def test_alone_there_is_nobody_to_ask():
     x = torch.randn(3, 2)
-    assert processes.world_size() == 1 and processes.rank() == 0
-    assert processes.gather(x) is x and processes.of_others(x) is None
-    assert processes.share(7) == slice(0, 7)
-    assert processes.mean({"loss": 2.0}) == {"loss": 2.0}
+    assert distributed.world_size() == 1 and distributed.rank() == 0
+    assert distributed.gather(x) is x and distributed.gather_negatives(x) is None
+    assert distributed.share(7) == slice(0, 7)
+    assert distributed.mean({"loss": 2.0}) == {"loss": 2.0}
 
 
 def torchrun(out, steps, *more):
@@ -172,7 +173,7 @@ def test_a_run_with_a_killed_process_goes_on_from_its_checkpoint(tmp_path):
 )
 @pytest.mark.skipif(torch.cuda.is_available(), reason="of machines without a GPU")
 def test_what_processes_cannot_do_is_told(more, said, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(processes, "world_size", lambda: 2)
+    monkeypatch.setattr(distributed, "world_size", lambda: 2)
     command = ["pretrain", "--task", "simclr", "--data", "scenes", "--out", str(tmp_path)]
     assert main([*command, *more]) == 1
     assert said in capsys.readouterr().err

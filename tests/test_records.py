@@ -7,20 +7,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from ssl_teach import records
-from ssl_teach.progress import Curve
-from ssl_teach.records import (
-    Record,
-    all_records,
-    behind,
-    book_record,
-    difference,
-    load_record,
-    results_table,
-    spread,
-    table,
-    write_atomically,
-)
+from ssl_teach.experiments import records
+from ssl_teach.experiments.records import Record, all_records, book_record, difference, load_record
+from ssl_teach.files import write_atomically
+from ssl_teach.lessons.tables import cite_records, results_table, table
+from ssl_teach.statistics import spread
+from ssl_teach.training.curve import Curve
 
 
 def record(values=(0.5, 0.6, 0.7)):
@@ -195,7 +187,7 @@ def test_in_a_notebook_a_table_names_the_books_records_read_in_its_cell(cell):
 
 def test_outside_of_a_notebook_nothing_is_noted():
     book_record("scenes-simclr").spread("linear")
-    assert behind().data == "" and "Record" not in table({"row": {"column": "1"}}).data
+    assert cite_records().data == "" and "Record" not in table({"row": {"column": "1"}}).data
 
 
 def test_all_records_are_found_by_name_and_a_wrong_name_is_refused(tmp_path):

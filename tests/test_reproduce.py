@@ -6,12 +6,13 @@ from dataclasses import asdict, replace
 import pytest
 import torch
 
-from ssl_teach import __main__, experiments, records, reproduce
+from ssl_teach import __main__
 from ssl_teach.__main__ import main
-from ssl_teach.book import BOOK, TRANSFERS
-from ssl_teach.experiments import Experiment
-from ssl_teach.records import Record, book_record, load_record
-from ssl_teach.transfer import Transfer
+from ssl_teach.experiments import records, reproduce, run
+from ssl_teach.experiments.config import Experiment
+from ssl_teach.experiments.records import Record, book_record, load_record
+from ssl_teach.experiments.registry import EXPERIMENTS, TRANSFERS
+from ssl_teach.experiments.transfer import Transfer, run_transfer
 
 TINY = Experiment(
     "simclr", "scenes", steps=2, batch_size=8, count=200, shortcuts=("background",),
@@ -31,14 +32,14 @@ def unfinished(tmp_path, monkeypatch):
 def made(tmp_path_factory):
     """A folder with the record of a small experiment."""
     folder = tmp_path_factory.mktemp("records")
-    experiments.record("tiny", TINY, (0, 1), progress=False).save(folder / "tiny.json")
+    run.record_experiment("tiny", TINY, (0, 1), progress=False).save(folder / "tiny.json")
     return folder
 
 
 @pytest.fixture
 def tiny(made, tmp_path, monkeypatch):
     """A copy of that folder; the book knows the experiment."""
-    monkeypatch.setitem(reproduce.KNOWN, "tiny", TINY)
+    monkeypatch.setitem(reproduce.ALL_EXPERIMENTS, "tiny", TINY)
     reproduce.named("tiny", made).save(tmp_path / "tiny.json")
     return tmp_path
 
@@ -69,7 +70,7 @@ def test_an_interrupted_run_goes_on(tiny, unfinished, capsys, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(experiments, "measure", press)
+        patched.setattr(run, "evaluate_encoder", press)
         assert main(["reproduce", "tiny", "--records", str(tiny)]) == 130
     assert (unfinished / "reproduce-tiny" / "seed0.pt").exists()
     assert told(tiny, capsys)[0] == 0
@@ -78,8 +79,8 @@ def test_an_interrupted_run_goes_on(tiny, unfinished, capsys, monkeypatch):
 
 def test_a_changed_metric_is_told(tiny, capsys):
     def change(record):
-        for run in record.runs:
-            run["metrics"] |= {"linear": 0.9, "lost": 1.0}
+        for each in record.runs:
+            each["metrics"] |= {"linear": 0.9, "lost": 1.0}
 
     spoil(tiny, change)
     status, out = told(tiny, capsys)
@@ -95,7 +96,7 @@ def test_a_changed_metric_is_told(tiny, capsys):
 def test_changed_settings_and_surroundings_are_told_and_the_stored_ones_run(
     tiny, capsys, monkeypatch
 ):
-    monkeypatch.setitem(reproduce.KNOWN, "tiny", replace(TINY, lr=0.5, options={}))
+    monkeypatch.setitem(reproduce.ALL_EXPERIMENTS, "tiny", replace(TINY, lr=0.5, options={}))
     spoil(tiny, lambda record: record.environment.update(torch="1.0"))
     status, out = told(tiny, capsys)
     assert status == 0 and "the same to the last digit" in out
@@ -108,7 +109,9 @@ def test_it_runs_with_as_many_threads_as_the_record(tiny, monkeypatch):
     record, seen = reproduce.named("tiny", tiny), []
     record.environment["threads"] = "3"
     monkeypatch.setattr(
-        experiments, "run", lambda *_, **__: seen.append(torch.get_num_threads()) or record.runs[0]
+        run,
+        "run_experiment",
+        lambda *_, **__: seen.append(torch.get_num_threads()) or record.runs[0],
     )
     before = torch.get_num_threads()
     assert "environment: the same" in reproduce.reproduce(record)[1]
@@ -153,9 +156,9 @@ def test_a_transfer_is_run_again_as_well(tmp_path, capsys, monkeypatch):
         replace(small, task="supervised", steps=1), small, labels=8, steps=1, rates=(1e-3,),
         blocks=(1,), batch_size=8,
     )  # fmt: skip
-    run = reproduce.transfer.run(cell, 0, progress=False)
+    run = run_transfer(cell, 0, progress=False)
     Record("tiny", asdict(cell), [run]).save(tmp_path / "tiny.json")
-    monkeypatch.setitem(reproduce.KNOWN, "tiny", replace(cell, source="imagenet"))
+    monkeypatch.setitem(reproduce.ALL_EXPERIMENTS, "tiny", replace(cell, source="imagenet"))
     status, out = told(tmp_path, capsys)
     assert status == 0 and "tiny: the same to the last digit" in out and "tune_1" in out
     assert "_seconds" not in out and "  source.steps: 1 → None\n" in out
@@ -178,13 +181,13 @@ def test_bad_names_and_seeds_are_told_with_what_there_is(tiny, capsys):
 
 def test_the_check_finds_records_out_of_date_orphaned_and_missing(tiny, capsys, monkeypatch):
     fake(0.5).save(tiny / "fake.json")
-    monkeypatch.setitem(reproduce.KNOWN, "tiny", replace(TINY, steps=3))
+    monkeypatch.setitem(reproduce.ALL_EXPERIMENTS, "tiny", replace(TINY, steps=3))
     assert main(["reproduce", "--check", "--records", str(tiny)]) == 1
     out = capsys.readouterr().out
     assert "out of date: 1\n  tiny (steps: 2 → 3)\norphaned: 1\n  fake\nmissing: " in out
     assert "\n  scenes-simclr\n" in out
     (tiny / "fake.json").unlink()
-    monkeypatch.setitem(reproduce.KNOWN, "tiny", TINY)
+    monkeypatch.setitem(reproduce.ALL_EXPERIMENTS, "tiny", TINY)
     assert main(["reproduce", "--check", "--records", str(tiny)]) == 0
 
 
@@ -203,4 +206,4 @@ def test_a_transfer_is_read_back_from_its_record(name, tmp_path):
 def test_a_choice_that_is_gone_is_told():
     record = book_record("scenes-simclr")
     record.settings["magic"] = 3
-    assert reproduce.changed_settings(record, BOOK["scenes-simclr"]) == {"magic": (3, None)}
+    assert reproduce.changed_settings(record, EXPERIMENTS["scenes-simclr"]) == {"magic": (3, None)}

@@ -7,7 +7,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from ssl_teach.contrastive import alignment, nt_xent, uniformity
+from ssl_teach.losses.alignment_uniformity import alignment, uniformity
+from ssl_teach.losses.contrastive import nt_xent
 
 
 def vectors(count=9, dimension=5, seed=0):

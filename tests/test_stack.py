@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from ssl_teach.stack import LAYERS, vgg_stacks
+from ssl_teach.lessons.vgg_diagram import LAYERS, vgg_stacks
 
 ALL = ["frozen"] * len(LAYERS)
 SVG = "{http://www.w3.org/2000/svg}"

@@ -5,10 +5,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from ssl_teach.encoders import ConvNet, build_encoder
-from ssl_teach.pretext import SuperResolution, bicubic, shrink
-from ssl_teach.pretext.super_resolution import CONTENT_SCALE
-from ssl_teach.train import pretrain
+from ssl_teach.encoders.networks import ConvNet, build_encoder
+from ssl_teach.tasks.super_resolution import CONTENT_SCALE, SuperResolution, bicubic, shrink
+from ssl_teach.training.pretrain import pretrain
 
 WIDTHS = (4, 8, 8)
 
@@ -73,7 +72,7 @@ def test_any_encoder_and_size(name, size):
     torch.nn.init.normal_(task.decoder.last.weight)
     images = torch.rand(2, 1, *size)
     batch = task.make_batch(images, None, generator())
-    assert task.paint(encoder, batch).shape == images.shape
+    assert task.reconstruct(encoder, batch).shape == images.shape
     task(encoder, batch)[0].backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in encoder.parameters())
 
@@ -94,14 +93,14 @@ def test_content_is_compared_after_the_warm_up_in_the_chosen_stage():
     judge = ConvNet(widths=(5, 6, 7)).eval()
     encoder, task = fresh(content_encoder=judge, content_stage=1, warmup_steps=3)
     batch = task.make_batch(torch.rand(3, 3, 32, 32), None, generator())
-    made = task.paint(encoder, batch)
-    pixel, metrics = task.likeness(made, batch, step=2)
+    made = task.reconstruct(encoder, batch)
+    pixel, metrics = task.reconstruction_loss(made, batch, step=2)
     assert pixel == F.mse_loss(made, batch.targets) and set(metrics) == {"pixel"}
-    content, metrics = task.likeness(made, batch, step=3)
+    content, metrics = task.reconstruction_loss(made, batch, step=3)
     expected = F.mse_loss(judge.stages(made)[1], judge.stages(batch.targets)[1])
     torch.testing.assert_close(content, CONTENT_SCALE * expected)
     assert metrics["pixel"] == pixel and metrics["content"] == content
-    assert task.likeness(batch.targets, batch, step=3)[0] == 0
+    assert task.reconstruction_loss(batch.targets, batch, step=3)[0] == 0
 
 
 def test_the_content_encoder_is_frozen_and_in_no_optimiser():

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from ssl_teach.encoders import ConvNet
-from ssl_teach.pretext import Rotation, rotate
-from ssl_teach.task import Supervised
+from ssl_teach.encoders.networks import ConvNet
+from ssl_teach.tasks.rotation import Rotation, rotate
+from ssl_teach.tasks.supervised import Supervised
 
 
 def generator():

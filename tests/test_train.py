@@ -13,13 +13,16 @@ import torch
 from torch import nn
 
 from ssl_teach.augment import crop_augmentation
-from ssl_teach.checkpoint import finish_the_step, load_encoder, save_encoder, steps_of
-from ssl_teach.contrastive import SimCLR
 from ssl_teach.data import load
-from ssl_teach.encoders import ConvNet, build_encoder
-from ssl_teach.pretext import Inpainting, Rotation
-from ssl_teach.task import Batch, Supervised, Task
-from ssl_teach.train import batch_indices, learning_rate, pretrain
+from ssl_teach.encoders.networks import ConvNet, build_encoder
+from ssl_teach.tasks.base import Batch, Task
+from ssl_teach.tasks.inpainting import Inpainting
+from ssl_teach.tasks.rotation import Rotation
+from ssl_teach.tasks.simclr import SimCLR
+from ssl_teach.tasks.supervised import Supervised
+from ssl_teach.training.checkpoint import finish_the_step, load_encoder, save_encoder, steps_of
+from ssl_teach.training.loop import batch_indices, learning_rate
+from ssl_teach.training.pretrain import pretrain
 
 WIDTHS = (4, 8)
 

@@ -5,13 +5,14 @@ from dataclasses import replace
 import pytest
 import torch
 
-from ssl_teach import evaluate, transfer
-from ssl_teach.book import TRANSFERS
-from ssl_teach.encoders import ConvNet
-from ssl_teach.experiments import Experiment
-from ssl_teach.task import Supervised
-from ssl_teach.train import pretrain
-from ssl_teach.transfer import Transfer, strategies, trained_parameters
+from ssl_teach import evaluation
+from ssl_teach.encoders.networks import ConvNet
+from ssl_teach.experiments import transfer
+from ssl_teach.experiments.config import Experiment
+from ssl_teach.experiments.registry import TRANSFERS
+from ssl_teach.experiments.transfer import Transfer, strategies, trained_parameters
+from ssl_teach.tasks.supervised import Supervised
+from ssl_teach.training.pretrain import pretrain
 
 SOURCE = Experiment("supervised", "scenes", steps=3, batch_size=8, count=250)
 CELL = Transfer(
@@ -22,7 +23,7 @@ CELL = Transfer(
 def test_held_blocks_keep_weights_and_statistics_and_the_others_move():
     torch.manual_seed(0)
     encoder = ConvNet(channels=1, widths=(4, 8, 8))
-    encoder.hold(2)
+    encoder.freeze(2)
     before = {name: value.clone() for name, value in encoder.state_dict().items()}
     images = torch.randint(0, 256, (24, 1, 16, 16), dtype=torch.uint8)
     labels = torch.arange(24) % 3
@@ -37,13 +38,13 @@ def test_held_blocks_keep_weights_and_statistics_and_the_others_move():
 
 def test_holding_none_lets_all_move_again_and_too_many_are_refused():
     encoder = ConvNet(widths=(4, 8))
-    encoder.hold(2)
+    encoder.freeze(2)
     assert not any(p.requires_grad for p in encoder.parameters())
-    encoder.train().hold(0)
+    encoder.train().freeze(0)
     assert all(p.requires_grad for p in encoder.parameters())
     assert all(block.training for block in encoder.blocks)
     with pytest.raises(ValueError, match="cannot hold 3 blocks"):
-        encoder.hold(3)
+        encoder.freeze(3)
 
 
 def test_parameters_are_those_that_may_move():
@@ -51,14 +52,14 @@ def test_parameters_are_those_that_may_move():
     for strategy in strategies(encoder):
         probe = ConvNet()
         kind, _, number = strategy.partition("_")
-        probe.hold({"probe": 4, "scratch": 0}.get(kind, 4 - int(number or 0)))
+        probe.freeze({"probe": 4, "scratch": 0}.get(kind, 4 - int(number or 0)))
         moving = sum(p.numel() for p in probe.parameters() if p.requires_grad)
         head = sum(p.numel() for p in Supervised(encoder.widths, 7).head.parameters())
         assert trained_parameters(encoder, strategy, 7) == moving + head
 
 
 def test_one_entry_has_every_strategy_and_the_choice_of_the_validation_data():
-    entry = transfer.run(CELL, 0, progress=False)
+    entry = transfer.run_transfer(CELL, 0, progress=False)
     metrics = entry["metrics"]
     names = ["probe_4", "probe_3", "probe_2", "probe_1", "tune_1", "tune_4", "scratch"]
     assert strategies(ConvNet(), (1, 4)) == names
@@ -67,15 +68,15 @@ def test_one_entry_has_every_strategy_and_the_choice_of_the_validation_data():
     best = max(metrics[f"{name}_val"] for name in names)
     assert entry["choice"] == next(n for n in names if metrics[f"{n}_val"] == best)
     assert metrics["chosen"] == metrics[entry["choice"]]
-    again = transfer.run(CELL, 0, progress=False)["metrics"]
+    again = transfer.run_transfer(CELL, 0, progress=False)["metrics"]
     assert all(again[name] == metrics[name] for name in names)
 
 
 def test_the_test_split_is_cut_and_the_labels_are_as_many_as_said(monkeypatch):
     seen = []
-    probe = evaluate.linear_probe
-    monkeypatch.setattr(transfer.evaluate, "linear_probe", lambda d: seen.append(d) or probe(d))
-    transfer.run(replace(CELL, blocks=(1,)), 0, progress=False)
+    probe = evaluation.linear_probe
+    monkeypatch.setattr(transfer.evaluation, "linear_probe", lambda d: seen.append(d) or probe(d))
+    transfer.run_transfer(replace(CELL, blocks=(1,)), 0, progress=False)
     for data in seen:
         assert len(data.test[0]) == 20
         drawn = len(data.train[0]) + len(data.val[0])

@@ -18,11 +18,11 @@ import torch
 import torchvision.datasets
 from PIL import Image, ImageOps
 
-from ssl_teach.checkpoint import load_encoder, save_encoder
 from ssl_teach.data import cifar10, downloads, load
 from ssl_teach.data import folder as folders
 from ssl_teach.data.folder import folder, read_image
-from ssl_teach.encoders import ConvNet, build_encoder
+from ssl_teach.encoders.networks import ConvNet, build_encoder
+from ssl_teach.training.checkpoint import load_encoder, save_encoder
 
 
 def picture(kind, size=(40, 30), mode="RGB", **options):

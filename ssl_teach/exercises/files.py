@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable
 from pathlib import Path
 
-from ssl_teach.records import write_atomically
+from ssl_teach.files import write_atomically
 
 
 def write_text(path: Path, text: str) -> None:

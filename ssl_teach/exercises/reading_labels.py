@@ -238,7 +238,7 @@ OTHER_WAY_ROUND = read(
     "The lesson teaches an encoder on drawings and lets scenes be the different target. Train the "
     "source on scenes instead, and let drawings be the different target. Will the early stages "
     "transfer better or worse than in the lesson? Write your guess down, then change `source` and "
-    "`target` of a cell and run `transfer.run`.",
+    "`target` of a cell and run `run_transfer`.",
     "A good guess names what the source can have taught. A filter that has only ever seen white "
     "strokes on black has learnt nothing of colour, of slow changes of light or of texture. A "
     "filter that has seen scenes knows edges in all directions, and a thin line is two edges; that "

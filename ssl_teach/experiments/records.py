@@ -4,121 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-import os
 import platform
 import re
 import subprocess
-import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import sklearn
 import torch
 import torchvision
 from IPython import get_ipython
-from IPython.display import Markdown
-from scipy import stats
 
 import ssl_teach
+from ssl_teach.files import write_atomically
+from ssl_teach.statistics import Spread, spread
 
 SCHEMA = 1
-
-
-def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write a file so that it is either the old one or the new one, never half of it.
-
-    Args:
-        path: the file; its folder is made if need be.
-        write: is given a binary file to fill.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # mkstemp's files are for their owner alone
-        os.replace(temporary, path)  # atomic on one file system
-    except BaseException:
-        os.unlink(temporary)
-        raise
-
-
-def decimal(value: float, digits: int = 1) -> str:
-    """A number with so many digits after the point.
-
-    Halves are rounded away from zero, as the explorables do, whatever the last bit of a mean says:
-    Python alone makes 8.25 to 8.2, and 8.25 that was computed to 8.2 or 8.3.
-    """
-    return f"{value + math.copysign(1e-9, value):z.{digits}f}"
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Mean and spread over seeds.
-
-    Attributes:
-        mean: of the values.
-        sd: sample standard deviation (n-1); NaN for one value.
-        low: lower end of the 95% confidence interval of the mean (Student's t).
-        high: upper end.
-        n: number of values.
-    """
-
-    mean: float
-    sd: float
-    low: float
-    high: float
-    n: int
-
-    def __str__(self) -> str:
-        """In per cent, as the book prints accuracies."""
-        return self.text()
-
-    def text(self, scale: float = 100, digits: int = 1) -> str:
-        """Mean ± half the confidence interval; for one value the value alone.
-
-        Args:
-            scale: to multiply by; 100 for per cent.
-            digits: after the point.
-        """
-        mean = decimal(scale * self.mean, digits)
-        return (
-            mean if self.n < 2 else f"{mean} ± {decimal(scale * (self.high - self.mean), digits)}"
-        )
-
-    def verdict(self, more: str = "better", less: str = "worse") -> str:
-        """What the interval of a difference allows one to say.
-
-        Args:
-            more: the word if all of it lies above zero.
-            less: the word if all of it lies below.
-        """
-        if self.low > 0:
-            return more
-        return less if self.high < 0 else "not told apart by these seeds"
-
-
-def spread(values: Iterable[float]) -> Spread:
-    """Mean, standard deviation and 95% confidence interval of values over seeds.
-
-    Example:
-        >>> str(spread([0.70, 0.72, 0.74]))
-        '72.0 ± 5.0'
-    """
-    x = np.asarray(list(values), dtype=float)
-    if x.size == 0:
-        raise ValueError("no values to summarise")
-    if x.size == 1:
-        return Spread(float(x[0]), np.nan, np.nan, np.nan, 1)
-    sd = float(x.std(ddof=1))
-    half = float(stats.t.ppf(0.975, x.size - 1)) * sd / np.sqrt(x.size)
-    return Spread(float(x.mean()), sd, float(x.mean() - half), float(x.mean() + half), x.size)
+PACKAGE = Path(ssl_teach.__file__).parent
 
 
 def environment() -> dict[str, str]:
@@ -140,15 +45,14 @@ def environment() -> dict[str, str]:
 
 def commit() -> str:
     """The commit the package stands at, "+" if files were changed since; "unknown" if installed."""
-    here = Path(__file__).parent
     try:
         head = subprocess.run(
             ["git", "rev-parse", "--short=12", "HEAD"],
-            cwd=here, capture_output=True, text=True, check=True,
+            cwd=PACKAGE, capture_output=True, text=True, check=True,
         ).stdout.strip()  # fmt: skip
         changed = subprocess.run(
-            ["git", "status", "--porcelain", "--", ".", ":!results"],  # records change no result
-            cwd=here, capture_output=True, text=True, check=True,
+            ["git", "status", "--porcelain", "--", ".", ":!experiments/results"],
+            cwd=PACKAGE, capture_output=True, text=True, check=True,
         ).stdout.strip()  # fmt: skip
     except (OSError, subprocess.CalledProcessError):  # no git, or not a checkout
         return "unknown"
@@ -230,8 +134,8 @@ def collect(
         seeds: to run, in this order.
         run: is given a seed and where to keep the checkpoint of its training; returns one entry of
             `Record.runs`.
-        keep: folder for what is finished until all of it is; `forget` removes it then. None to keep
-            nothing.
+        keep: A folder for finished seeds and checkpoints until all seeds are done; `clear_partial`
+            removes it then. None to keep nothing.
 
     Returns:
         The record with a run for each seed.
@@ -271,9 +175,9 @@ KEPT, CHECKPOINT = "unfinished.json", "seed{}.pt"
 
 def _code() -> str:
     """A hash of the package's sources: a commit does not tell what was edited since."""
-    here, digest = Path(__file__).parent, hashlib.sha256()
-    for source in sorted(here.rglob("*.py")):
-        digest.update(str(source.relative_to(here)).encode() + b"\0" + source.read_bytes())
+    digest = hashlib.sha256()
+    for source in sorted(PACKAGE.rglob("*.py")):
+        digest.update(str(source.relative_to(PACKAGE)).encode() + b"\0" + source.read_bytes())
     return digest.hexdigest()[:12]
 
 
@@ -285,7 +189,7 @@ def _comparable(record: Record) -> dict[str, Any]:
     return flat
 
 
-def forget(keep: Path, seeds: Sequence[int]) -> None:
+def clear_partial(keep: Path, seeds: Sequence[int]) -> None:
     """Remove what `collect` kept of these seeds, once its result is saved; what is left stays."""
     for seed in seeds:
         (keep / CHECKPOINT.format(seed)).unlink(missing_ok=True)
@@ -315,7 +219,18 @@ def load_record(path: str | Path) -> Record:
         raise ValueError(f"{path} is not a run record, since it is not JSON: {error}") from None
     if fault := _fault(content):
         raise ValueError(f"{path} is not a run record of schema {SCHEMA}: {fault}; make it anew")
-    return Record(**content)
+    return Record(**_upgraded(content))
+
+
+RENAMED_METRICS = {"told_apart": "discriminator_auc"}
+"""Metrics of older records, by the name that they have today."""
+
+
+def _upgraded(content: dict[str, Any]) -> dict[str, Any]:
+    """Return the content of a record in today's names; the file stays as it is."""
+    for run in content["runs"]:
+        run["metrics"] = {RENAMED_METRICS.get(k, k): v for k, v in run["metrics"].items()}
+    return content
 
 
 def _fault(content: Any) -> str | None:
@@ -340,7 +255,7 @@ def _fault(content: Any) -> str | None:
     return None
 
 
-def choices(kind: type, settings: Mapping[str, Any]) -> dict[str, Any]:
+def known_fields(kind: type, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Those of a record's settings that a dataclass knows, as it takes them: JSON has no tuples."""
     known = {field.name for field in fields(kind)}
     return {k: tuple(v) if isinstance(v, list) else v for k, v in settings.items() if k in known}
@@ -398,63 +313,3 @@ def difference(
             f"{a.name} and {b.name} are not paired: their seeds are {seeds[0]} and {seeds[1]}"
         )
     return spread(x - y for x, y in zip(a.values(metric), b.values(against or metric), strict=True))
-
-
-# a cell that begins as a number does, or that says there is none
-_NUMERIC = re.compile(r"\W*\d|n/a$|none$|\W*$")
-
-
-def _markdown(columns: Sequence[str], aligned: str, rows: Iterable[Sequence[str]]) -> Markdown:
-    """A table; `aligned` has an l or an r for each column. Numbers keep to one line."""
-    marks = {"l": ":--", "r": "--:"}
-    head = [columns, [marks[side] for side in aligned]]
-    bound = [[cell.replace(" ± ", "\u00a0±\u00a0") for cell in row] for row in rows]
-    return Markdown("\n".join("| " + " | ".join(line) + " |" for line in (*head, *bound)))
-
-
-def table(rows: Mapping[str, Mapping[str, str]]) -> Markdown:
-    """A table of words and numbers: columns of numbers stand to the right, the others to the left.
-
-    In a notebook, a line below it names the book's records that were read in the same cell, unless
-    the table does.
-
-    Args:
-        rows: cells by the name of their column, by the name of their row; all rows have the
-            columns of the first.
-    """
-    columns = list(next(iter(rows.values())))
-    lines = [[name, *(row[column] for column in columns)] for name, row in rows.items()]
-    _, *cells = zip(*lines, strict=True)
-    sides = "".join("r" if all(map(_NUMERIC.match, column)) else "l" for column in cells)
-    shown = _markdown(["", *columns], "l" + sides, lines).data
-    return Markdown(f"{shown}\n\n{behind(shown).data}".rstrip())
-
-
-def behind(shown: str = "") -> Markdown:
-    """A line that names the book's records read in this cell of a notebook; empty if none was.
-
-    `table` ends in it by itself; other shows of numbers may be followed by it.
-
-    Args:
-        shown: a text in Markdown; records that it names already are left out.
-    """
-    words = set(re.findall(r"[\w.-]+", shown))
-    names = [name for name in _read_here() if (RESULTS / f"{name}.json").exists()]
-    told = [f"`{name}`" for name in names if name not in words]
-    return Markdown(f"Record{'s' * (len(told) > 1)}: {', '.join(told)}" if told else "")
-
-
-def results_table(rows: Mapping[str, Record], columns: Mapping[str, str]) -> Markdown:
-    """A table of accuracies over seeds, in per cent, that names the record behind each row.
-
-    Args:
-        rows: records by the name of their row.
-        columns: headings by the name of their metric; a metric that a record lacks reads n/a.
-    """
-    lines = []
-    for title, record in rows.items():
-        have = record.runs[0]["metrics"]
-        cells = [str(record.spread(m)) if m in have else "n/a" for m in columns]
-        lines.append([title, *cells, str(len(record.runs)), f"`{record.name}`"])
-    head = ["", *columns.values(), "seeds", "record"]
-    return _markdown(head, "l" + "r" * (len(columns) + 1) + "l", lines)

@@ -6,10 +6,10 @@ from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
-from ssl_teach.contrastive.mistakes import MISTAKES
 from ssl_teach.data.sketches import choose_classes, sketch_names
-from ssl_teach.experiments import Experiment
-from ssl_teach.transfer import IMAGENET, Transfer
+from ssl_teach.experiments.config import Experiment
+from ssl_teach.experiments.transfer import IMAGENET, Transfer
+from ssl_teach.tasks.wrong_losses import MISTAKES
 
 # Lessons 7 and 8: the adversary joins halfway.
 INPAINTING_GAN = {"lambda_gan": 0.01, "warmup_steps": 300}
@@ -204,7 +204,7 @@ _PICTURES = {
     "photos-sr-gan": replace(_PHOTOS, task="super_resolution", options=SUPER_RESOLUTION_GAN),
 }
 
-BOOK: dict[str, Experiment] = (
+EXPERIMENTS: dict[str, Experiment] = (
     {
         f"{data}-{task}": replace(experiment, **changes)
         for data, changes in _DATA.items()
@@ -297,3 +297,6 @@ TRANSFERS: dict[str, Transfer] = {
 
 Remade by ``python -m ssl_teach experiment`` as well.
 """
+
+ALL_EXPERIMENTS: dict[str, Experiment | Transfer] = {**EXPERIMENTS, **TRANSFERS}
+"""Everything that ``python -m ssl_teach experiment`` can run, by the name of its record."""

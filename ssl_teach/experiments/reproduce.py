@@ -19,14 +19,12 @@ from typing import Any
 import torch
 from scipy import stats
 
-from ssl_teach import experiments, transfer
-from ssl_teach.book import BOOK, TRANSFERS
-from ssl_teach.experiments import Experiment
-from ssl_teach.records import RESULTS, Record, all_records, environment, load_record, spread
-from ssl_teach.transfer import Transfer
-
-KNOWN: dict[str, Experiment | Transfer] = {**BOOK, **TRANSFERS}
-"""The book's experiments of today, by name."""
+from ssl_teach.experiments.config import Experiment
+from ssl_teach.experiments.records import RESULTS, Record, all_records, environment, load_record
+from ssl_teach.experiments.registry import ALL_EXPERIMENTS
+from ssl_teach.experiments.run import record_experiment
+from ssl_teach.experiments.transfer import Transfer, record_transfer
+from ssl_teach.statistics import spread
 
 SAME = "the same to the last digit"
 """The two numbers are equal, or only the new run has the metric."""
@@ -63,7 +61,7 @@ def compare(record: Record, run: Mapping[str, Any]) -> dict[str, Compared]:
 
     Args:
         record: what was recorded.
-        run: as `experiments.run` and `transfer.run` return it.
+        run: as `run_experiment` and `run_transfer` return it.
 
     Raises:
         ValueError: if the record has no run with that seed.
@@ -140,7 +138,7 @@ def named(name: str, folder: Path = RESULTS) -> Record:
     """
     if (folder / f"{name}.json").exists():
         return load_record(folder / f"{name}.json")
-    if name in KNOWN:
+    if name in ALL_EXPERIMENTS:
         raise ValueError(
             f"{name!r} has no record yet; make it: python -m ssl_teach experiment {name}"
         )
@@ -177,11 +175,11 @@ def rerun(
     """
     name, settings = record.name, settings_of(record)
     if isinstance(settings, Transfer):
-        here = transfer.at(settings, root)
-        again = transfer.record(name, here, [seed], progress=False, keep=keep)
+        here = settings.with_data_root(root)
+        again = record_transfer(name, here, [seed], progress=False, keep=keep)
     else:
-        there = experiments.at(settings, root)
-        again = experiments.record(name, there, [seed], progress=False, keep=keep)
+        there = settings.with_data_root(root)
+        again = record_experiment(name, there, [seed], progress=False, keep=keep)
     return again.runs[0]
 
 
@@ -217,7 +215,7 @@ def reproduce(
         ValueError: if the record has no such seed.
     """
     old = _of_seed(record, record.runs[0]["seed"] if seed is None else seed)
-    today = KNOWN.get(record.name)
+    today = ALL_EXPERIMENTS.get(record.name)
     changed = {} if today is None else changed_settings(record, today)
     lines = [f"{record.name}, seed {old['seed']}"]
     lines += _told(
@@ -243,13 +241,17 @@ def check(folder: Path = RESULTS) -> dict[str, list[str]]:
         what has, "orphaned" records of no experiment, "missing" experiments without a record.
     """
     records = all_records(folder)
-    changed = {n: changed_settings(r, KNOWN[n]) for n, r in records.items() if n in KNOWN}
+    changed = {
+        n: changed_settings(r, ALL_EXPERIMENTS[n])
+        for n, r in records.items()
+        if n in ALL_EXPERIMENTS
+    }
     return {
         "out of date": [
             f"{name} ({', '.join(f'{k}: {a} → {b}' for k, (a, b) in told.items())})"
             for name, told in changed.items()
             if told
         ],
-        "orphaned": [name for name in records if name not in KNOWN],
-        "missing": [name for name in KNOWN if name not in records],
+        "orphaned": [name for name in records if name not in ALL_EXPERIMENTS],
+        "missing": [name for name in ALL_EXPERIMENTS if name not in records],
     }

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import inspect
 import math
-import reprlib
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,132 +18,26 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ssl_teach import evaluate
+from ssl_teach import evaluation
 from ssl_teach.augment import crop_augmentation, simclr_augmentation
-from ssl_teach.contrastive import ProjectionHead, SimCLR
-from ssl_teach.contrastive.mistakes import Mistaken
-from ssl_teach.data import Dataset, load
-from ssl_teach.encoders import Encoder, build_encoder
-from ssl_teach.pictures import judge
-from ssl_teach.pretext import (
-    Inpainting,
-    Jigsaw,
-    PatchPosition,
-    Rotation,
-    SuperResolution,
-    block_masks,
-    centre_mask,
-)
-from ssl_teach.pretext.adversary import PictureTask
-from ssl_teach.pretext.inpainting import Masks
-from ssl_teach.progress import Curve
-from ssl_teach.records import Record, choices, collect
-from ssl_teach.task import Supervised, Task
-from ssl_teach.train import pretrain
-
-
-def shortened(thing: Any) -> str:
-    """A dataclass in one line: what differs from its defaults, long tuples cut."""
-    cut = reprlib.Repr()
-    cut.maxtuple, cut.maxdict, cut.maxstring, cut.maxother = 4, 20, 1000, 1000
-    told = []
-    for each in fields(thing):
-        value = getattr(thing, each.name)
-        usual = each.default_factory() if callable(each.default_factory) else each.default
-        if value != usual:
-            told.append(f"{each.name}={cut.repr(value)}")
-    return f"{type(thing).__name__}({', '.join(told)})"
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """Every choice that shapes a result, apart from the seed.
-
-    Attributes:
-        task: "simclr", "rotation", "patch_position", "jigsaw", "inpainting", "super_resolution",
-            "supervised", or "random" for no training at all, "pixels" for no encoder.
-        data: a name known to `ssl_teach.data.load`, or a folder of images.
-        steps: the budget; 0 for "random" and "pixels".
-        batch_size: images per step; rotation passes four times as many pictures through the
-            encoder, SimCLR and patch position twice as many, jigsaw nine times.
-        lr: highest learning rate.
-        weight_decay: of AdamW.
-        encoder: "convnet", "vgg" or "resnet18".
-        norm: "batch", "group" or "sync"; see `ssl_teach.encoders`.
-        temperature: τ of SimCLR.
-        strength: of SimCLR's colour jitter.
-        crop: least area of SimCLR's crop, as a share of the picture.
-        hue: greatest turn of the hue in SimCLR's views; None for the paper's.
-        size: side of the pictures, None for the data set's own.
-        count: number of pictures, None for the data set's own.
-        classes: of sketches, how many or which; of cifar10, which.
-        shortcuts: of scenes, which are left in; None for the default.
-        root: folder or file with a local copy of the data.
-        data_seed: of the pictures, places or splits drawn; the same for all seeds of a record.
-        fractions: of the labels that the probes are given, one after the other.
-        label_share: of supervised training, the share of the labels it is given, drawn anew for
-            each seed and its validation labels inside the count, as for a probe with that fraction.
-            The steps stay the same; a step draws all labelled pictures where these are fewer than
-            `batch_size`.
-        every_stage: whether the linear probe reads every stage, or the last alone.
-        factors: whether to probe for the factors that the pictures were drawn from.
-        fine_tune_steps: of fine-tuning with each of `fractions`, for each learning rate that is
-            tried; 0 for no fine-tuning. From "random", it is training from scratch.
-        compiled: whether encoder and task are compiled; see `ssl_teach.train.pretrain`.
-        options: what else the task's constructor takes, by name; see the task.
-
-    Raises:
-        ValueError: if a share of the labels is asked for where none is used.
-    """
-
-    task: str
-    data: str
-    steps: int = 0
-    batch_size: int = 128
-    lr: float = 3e-3
-    weight_decay: float = 1e-4
-    encoder: str = "convnet"
-    norm: str = "batch"
-    temperature: float = 0.1
-    strength: float = 0.5
-    crop: float = 0.08
-    hue: float | None = None
-    size: int | None = None
-    count: int | None = None
-    classes: int | tuple[str, ...] | None = None
-    shortcuts: tuple[str, ...] | None = None
-    root: str | None = None
-    data_seed: int = 0
-    fractions: tuple[float, ...] = (1.0,)
-    label_share: float = 1.0
-    every_stage: bool = True
-    factors: bool = False
-    fine_tune_steps: int = 0
-    compiled: bool = False
-    options: dict[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        """Refuse a choice that would have no effect."""
-        if self.label_share != 1 and self.task != "supervised":
-            raise ValueError(
-                f"{self.task} is trained without labels, so label_share cannot limit them; "
-                "leave it at 1, and give the probes fewer labels by fractions"
-            )
-
-    __repr__ = shortened
-
-    def load(self) -> Dataset:
-        """The data; `data_seed` draws scenes, crops and splits where these are drawn."""
-        return load(
-            self.data, size=self.size, count=self.count, seed=self.data_seed,
-            classes=self.classes, shortcuts=self.shortcuts, root=self.root,
-        )  # fmt: skip
-
-    @classmethod
-    def from_record(cls, record: Record) -> Experiment:
-        """The experiment that a record tells of."""
-        return cls(**choices(cls, record.settings))
-
+from ssl_teach.data import Dataset
+from ssl_teach.encoders.base import Encoder
+from ssl_teach.encoders.networks import build_encoder
+from ssl_teach.experiments.config import Experiment
+from ssl_teach.experiments.records import Record, collect
+from ssl_teach.tasks.base import Task
+from ssl_teach.tasks.inpainting import Inpainting, Masks, block_masks, centre_mask
+from ssl_teach.tasks.jigsaw import Jigsaw
+from ssl_teach.tasks.patch_position import PatchPosition
+from ssl_teach.tasks.reconstruction import ReconstructionTask
+from ssl_teach.tasks.rotation import Rotation
+from ssl_teach.tasks.simclr import ProjectionHead, SimCLR
+from ssl_teach.tasks.super_resolution import SuperResolution
+from ssl_teach.tasks.supervised import Supervised, accuracy
+from ssl_teach.tasks.wrong_losses import Mistaken
+from ssl_teach.training.curve import Curve
+from ssl_teach.training.fine_tune import fine_tune
+from ssl_teach.training.pretrain import pretrain
 
 Builder = Callable[[Experiment, Encoder, Dataset, int], Task]
 """Builds the task of an experiment for an encoder, data and a seed."""
@@ -191,7 +84,7 @@ def _super_resolution(settings: Experiment, encoder: Encoder, data: Dataset, see
     steps = options.pop("content_steps", 0)
     if steps:
         simclr = replace(settings, task="simclr", steps=steps, options={})
-        options["content_encoder"] = train(simclr, data, seed, progress=False)[0]
+        options["content_encoder"] = train_experiment(simclr, data, seed, progress=False)[0]
     return SuperResolution(encoder.widths, channels=data.images.shape[1], **options)
 
 
@@ -230,13 +123,7 @@ TASKS: dict[str, Builder] = {
 }
 
 
-def at(settings: Experiment, root: str | Path | None) -> Experiment:
-    """The experiment with a copy of CIFAR-10 at that place; others need none, and stay the same."""
-    wanted = None if root is None or settings.data != "cifar10" else str(root)
-    return replace(settings, root=wanted)
-
-
-def start(settings: Experiment, data: Dataset, seed: int) -> Encoder:
+def init_encoder(settings: Experiment, data: Dataset, seed: int) -> Encoder:
     """The encoder before training; equal for all tasks that share a seed, so runs are paired."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -244,7 +131,7 @@ def start(settings: Experiment, data: Dataset, seed: int) -> Encoder:
     return encoder.to("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def material(
+def training_data(
     settings: Experiment, data: Dataset, task: Task, seed: int
 ) -> tuple[Tensor, Tensor | None, int]:
     """What a task is trained on.
@@ -256,11 +143,11 @@ def material(
     """
     if not task.uses_labels:
         return data.unlabelled, None, settings.batch_size
-    labelled, _ = evaluate.draw_labels(data, settings.label_share, seed)
+    labelled, _ = evaluation.draw_labels(data, settings.label_share, seed)
     return labelled.images, labelled.labels, min(settings.batch_size, len(labelled))
 
 
-def train(
+def train_experiment(
     settings: Experiment,
     data: Dataset,
     seed: int,
@@ -285,7 +172,7 @@ def train(
     Raises:
         ValueError: if there is no such task.
     """
-    encoder = start(settings, data, seed)
+    encoder = init_encoder(settings, data, seed)
     if settings.task == "random":
         return encoder.eval(), None, Curve()
     if settings.task not in TASKS:
@@ -295,7 +182,7 @@ def train(
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         task = TASKS[settings.task](settings, encoder, data, seed)
-    images, labels, batch_size = material(settings, data, task, seed)
+    images, labels, batch_size = training_data(settings, data, task, seed)
     curve = pretrain(
         encoder, task, images, labels, steps=settings.steps, batch_size=batch_size, lr=settings.lr,
         weight_decay=settings.weight_decay, seed=seed, checkpoint=checkpoint, progress=progress,
@@ -319,7 +206,7 @@ def steps_in(minutes: float, settings: Experiment, data: Dataset, seed: int = 0)
     if settings.task not in TASKS:
         raise ValueError(f"{settings.task} takes no steps, so it fills no minutes")
     trial = replace(settings, steps=12)
-    _, _, curve = train(trial, data, seed, progress=False)
+    _, _, curve = train_experiment(trial, data, seed, progress=False)
     return max(1, round(minutes * 60 / (curve.seconds / len(curve))))
 
 
@@ -328,7 +215,7 @@ def _end(fraction: float) -> str:
     return "" if fraction == 1 else f"@{fraction:.0%}"
 
 
-def measure(
+def evaluate_encoder(
     encoder: Encoder,
     data: Dataset,
     *,
@@ -349,10 +236,10 @@ def measure(
         Test accuracies by name, "linear" (last stage), "knn", and of every stage "linear_stage_1" …
         with "linear_best", the one with the best validation accuracy.
     """
-    train, val = evaluate.draw_labels(data, fraction, seed)
-    stages = evaluate.stage_features(encoder, (train, val, data.test))
-    linear = [evaluate.linear_probe(stage) for stage in stages[0 if every_stage else -1 :]]
-    metrics = {"linear": linear[-1].test, "knn": evaluate.knn_probe(stages[-1]).test}
+    train, val = evaluation.draw_labels(data, fraction, seed)
+    stages = evaluation.stage_features(encoder, (train, val, data.test))
+    linear = [evaluation.linear_probe(stage) for stage in stages[0 if every_stage else -1 :]]
+    metrics = {"linear": linear[-1].test, "knn": evaluation.knn_probe(stages[-1]).test}
     if every_stage:
         best = max(range(len(linear)), key=lambda stage: linear[stage].val)
         metrics |= {f"linear_stage_{i}": probe.test for i, probe in enumerate(linear, start=1)}
@@ -374,32 +261,32 @@ def measure_head(
 
     @torch.no_grad()
     def project(images: Tensor) -> np.ndarray:
-        h = torch.from_numpy(evaluate.features(encoder, images)[-1]).to(device)
+        h = torch.from_numpy(evaluation.features(encoder, images)[-1]).to(device)
         return np.asarray(head(h).cpu().numpy())
 
     found = {}
     for fraction in settings.fractions:
-        parts = (*evaluate.draw_labels(data, fraction, seed), data.test)
+        parts = (*evaluation.draw_labels(data, fraction, seed), data.test)
         taken = [project(part.images) for part in parts]
-        labelled = zip(taken, evaluate.label_arrays(*parts), strict=True)
-        probe = evaluate.linear_probe(evaluate.Labelled(*labelled))
+        labelled = zip(taken, evaluation.label_arrays(*parts), strict=True)
+        probe = evaluation.linear_probe(evaluation.ProbeData(*labelled))
         found[f"linear_z{_end(fraction)}"] = probe.test
     if settings.factors:
-        factors = evaluate.factor_probe(data, project)
+        factors = evaluation.factor_probe(data, project)
         found |= {f"{name}_z": value for name, value in factors.items()}
     return found
 
 
-def measure_pixels(data: Dataset, *, fraction: float = 1.0, seed: int = 0) -> dict[str, float]:
+def evaluate_pixels(data: Dataset, *, fraction: float = 1.0, seed: int = 0) -> dict[str, float]:
     """The probes on raw pixels: what the pictures give without any encoder."""
-    train, val = evaluate.draw_labels(data, fraction, seed)
+    train, val = evaluation.draw_labels(data, fraction, seed)
     parts = (train, val, data.test)
-    labels = evaluate.label_arrays(*parts)
-    pixels = [evaluate.raw_pixels(part.images) for part in parts]
-    taken = evaluate.Labelled(*zip(pixels, labels, strict=True))
+    labels = evaluation.label_arrays(*parts)
+    pixels = [evaluation.raw_pixels(part.images) for part in parts]
+    taken = evaluation.ProbeData(*zip(pixels, labels, strict=True))
     return {
-        "linear": evaluate.linear_probe(taken).test,
-        "knn": evaluate.knn_probe(taken).test,
+        "linear": evaluation.linear_probe(taken).test,
+        "knn": evaluation.knn_probe(taken).test,
     }
 
 
@@ -413,14 +300,14 @@ def fine_tuned(
     """
     found = {}
     for fraction in settings.fractions:
-        found[f"fine_tune{_end(fraction)}"] = evaluate.fine_tune(
+        found[f"fine_tune{_end(fraction)}"] = fine_tune(
             encoder, data, steps=settings.fine_tune_steps, fraction=fraction,
             augment=crop_augmentation(), seed=seed,
         ).test  # fmt: skip
     return found
 
 
-def encoder_work(
+def compute_cost(
     settings: Experiment, encoder: Encoder, task: Task, data: Dataset, seed: int = 0
 ) -> dict[str, float]:
     """What a training asked of the encoder: pictures passed through it, and millions of pixels.
@@ -435,11 +322,11 @@ def encoder_work(
         counted[0] += len(x)
         counted[1] += len(x) * x.shape[-2] * x.shape[-1]
 
-    images, labels, batch_size = material(settings, data, task, seed)
+    images, labels, batch_size = training_data(settings, data, task, seed)
     device = next(encoder.parameters()).device
     generator = torch.Generator(device).manual_seed(0)
     hook = encoder.blocks[0].register_forward_pre_hook(count)
-    with evaluate.frozen(encoder):
+    with evaluation.frozen(encoder):
         pixels = images[:batch_size].to(device).float() / 255
         named = None if labels is None else labels[:batch_size].to(device)
         task(encoder, task.make_batch(pixels, named, generator))
@@ -451,7 +338,7 @@ def encoder_work(
     }
 
 
-def run(
+def run_experiment(
     settings: Experiment,
     seed: int,
     *,
@@ -469,9 +356,9 @@ def run(
         progress: show the curve.
 
     Returns:
-        One entry of `Record.runs`. Its metrics are those of `measure` (with fewer labels under
-        ``linear@10%`` and so on), of `judge` for a task that makes pictures, of `measure_head` for
-        SimCLR, of `encoder_work`, and of `fine_tuned` and `factor_probe` where asked for.
+        One entry of `Record.runs`. Its metrics are those of `evaluate_encoder` (with fewer labels
+        under ``linear@10%`` and so on), of the task itself, of `compute_cost`, and of `fine_tuned`
+        and `factor_probe` where asked for.
 
     Raises:
         ValueError: if pixels, which have no weights, are to be fine-tuned.
@@ -481,37 +368,39 @@ def run(
     data = settings.load() if data is None else data
     metrics: dict[str, float] = {}
     if settings.task == "pixels":
-        seconds, probe, take = 0.0, partial(measure_pixels, data), evaluate.raw_pixels
+        seconds, probe, take = 0.0, partial(evaluate_pixels, data), evaluation.raw_pixels
     else:
-        encoder, task, curve = train(settings, data, seed, checkpoint=checkpoint, progress=progress)
+        encoder, task, curve = train_experiment(
+            settings, data, seed, checkpoint=checkpoint, progress=progress
+        )
         seconds = round(curve.seconds, 1)
         if "accuracy" in curve.values:
             metrics["pretext"] = curve.last("accuracy")
         if isinstance(task, Supervised):
-            (labels,) = evaluate.label_arrays(data.test)
-            metrics["head"] = evaluate.accuracy(encoder, task, data.test.images, labels)
-        if isinstance(task, PictureTask):
-            metrics |= judge(encoder, task, data.test.images)
+            (labels,) = evaluation.label_arrays(data.test)
+            metrics["head"] = accuracy(encoder, task, data.test.images, labels)
+        if isinstance(task, ReconstructionTask):
+            metrics |= task.reconstruction_metrics(encoder, data.test.images)
         if isinstance(task, SimCLR):
             metrics |= measure_head(settings, encoder, task, data, seed)
         if task is not None:
-            metrics |= encoder_work(settings, encoder, task, data, seed)
+            metrics |= compute_cost(settings, encoder, task, data, seed)
         if settings.fine_tune_steps:
             metrics |= fine_tuned(settings, encoder, data, seed)
-        probe = partial(measure, encoder, data, every_stage=settings.every_stage)
+        probe = partial(evaluate_encoder, encoder, data, every_stage=settings.every_stage)
 
         def take(images: Tensor) -> np.ndarray:
-            return evaluate.features(encoder, images)[-1]
+            return evaluation.features(encoder, images)[-1]
 
     for fraction in settings.fractions:
         found = probe(fraction=fraction, seed=seed)
         metrics |= {name + _end(fraction): value for name, value in found.items()}
     if settings.factors:
-        metrics |= evaluate.factor_probe(data, take)
+        metrics |= evaluation.factor_probe(data, take)
     return {"seed": seed, "seconds": seconds, "metrics": metrics}
 
 
-def record(
+def record_experiment(
     name: str,
     settings: Experiment,
     seeds: Sequence[int],
@@ -528,13 +417,13 @@ def record(
         settings: the experiment.
         seeds: one run for each.
         progress: show the curves.
-        keep: folder from which an interrupted call goes on; see `ssl_teach.records.collect`.
+        keep: A folder from which an interrupted call goes on; see `records.collect`.
     """
     drawn = any(fraction < 1 for fraction in settings.fractions)
     seeds = seeds[:1] if settings.task == "pixels" and not drawn else seeds
     data = settings.load()
 
     def each(seed: int, checkpoint: Path | None) -> dict[str, Any]:
-        return run(settings, seed, data=data, checkpoint=checkpoint, progress=progress)
+        return run_experiment(settings, seed, data=data, checkpoint=checkpoint, progress=progress)
 
     return collect(Record(name, asdict(settings)), seeds, each, keep)

@@ -12,13 +12,15 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ssl_teach import evaluate, experiments
+from ssl_teach import evaluation
 from ssl_teach.data import Dataset
-from ssl_teach.encoders import Encoder
-from ssl_teach.evaluate import LEARNING_RATES, Probe
-from ssl_teach.experiments import Experiment, shortened
-from ssl_teach.imagenet import imagenet_encoder
-from ssl_teach.records import Record, choices, collect
+from ssl_teach.encoders.base import Encoder
+from ssl_teach.encoders.imagenet import imagenet_encoder
+from ssl_teach.evaluation.probes import ProbeResult
+from ssl_teach.experiments.config import Experiment, shortened
+from ssl_teach.experiments.records import Record, collect, known_fields
+from ssl_teach.experiments.run import train_experiment
+from ssl_teach.training.fine_tune import LEARNING_RATES, fine_tune
 
 IMAGENET = "imagenet"
 
@@ -53,13 +55,18 @@ class Transfer:
 
     __repr__ = shortened
 
+    def with_data_root(self, root: str | Path | None) -> Transfer:
+        """The same cell reading CIFAR-10 from that place, for source and target alike."""
+        source = self.source if isinstance(self.source, str) else self.source.with_data_root(root)
+        return replace(self, source=source, target=self.target.with_data_root(root))
+
     @classmethod
     def from_record(cls, record: Record) -> Transfer:
         """What a record of a transfer tells of."""
-        given = choices(cls, record.settings)
+        given = known_fields(cls, record.settings)
         for part in ("source", "target"):
             if not isinstance(given[part], str):
-                given[part] = Experiment(**choices(Experiment, given[part]))
+                given[part] = Experiment(**known_fields(Experiment, given[part]))
         return cls(**given)
 
     def load(self) -> Dataset:
@@ -69,7 +76,7 @@ class Transfer:
             return data
         return replace(data, splits={**data.splits, "test": data.splits["test"][: self.test]})
 
-    def teach(
+    def pretrain_source(
         self,
         seed: int,
         *,
@@ -88,16 +95,8 @@ class Transfer:
         if isinstance(self.source, str):
             return imagenet_encoder(64)
         data = in_color(self.source.load() if data is None else data)
-        found = experiments.train(self.source, data, seed, checkpoint=checkpoint, progress=progress)
+        found = train_experiment(self.source, data, seed, checkpoint=checkpoint, progress=progress)
         return found[0]
-
-
-def at(settings: Transfer, root: str | Path | None) -> Transfer:
-    """The cell with a copy of CIFAR-10 at that place, for source and target; see experiments.at."""
-    source = settings.source
-    if not isinstance(source, str):
-        source = experiments.at(source, root)
-    return replace(settings, source=source, target=experiments.at(settings.target, root))
 
 
 def in_color(data: Dataset) -> Dataset:
@@ -138,7 +137,7 @@ def trained_parameters(
     return head + sum(p.numel() for block in moved for p in block.parameters())
 
 
-def share_of(data: Dataset, labels: int) -> float:
+def label_fraction(data: Dataset, labels: int) -> float:
     """So many labels a class, as a fraction of all labels outside the test: see `draw_labels`.
 
     Args:
@@ -149,7 +148,7 @@ def share_of(data: Dataset, labels: int) -> float:
     return min(1.0, labels * len(data.classes) / pool)
 
 
-def try_all(settings: Transfer, taught: Encoder, seed: int) -> dict[str, Any]:
+def evaluate_strategies(settings: Transfer, taught: Encoder, seed: int) -> dict[str, Any]:
     """Try every strategy on one encoder; the labels drawn and the head depend on the seed.
 
     Args:
@@ -165,13 +164,13 @@ def try_all(settings: Transfer, taught: Encoder, seed: int) -> dict[str, Any]:
         its name.
     """
     data = settings.load()
-    fraction = share_of(data, settings.labels)
-    parts = (*evaluate.draw_labels(data, fraction, seed), data.test)
+    fraction = label_fraction(data, settings.labels)
+    parts = (*evaluation.draw_labels(data, fraction, seed), data.test)
     started = time.monotonic()
-    stages = evaluate.stage_features(taught, parts, size=settings.features)
+    stages = evaluation.stage_features(taught, parts, size=settings.features)
     taking = time.monotonic() - started
 
-    found: dict[str, Probe] = {}
+    found: dict[str, ProbeResult] = {}
     metrics: dict[str, float] = {}
     for strategy in strategies(taught, settings.blocks):
         kind, _, number = strategy.partition("_")
@@ -179,10 +178,10 @@ def try_all(settings: Transfer, taught: Encoder, seed: int) -> dict[str, Any]:
         if kind == "probe":
             stage = stages[int(number) - 1]
             started, width = started - taking, stage.train[0].shape[1]
-            found[strategy] = evaluate.linear_probe(stage)
+            found[strategy] = evaluation.linear_probe(stage)
         else:
-            start = evaluate.random_weights(taught, seed) if kind == "scratch" else taught
-            found[strategy] = evaluate.fine_tune(
+            start = evaluation.random_weights(taught, seed) if kind == "scratch" else taught
+            found[strategy] = fine_tune(
                 start, data, fraction=fraction, blocks=int(number) if number else None,
                 steps=settings.steps, batch_size=settings.batch_size, rates=settings.rates,
                 seed=seed,
@@ -201,7 +200,7 @@ def try_all(settings: Transfer, taught: Encoder, seed: int) -> dict[str, Any]:
     return {"seed": seed, "seconds": round(total, 1), "metrics": metrics, "choice": choice}
 
 
-def run(
+def run_transfer(
     settings: Transfer,
     seed: int,
     *,
@@ -209,15 +208,15 @@ def run(
     checkpoint: Path | None = None,
     progress: bool = True,
 ) -> dict[str, Any]:
-    """Teach an encoder the source's task and try every strategy on it; see `try_all`.
+    """Teach an encoder the source's task and try every strategy on it; see `evaluate_strategies`.
 
-    The arguments are those of `Transfer.teach`.
+    The arguments are those of `Transfer.pretrain_source`.
     """
-    taught = settings.teach(seed, data=data, checkpoint=checkpoint, progress=progress)
-    return try_all(settings, taught, seed)
+    taught = settings.pretrain_source(seed, data=data, checkpoint=checkpoint, progress=progress)
+    return evaluate_strategies(settings, taught, seed)
 
 
-def record(
+def record_transfer(
     name: str,
     settings: Transfer,
     seeds: Sequence[int],
@@ -225,9 +224,9 @@ def record(
     progress: bool = True,
     keep: Path | None = None,
 ) -> Record:
-    """Try every strategy with every seed and collect the results; see `experiments.record`."""
+    """Try every strategy with every seed and collect the results; see `record_experiment`."""
 
     def each(seed: int, checkpoint: Path | None) -> dict[str, Any]:
-        return run(settings, seed, checkpoint=checkpoint, progress=progress)
+        return run_transfer(settings, seed, checkpoint=checkpoint, progress=progress)
 
     return collect(Record(name, asdict(settings)), seeds, each, keep)

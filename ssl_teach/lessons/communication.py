@@ -2,7 +2,7 @@
 
 The count needs Linux, whose kernel tells what a process has written::
 
-    python -m torch.distributed.run --standalone --nproc-per-node=2 -m ssl_teach.communication
+    torchrun --standalone --nproc-per-node=2 -m ssl_teach.lessons.communication
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from ssl_teach import processes
+from ssl_teach import distributed
 from ssl_teach.augment import RandomResizedCrop
-from ssl_teach.contrastive import ProjectionHead, SimCLR
 from ssl_teach.data import load
-from ssl_teach.encoders import build_encoder
-from ssl_teach.train import pretrain
+from ssl_teach.encoders.networks import build_encoder
+from ssl_teach.tasks.simclr import ProjectionHead, SimCLR
+from ssl_teach.training.pretrain import pretrain
 
 FLOAT = 4  # bytes of a number in single precision
 DIMENSION = 128  # of z
@@ -84,7 +84,7 @@ def count_bytes(batch_size: int, steps: int = 10) -> dict[str, float]:
         "parameters": sum(p.numel() for p in (*encoder.parameters(), *task.parameters())),
         "views": 2 * batch_size,
         "dimension": DIMENSION,
-        "count": processes.world_size(),
+        "count": distributed.world_size(),
         "counted": (spent[1] - spent[0]) / steps,
     }
 
@@ -94,9 +94,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--batch-size", type=int, default=96, help="of all processes together")
     args = parser.parse_args(arguments)
-    with processes.joined():
+    with distributed.process_group():
         found = count_bytes(args.batch_size)
-        if processes.rank() == 0:
+        if distributed.rank() == 0:
             print(json.dumps(found))
 
 

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ssl_teach.contrastive.losses import check_temperature
+from ssl_teach.losses.contrastive import check_temperature
 
 Score = Callable[[Tensor, Tensor], Tensor]
 """Scores every x with every y; (…, N, d) and (…, N, d) in, (…, N, N) out."""
@@ -165,7 +165,7 @@ def fit_score(
 
 
 @torch.no_grad()
-def certified(
+def mi_lower_bound(
     score: Score,
     information: float,
     dimension: int,

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
 from itertools import cycle
-from typing import Any
 
 import numpy as np
-from IPython.display import Markdown
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from ssl_teach.records import Spread, decimal, spread
+from ssl_teach.statistics import Spread, decimal, spread
 
 BLUE, ORANGE, GREY = "#3b6ea5", "#c8742a", "#8a8f98"  # told apart by colour-blind readers too
 
 
-def show_pictures(
+def show_images(
     images: Tensor, titles: Sequence[str] | None = None, *, columns: int = 8, size: float = 1.0
 ) -> Figure:
     """A grid of pictures, each pixel drawn as a square of whole screen pixels where that fits.
@@ -169,25 +166,3 @@ def by_stage(
     # handles so long that a dashed line is seen to be one beside its marker
     figure.legend(loc="outside right upper", frameon=False, fontsize=9, handlelength=3.6)
     return figure
-
-
-def show_source(*things: Any) -> Markdown:
-    """The source of functions or classes as it stands in the package, so it cannot drift."""
-    parts = [inspect.cleandoc("\n" + inspect.getsource(thing)) for thing in things]
-    return Markdown("```python\n" + "\n\n\n".join(parts) + "\n```")
-
-
-def claim(sentence: str, holds: bool) -> None:
-    """A sentence that a lesson concludes with: shown if it holds, and no page is built if not.
-
-    Raises:
-        AssertionError: if it does not hold.
-    """
-    if not holds:
-        raise AssertionError(f"does not hold: {sentence}")
-    print("✓", sentence)
-
-
-def points(share: float) -> str:
-    """A difference of accuracies in words: 0.051 is "5.1 points"."""
-    return f"{decimal(100 * share)} points".replace("-", "−")

@@ -1,24 +1,22 @@
-"""Contrastive learning: views of one image attract, views of different images repel."""
+"""Losses: one N-way softmax, read once in general (InfoNCE) and once as SimCLR (NT-Xent)."""
 
-from ssl_teach.contrastive.losses import (
+from __future__ import annotations
+
+from ssl_teach.losses.alignment_uniformity import alignment, uniformity
+from ssl_teach.losses.contrastive import (
     affinity_matrix,
     info_nce,
     nt_xent,
     nt_xent_two_loops,
     partners,
 )
-from ssl_teach.contrastive.simclr import ProjectionHead, SimCLR, two_views
-from ssl_teach.contrastive.sphere import alignment, uniformity
 
 __all__ = [
-    "ProjectionHead",
-    "SimCLR",
     "affinity_matrix",
     "alignment",
     "info_nce",
     "nt_xent",
     "nt_xent_two_loops",
     "partners",
-    "two_views",
     "uniformity",
 ]

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ssl_teach.contrastive.blockwise import BlockwiseInfoNCE, block_scores
+from ssl_teach.losses.blockwise import BlockwiseInfoNCE, block_scores
 
 ORDERS = ("pairs", "halves")
 

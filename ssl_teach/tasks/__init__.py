@@ -1,23 +1,37 @@
-"""Pretext tasks: questions about an image whose answers are known without a label."""
+"""Tasks: what a network is asked about an image, and how its answer is scored."""
 
-from ssl_teach.pretext.adversary import Discriminator, discriminator_loss, generator_loss
-from ssl_teach.pretext.inpainting import Inpainting, block_masks, centre_mask
-from ssl_teach.pretext.jigsaw import Jigsaw, tiles
-from ssl_teach.pretext.patch_position import PatchPosition, drop_colors, patch_pairs
-from ssl_teach.pretext.permutations import hamming_distances, permutation_set
-from ssl_teach.pretext.rotation import Rotation, rotate
-from ssl_teach.pretext.super_resolution import SuperResolution, bicubic, nearest, shrink
+from __future__ import annotations
+
+from ssl_teach.tasks.base import Augment, Batch, LossAndMetrics, Task, classification
+from ssl_teach.tasks.gan import Discriminator, discriminator_loss, generator_loss
+from ssl_teach.tasks.inpainting import Inpainting, block_masks, centre_mask
+from ssl_teach.tasks.jigsaw import Jigsaw, tiles
+from ssl_teach.tasks.patch_position import PatchPosition, drop_colors, patch_pairs
+from ssl_teach.tasks.permutations import hamming_distances, permutation_set
+from ssl_teach.tasks.rotation import Rotation, rotate
+from ssl_teach.tasks.simclr import ProjectionHead, SimCLR, two_views
+from ssl_teach.tasks.super_resolution import SuperResolution, bicubic, nearest, shrink
+from ssl_teach.tasks.supervised import Supervised, accuracy
 
 __all__ = [
+    "Augment",
+    "Batch",
     "Discriminator",
     "Inpainting",
     "Jigsaw",
+    "LossAndMetrics",
     "PatchPosition",
+    "ProjectionHead",
     "Rotation",
+    "SimCLR",
     "SuperResolution",
+    "Supervised",
+    "Task",
+    "accuracy",
     "bicubic",
     "block_masks",
     "centre_mask",
+    "classification",
     "discriminator_loss",
     "drop_colors",
     "generator_loss",
@@ -28,4 +42,5 @@ __all__ = [
     "rotate",
     "shrink",
     "tiles",
+    "two_views",
 ]

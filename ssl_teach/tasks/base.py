@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ssl_teach.encoders import Encoder
+from ssl_teach.encoders.base import Encoder
 
 Augment = Callable[[Tensor, torch.Generator], Tensor]
 """A random transform with (B, C, H, W) in [0, 1] and a generator in, (B, C, H', W') out."""
@@ -98,37 +98,3 @@ def classification(logits: Tensor, targets: Tensor) -> LossAndMetrics:
     loss = F.cross_entropy(logits.float(), targets)
     accuracy = (logits.argmax(dim=1) == targets).float().mean()
     return loss, {"accuracy": accuracy}
-
-
-class Supervised(Task):
-    """Ordinary supervised learning, as a task: the labels are the question's answers."""
-
-    uses_labels = True
-
-    def __init__(
-        self, widths: Sequence[int], num_classes: int, augment: Augment | None = None
-    ) -> None:
-        """Build the classifier head.
-
-        Args:
-            widths: of the encoder; the head reads its last stage.
-            num_classes: K.
-            augment: random transform applied to each picture, or None.
-        """
-        super().__init__()
-        self.augment = augment
-        self.head = nn.Linear(widths[-1], num_classes)
-
-    def make_batch(
-        self, images: Tensor, labels: Tensor | None, generator: torch.Generator
-    ) -> Batch:
-        """Augment the pictures; the targets are their labels."""
-        if labels is None:
-            raise ValueError("Supervised needs labels: pass labels= to pretrain")
-        if self.augment is not None:
-            images = self.augment(images, generator)
-        return Batch(images, labels)
-
-    def forward(self, encoder: Encoder, batch: Batch) -> LossAndMetrics:
-        """Cross-entropy of the class."""
-        return classification(self.head(encoder(batch.images)), batch.targets)

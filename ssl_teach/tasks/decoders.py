@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -68,33 +67,6 @@ class MapDecoder(nn.Module):
         for block, size in zip(self.blocks, sizes, strict=True):
             x = block(F.interpolate(x, size=size))
         return torch.sigmoid(self.last(x).float())
-
-
-def export_decoder(decoder: MapDecoder) -> tuple[list[dict[str, object]], bytes]:
-    """Weights of a trained `MapDecoder`, for the page, which has the other half in decode.js.
-
-    Args:
-        decoder: its batch may be of any size; the page decodes one map.
-
-    Returns:
-        The layers, each a dict of kind, in, out, stride, "up" (whether the map grows to the next
-        size before it) and "slope" (of the leaky ReLU after it; 1 for none), and their weights as
-        little-endian half precision: per layer the weight in C order, then the bias. The sigmoid
-        after the last layer is not said.
-    """
-    convs = []
-    for block in decoder.blocks:
-        assert isinstance(block, nn.Sequential) and isinstance(block[0], nn.Conv2d)
-        convs.append((block[0], {"up": True, "slope": SLOPE}))
-    convs.append((decoder.last, {"up": False, "slope": 1.0}))
-    layers: list[dict[str, object]] = []
-    parts: list[np.ndarray] = []
-    for conv, more in convs:
-        assert conv.bias is not None
-        sizes = {"in": conv.in_channels, "out": conv.out_channels, "stride": 1}
-        layers.append({"kind": "conv", **sizes, **more})
-        parts += [each.detach().cpu().numpy() for each in (conv.weight, conv.bias)]
-    return layers, b"".join(part.astype("<f2").tobytes() for part in parts)
 
 
 class SkipDecoder(nn.Module):

@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from ssl_teach.encoders import Encoder, export_weights
-from ssl_teach.pretext.adversary import PictureTask, still
-from ssl_teach.pretext.decoders import MapDecoder, export_decoder
-from ssl_teach.task import Augment, Batch, LossAndMetrics
+from ssl_teach.encoders.base import Encoder
+from ssl_teach.evaluation.reconstruction import sharpness
+from ssl_teach.tasks.base import Augment, Batch, LossAndMetrics
+from ssl_teach.tasks.decoders import MapDecoder
+from ssl_teach.tasks.gan import eval_mode
+from ssl_teach.tasks.reconstruction import ReconstructionTask
 
 Masks = Callable[[Tensor, torch.Generator], Tensor]
 """Draws holes, with (B, C, H, W) and a generator in, (B, 1, H, W) bool out, True where missing."""
@@ -123,7 +125,7 @@ class HoleBatch(Batch):
     mask: Tensor
 
 
-class Inpainting(PictureTask):
+class Inpainting(ReconstructionTask):
     """Fill the holes: ℒ = λ_rec ℒ_rec + λ_gan ℒ_gan, the latter after a warm-up and if wished.
 
     The discriminator sees completed pictures, known pixels as they were: they fit holes of any
@@ -169,18 +171,32 @@ class Inpainting(PictureTask):
         mask = self.masks(images, generator)
         return HoleBatch(images.masked_fill(mask, GREY), images, mask)
 
-    def paint(self, encoder: Encoder, batch: Batch) -> Tensor:
+    def reconstruct(self, encoder: Encoder, batch: Batch) -> Tensor:
         """Completed pictures: the decoder's in the holes, the originals elsewhere."""
         assert isinstance(batch, HoleBatch)
         maps = encoder.stages(batch.images)  # (B, C_l, H_l, W_l) each
         sizes = [(m.shape[2], m.shape[3]) for m in (*maps[-2::-1], batch.images)]
         return torch.where(batch.mask, self.decoder(maps[-1], sizes), batch.targets)
 
-    def likeness(self, pictures: Tensor, batch: Batch, step: int) -> LossAndMetrics:
+    def reconstruction_loss(
+        self, reconstructions: Tensor, batch: Batch, step: int
+    ) -> LossAndMetrics:
         """λ_rec ℒ_rec."""
         assert isinstance(batch, HoleBatch)
-        loss = reconstruction_loss(pictures, batch.targets, batch.mask)
+        loss = reconstruction_loss(reconstructions, batch.targets, batch.mask)
         return self.lambda_rec * loss, {"reconstruction": loss.detach()}
+
+    def image_metrics(self, reconstructions: Tensor, batches: Sequence[Batch]) -> dict[str, float]:
+        """Measure "l2", the squared error over the holes, and "sharpness" within them.
+
+        The sharpness is divided by that of the true images.
+        """
+        true = torch.cat([batch.targets for batch in batches])
+        mask = torch.cat([batch.mask for batch in batches if isinstance(batch, HoleBatch)])
+        return {
+            "l2": float(reconstruction_loss(reconstructions, true, mask)),
+            "sharpness": sharpness(reconstructions, mask) / sharpness(true, mask),
+        }
 
     @torch.no_grad()
     def fill(self, encoder: Encoder, images: Tensor, mask: Tensor) -> Tensor:
@@ -202,24 +218,7 @@ class Inpainting(PictureTask):
             raise ValueError(
                 f"the mask must be bool {(B, 1, H, W)}, got {tuple(mask.shape)} of {mask.dtype}"
             )
-        with still(encoder):
-            return self.paint(encoder, HoleBatch(images.masked_fill(mask, GREY), images, mask))
-
-
-def export_painter(encoder: Encoder, task: Inpainting) -> tuple[list[dict[str, object]], bytes]:
-    """Weights of an encoder and the decoder trained with it, for the page that paints by them.
-
-    Args:
-        encoder: a `ConvNet` with batch norm, which is folded into its convolutions.
-        task: that it was trained with.
-
-    Returns:
-        The encoder's layers, then the decoder's, and their weights; see
-        `ssl_teach.encoders.export_weights` and `ssl_teach.pretext.decoders.export_decoder`.
-
-    Raises:
-        ValueError: for another kind of encoder.
-    """
-    layers, weights = export_weights(encoder, nn.Sequential())  # it has no head
-    decoder_layers, decoder_weights = export_decoder(task.decoder)
-    return [*layers, *decoder_layers], weights + decoder_weights
+        with eval_mode(encoder):
+            return self.reconstruct(
+                encoder, HoleBatch(images.masked_fill(mask, GREY), images, mask)
+            )

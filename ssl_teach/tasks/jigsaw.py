@@ -12,10 +12,10 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from ssl_teach.encoders import Encoder
-from ssl_teach.pretext.patch_position import cut
-from ssl_teach.pretext.permutations import permutation_set
-from ssl_teach.task import Augment, Batch, LossAndMetrics, Task, classification
+from ssl_teach.encoders.base import Encoder
+from ssl_teach.tasks.base import Augment, Batch, LossAndMetrics, Task, classification
+from ssl_teach.tasks.patch_position import cut
+from ssl_teach.tasks.permutations import permutation_set
 
 
 def tiles(images: Tensor, grid: int, gap: int | None, generator: torch.Generator) -> Tensor:

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
-from ssl_teach.encoders import Encoder
-from ssl_teach.task import Augment, Batch, LossAndMetrics, Task, classification
+from ssl_teach.encoders.base import Encoder
+from ssl_teach.tasks.base import Augment, Batch, LossAndMetrics, Task, classification
 
 NEIGHBORS = ((0, 0), (0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1), (2, 2))
 """Row and column of each position in the 3×3 grid, in reading order without the centre:

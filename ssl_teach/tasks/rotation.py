@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ssl_teach.encoders import Encoder
-from ssl_teach.task import Augment, Batch, LossAndMetrics, Task, classification
+from ssl_teach.encoders.base import Encoder
+from ssl_teach.tasks.base import Augment, Batch, LossAndMetrics, Task, classification
 
 
 def rotate(images: Tensor, quarter_turns: int) -> Tensor:

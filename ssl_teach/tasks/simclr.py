@@ -8,10 +8,10 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from ssl_teach.contrastive.losses import affinity_matrix, nt_xent, partners
-from ssl_teach.encoders import Encoder
-from ssl_teach.processes import of_others
-from ssl_teach.task import Augment, Batch, LossAndMetrics, Task
+from ssl_teach.distributed import gather_negatives
+from ssl_teach.encoders.base import Encoder
+from ssl_teach.losses.contrastive import affinity_matrix, nt_xent, partners
+from ssl_teach.tasks.base import Augment, Batch, LossAndMetrics, Task
 
 
 def two_views(images: Tensor, augment: Augment, generator: torch.Generator) -> Tensor:
@@ -100,7 +100,7 @@ class SimCLR(Task):
         Where several processes train together, the others' views are negatives as well.
         """
         z = self.head(encoder(batch.images))  # (2N, D')
-        negatives = of_others(z)  # (K, D'), or None in one process
+        negatives = gather_negatives(z)  # (K, D'), or None in one process
         loss = nt_xent(z, temperature=self.temperature, negatives=negatives)
         return loss, self.accuracy(z, batch, negatives)
 

@@ -11,10 +11,12 @@ import torch.nn.functional as F
 from einops import reduce
 from torch import Tensor
 
-from ssl_teach.encoders import Encoder
-from ssl_teach.pretext.adversary import PictureTask, still
-from ssl_teach.pretext.decoders import SkipDecoder
-from ssl_teach.task import Augment, Batch, LossAndMetrics
+from ssl_teach.encoders.base import Encoder
+from ssl_teach.evaluation.reconstruction import psnr, sharpness, ssim
+from ssl_teach.tasks.base import Augment, Batch, LossAndMetrics
+from ssl_teach.tasks.decoders import SkipDecoder
+from ssl_teach.tasks.gan import eval_mode
+from ssl_teach.tasks.reconstruction import ReconstructionTask
 
 FACTOR = 4
 """Between the sides of the low and the high resolution, as in the paper."""
@@ -50,7 +52,7 @@ def nearest(low: Tensor) -> Tensor:
     return F.interpolate(low, scale_factor=FACTOR, mode="nearest")
 
 
-class SuperResolution(PictureTask):
+class SuperResolution(ReconstructionTask):
     """Predict a picture from its copy of a quarter of the size.
 
     What the decoder says is added to bicubic upsampling; it starts at zero, so training starts
@@ -80,7 +82,7 @@ class SuperResolution(PictureTask):
             widths: of the encoder; the decoder reads the maps of all its stages.
             augment: random transform applied to each picture before it is shrunk, or None.
             channels: of the pictures.
-            content_encoder: in whose features likeness is measured after the warm-up, or None.
+            content_encoder: in whose features the loss is measured after the warm-up, or None.
                 Copied here and frozen; the caller's is left as it is, and may go on learning.
             content_stage: which stage's features, counted from 0.
             lambda_gan: λ_gan, weight of the adversarial loss (paper: 0.001); 0 for no adversary.
@@ -117,24 +119,45 @@ class SuperResolution(PictureTask):
             images = self.augment(images, generator)
         return Batch(shrink(images), images)
 
-    def paint(self, encoder: Encoder, batch: Batch) -> Tensor:
+    def reconstruct(self, encoder: Encoder, batch: Batch) -> Tensor:
         """High-resolution pictures, (B, C, H, W); not clamped, for the gradient would be lost."""
         return self._enlarge(encoder, batch.images)
 
     def _enlarge(self, encoder: Encoder, low: Tensor) -> Tensor:
         return bicubic(low) + self.decoder(encoder.stages(low), low)
 
-    def likeness(self, pictures: Tensor, batch: Batch, step: int) -> LossAndMetrics:
+    def reconstruction_loss(
+        self, reconstructions: Tensor, batch: Batch, step: int
+    ) -> LossAndMetrics:
         """Squared error of pixels, or after the warm-up of features; both are on the curve."""
-        pixel = F.mse_loss(pictures, batch.targets)
+        pixel = F.mse_loss(reconstructions, batch.targets)
         metrics = {"pixel": pixel.detach()}
         if self.content is None or step < self.warmup_steps:
             return pixel, metrics
         with torch.no_grad():
             true = self.content.stages(batch.targets)[-1]
-        made = self.content.stages(pictures)[-1]
+        made = self.content.stages(reconstructions)[-1]
         content = CONTENT_SCALE * F.mse_loss(made.float(), true.float())
         return content, metrics | {"content": content.detach()}
+
+    def image_metrics(self, reconstructions: Tensor, batches: Sequence[Batch]) -> dict[str, float]:
+        """Measure "psnr", "ssim" and "sharpness", next to those of bicubic and nearest upsampling.
+
+        The sharpness is divided by that of the true images.
+        """
+        true = torch.cat([batch.targets for batch in batches])
+        low = torch.cat([batch.images for batch in batches])
+        images = {
+            "": reconstructions,
+            "_bicubic": bicubic(low).clamp(0, 1),
+            "_nearest": nearest(low).clamp(0, 1),
+        }
+        found = {}
+        for name, each in images.items():
+            found[f"psnr{name}"] = psnr(each, true)
+            found[f"ssim{name}"] = ssim(each, true)
+            found[f"sharpness{name}"] = sharpness(each) / sharpness(true)
+        return found
 
     @torch.no_grad()
     def upscale(self, encoder: Encoder, low: Tensor) -> Tensor:
@@ -147,5 +170,5 @@ class SuperResolution(PictureTask):
         Returns:
             (B, C, 4h, 4w) in [0, 1].
         """
-        with still(encoder):
+        with eval_mode(encoder):
             return self._enlarge(encoder, low).clamp(0, 1)

@@ -12,10 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ssl_teach.contrastive.losses import affinity_matrix, full_precision, partners
-from ssl_teach.contrastive.simclr import SimCLR
-from ssl_teach.encoders import Encoder
-from ssl_teach.task import Augment, Batch, LossAndMetrics
+from ssl_teach.encoders.base import Encoder
+from ssl_teach.losses.contrastive import affinity_matrix, full_precision, partners
+from ssl_teach.tasks.base import Augment, Batch, LossAndMetrics
+from ssl_teach.tasks.simclr import SimCLR
 
 Loss = Callable[[Tensor, float], Tensor]
 

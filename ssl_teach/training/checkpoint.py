@@ -14,10 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ssl_teach import processes
-from ssl_teach.encoders import ENCODERS, Encoder, build_encoder
-from ssl_teach.progress import Curve
-from ssl_teach.records import write_atomically
+from ssl_teach import distributed
+from ssl_teach.encoders.base import Encoder
+from ssl_teach.encoders.networks import ENCODERS, build_encoder
+from ssl_teach.files import write_atomically
+from ssl_teach.training.curve import Curve
 
 RUN_SCHEMA, ENCODER_SCHEMA = 3, 2
 
@@ -56,7 +57,7 @@ def save_checkpoint(
         "curve": curve.values,
         "seconds": curve.seconds,
     }
-    if processes.rank() == 0:
+    if distributed.rank() == 0:
         write_atomically(path, lambda file: torch.save(state, file))
 
 
@@ -70,7 +71,7 @@ def _global_states(device: torch.device) -> dict[str, Tensor]:
 
 def _of_all(state: Tensor, device: torch.device) -> Tensor:
     """The state of a generator in each process, (n,) bytes -> (W, n), on the CPU."""
-    return processes.gather(state[None].to(device)).cpu()
+    return distributed.gather(state[None].to(device)).cpu()
 
 
 def load_checkpoint(
@@ -110,9 +111,9 @@ def load_checkpoint(
         for player, optimizer in optimizers.items():
             _check_optimizer(state["optimizers"][player], optimizer)
         # clone: a generator reads the state from the start of its storage, process 0's row
-        mine = state["generators"][processes.rank()].clone()
+        mine = state["generators"][distributed.rank()].clone()
         everyones = {
-            kind: dict(state["global_generators"])[kind][processes.rank()].clone()
+            kind: dict(state["global_generators"])[kind][distributed.rank()].clone()
             for kind in _global_states(generator.device)
         }
         for kind, each in everyones.items():

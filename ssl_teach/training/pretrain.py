@@ -6,18 +6,19 @@ import hashlib
 import math
 import time
 from collections.abc import Callable
-from functools import lru_cache
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from ssl_teach import processes
-from ssl_teach.checkpoint import finish_the_step, load_checkpoint, save_checkpoint
-from ssl_teach.encoders import Encoder
-from ssl_teach.progress import Curve, Progress
-from ssl_teach.task import Batch, LossAndMetrics, Task
+from ssl_teach import distributed
+from ssl_teach.encoders.base import Encoder
+from ssl_teach.tasks.base import Batch, LossAndMetrics, Task
+from ssl_teach.training.checkpoint import finish_the_step, load_checkpoint, save_checkpoint
+from ssl_teach.training.curve import Curve
+from ssl_teach.training.loop import batch_indices, learning_rate
+from ssl_teach.training.progress import Progress
 
 
 class Learner(nn.Module):
@@ -31,36 +32,6 @@ class Learner(nn.Module):
     def forward(self, player: str, batch: Batch, step: int) -> LossAndMetrics:
         """The player's loss on this batch."""
         return self.task.loss_of(player, self.encoder, batch, step)
-
-
-def learning_rate(step: int, steps: int, peak: float, warmup: float = 0.05) -> float:
-    """A linear rise over the first 5% of the steps, then half a cosine down to nothing.
-
-    Source: Loshchilov and Hutter, 2017 (SGDR), without restarts.
-    """
-    rise = max(1, round(warmup * steps))
-    if step < rise:
-        return peak * (step + 1) / rise
-    return peak * 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, steps - rise)))
-
-
-@lru_cache(maxsize=2)
-def _order(count: int, seed: int, epoch: int) -> Tensor:
-    generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
-    return torch.randperm(count, generator=generator)
-
-
-def batch_indices(step: int, count: int, batch_size: int, seed: int) -> Tensor:
-    """Which images step number `step` sees: each at most once per epoch, in an order of its own.
-
-    Those that do not fill a last batch are left out of the epoch. It depends on the step alone, so
-    a resumed run needs no memory of where it was.
-
-    Returns:
-        (batch_size,) indices below `count`.
-    """
-    epoch, position = divmod(step, count // batch_size)
-    return _order(count, seed, epoch)[position * batch_size : (position + 1) * batch_size]
 
 
 def precision(device: torch.device) -> torch.dtype:
@@ -89,8 +60,8 @@ def pretrain(
 ) -> Curve:
     """Train encoder and task, in place, for a number of steps.
 
-    Processes that have joined (`ssl_teach.processes`) share each batch between them and move their
-    weights together; process 0 shows the curve and writes the checkpoint.
+    Several processes (`ssl_teach.distributed`) share each batch and update their weights together;
+    process 0 shows the curve and writes the checkpoint.
 
     Args:
         encoder: f; trained on the device where its parameters are.
@@ -122,12 +93,12 @@ def pretrain(
     lr, weight_decay = float(lr), float(weight_decay)
     device = next(encoder.parameters()).device
     learner = Learner(encoder, task).to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-    my_part, number = processes.share(batch_size), processes.rank()
+    my_part, number = distributed.share(batch_size), distributed.rank()
     images = images.to(device)
     labels = labels.to(device) if labels is not None and task.uses_labels else None
     optimizers = _optimizers(encoder, task, steps, lr, weight_decay)
     model = learner
-    if processes.world_size() > 1:  # averages gradients; an adversary's move leaves some without
+    if distributed.world_size() > 1:  # averages gradients; an adversary's move leaves some without
         model = DistributedDataParallel(learner, find_unused_parameters=len(optimizers) > 1)
     if compiled:
         if len(optimizers) > 1:  # whose turns switch gradients on and off while they are traced
@@ -139,7 +110,7 @@ def pretrain(
     settings = {
         "task": f"{type(task).__name__}({task.extra_repr()})",
         "encoder": type(encoder).__name__, "steps": steps, "batch_size": batch_size,
-        "lr": lr, "weight_decay": weight_decay, "seed": seed, "processes": processes.world_size(),
+        "lr": lr, "weight_decay": weight_decay, "seed": seed, "processes": distributed.world_size(),
         "images": list(images.shape), "sum of pixels": int(images.sum(dtype=torch.int64)),
         "labels": None if labels is None else _hash(labels),
     }  # fmt: skip
@@ -174,7 +145,7 @@ def pretrain(
                     name = "loss" if player == "learner" else f"{player} loss"
                     numbers |= {name: loss.item()} | {k: v.item() for k, v in metrics.items()}
                 stop = float(interrupted.is_set())  # of any process, so that all stop together
-                numbers = processes.mean(numbers | {"stop": stop}, device)
+                numbers = distributed.mean(numbers | {"stop": stop}, device)
                 stop = numbers.pop("stop")
                 if not math.isfinite(numbers["loss"]):
                     raise FloatingPointError(

@@ -10,7 +10,7 @@ from forms import everything, in_form
 from sklearn.model_selection import StratifiedShuffleSplit
 from zoo import SEEDS, Bad, assert_right, assert_wrong, solved
 
-from ssl_teach.evaluate import frozen
+from ssl_teach.evaluation.features import frozen
 from ssl_teach.exercises import exercise, judge, sandbox
 from ssl_teach.exercises.backbone import BACKBONES, unfrozen_backbone
 from ssl_teach.exercises.evaluation import PEEKS, seen_test

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from test_similarity import graded
 from zoo import Bad, assert_right, assert_wrong
 
-from ssl_teach.contrastive import info_nce as the_packages
 from ssl_teach.exercises import exercise, judge
+from ssl_teach.losses.contrastive import info_nce as the_packages
 
 
 def query_by_query(scores, positive, tau):

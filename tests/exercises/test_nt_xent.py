@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from test_similarity import graded
 from zoo import SEEDS, Bad, assert_right, assert_wrong
 
-from ssl_teach.contrastive import nt_xent as the_packages
 from ssl_teach.exercises import exercise, judge
+from ssl_teach.losses.contrastive import nt_xent as the_packages
 
 PAIRS = {
     "pairs": lambda i, n: i ^ 1,

@@ -18,8 +18,8 @@ from ssl_teach.exercises.jigsaw import FAR, permutation_set
 from ssl_teach.exercises.patches import NUMBERINGS, PAIRS, patch_pair
 from ssl_teach.exercises.psnr import SIGNALS, psnr
 from ssl_teach.exercises.rotation import TURNS, rotation_batch
-from ssl_teach.pretext.inpainting import reconstruction_loss
-from ssl_teach.pretext.rotation import rotate
+from ssl_teach.tasks.inpainting import reconstruction_loss
+from ssl_teach.tasks.rotation import rotate
 
 # rotation-batch
 

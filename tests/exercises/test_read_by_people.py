@@ -12,10 +12,10 @@ import torch
 import torch.nn.functional as F
 from einops import rearrange, reduce
 
-from ssl_teach.communication import bytes_per_step
 from ssl_teach.exercises import all_exercises, exercise, judge, worth
 from ssl_teach.exercises.reading_contrast import SLOW_LINK
 from ssl_teach.exercises.reading_labels import SHAPES
+from ssl_teach.lessons.communication import bytes_per_step
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 SEEDS = (None, *range(1, 8))

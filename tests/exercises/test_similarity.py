@@ -5,8 +5,8 @@ import torch
 import torch.nn.functional as F
 from zoo import SEEDS, Bad, assert_right, assert_wrong
 
-from ssl_teach.contrastive import affinity_matrix as the_packages
 from ssl_teach.exercises import exercise
+from ssl_teach.losses.contrastive import affinity_matrix as the_packages
 
 
 def graded(key, form):

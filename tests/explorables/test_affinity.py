@@ -7,9 +7,10 @@ import pytest
 import torch
 from PIL import Image
 
-from ssl_teach.contrastive import ProjectionHead
-from ssl_teach.encoders import ConvNet, export_weights
+from ssl_teach.encoders.networks import ConvNet
 from ssl_teach.explorables import AffinityMatrix
+from ssl_teach.export import export_weights
+from ssl_teach.tasks.simclr import ProjectionHead
 
 from .page import mount
 

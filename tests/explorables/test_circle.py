@@ -7,8 +7,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from ssl_teach.contrastive import alignment, info_nce, partners, uniformity
 from ssl_teach.explorables import Circle
+from ssl_teach.losses.alignment_uniformity import alignment, uniformity
+from ssl_teach.losses.contrastive import info_nce, partners
 
 from .page import mount
 

@@ -9,11 +9,17 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from ssl_teach.encoders import ConvNet
+from ssl_teach.encoders.networks import ConvNet
+from ssl_teach.evaluation.reconstruction import sharpness
 from ssl_teach.explorables import InpaintingStudio
-from ssl_teach.pictures import sharpness
-from ssl_teach.pretext import Inpainting, block_masks, centre_mask
-from ssl_teach.pretext.inpainting import export_painter, reconstruction_loss, smooth_fill
+from ssl_teach.export import export_painter
+from ssl_teach.tasks.inpainting import (
+    Inpainting,
+    block_masks,
+    centre_mask,
+    reconstruction_loss,
+    smooth_fill,
+)
 
 from .page import mount
 

@@ -6,10 +6,10 @@ import torch
 import traitlets
 from einops import rearrange
 
-from ssl_teach.encoders import ConvNet, export_weights
+from ssl_teach.encoders.networks import ConvNet
 from ssl_teach.explorables import JigsawGame
-from ssl_teach.pretext import Jigsaw
-from ssl_teach.pretext.jigsaw import normalize, shuffle
+from ssl_teach.export import export_weights
+from ssl_teach.tasks.jigsaw import Jigsaw, normalize, shuffle
 
 from .page import mount
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from ssl_teach.experiments.records import Record, difference
 from ssl_teach.explorables.kept import Factor, WhatIsKept
-from ssl_teach.records import Record, difference, spread
+from ssl_teach.statistics import spread
 
 from .page import mount
 

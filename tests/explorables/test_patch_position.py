@@ -8,10 +8,10 @@ import pytest
 import torch
 from PIL import Image
 
-from ssl_teach.encoders import ConvNet, export_weights
+from ssl_teach.encoders.networks import ConvNet
 from ssl_teach.explorables import PatchGame
-from ssl_teach.pretext import PatchPosition, patch_pairs
-from ssl_teach.pretext.patch_position import NEIGHBORS
+from ssl_teach.export import export_weights
+from ssl_teach.tasks.patch_position import NEIGHBORS, PatchPosition, patch_pairs
 
 from .page import mount
 

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from ssl_teach.contrastive import info_nce
 from ssl_teach.explorables import ScoresToLoss
+from ssl_teach.losses.contrastive import info_nce
 
 from .page import mount
 

@@ -9,8 +9,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from torch import nn
 
 from ssl_teach.data import load
-from ssl_teach.encoders import ConvNet, export_weights
-from ssl_teach.evaluate import features
+from ssl_teach.encoders.networks import ConvNet
+from ssl_teach.evaluation.features import features
 from ssl_teach.explorables import SketchPad
 from ssl_teach.explorables.sketch_pad import (
     STEPS,
@@ -20,6 +20,7 @@ from ssl_teach.explorables.sketch_pad import (
     simplified,
     thickened,
 )
+from ssl_teach.export import export_weights
 
 from .page import Mounted, mount
 

@@ -105,7 +105,7 @@ def test_a_strategy_shows_what_it_trains(browser, tmp_path):
 
 @pytest.mark.parametrize("count", [4, 5])
 def test_the_plan_is_what_holding_blocks_does(browser, tmp_path, count):
-    from ssl_teach.encoders import ConvNet
+    from ssl_teach.encoders.networks import ConvNet
 
     encoder = ConvNet(widths=(2,) * count)
     with mount(browser, tmp_path, build()) as page:
@@ -113,7 +113,7 @@ def test_the_plan_is_what_holding_blocks_does(browser, tmp_path, count):
             made = page.page.evaluate(
                 "([s, n]) => window.module.plan(s, n).stages", [f"tune_{k}", count]
             )
-            encoder.hold(count - k)
+            encoder.freeze(count - k)
             moves = [all(p.requires_grad for p in block.parameters()) for block in encoder.blocks]
             assert made == ["trained" if each else "frozen" for each in moves]
 

@@ -96,7 +96,7 @@ class AffinityMatrix(Explorable):
             before: (2N, D') z of the same views from the untrained encoder; D' = D.
             order: of rows and columns on the page, "pairs" or "halves".
             tau: temperature at the start, above 0; the slider goes from 0.05 to 2.
-            network: dict of "layers" and "weights", as `ssl_teach.encoders.export_weights` gives
+            network: dict of "layers" and "weights", as `ssl_teach.export.export_weights` gives
                 them for encoder and head together, and a "name"; then the reader may put a picture
                 of their own in the place of the first image. It must be the network that
                 `embeddings` are from, in evaluation mode.

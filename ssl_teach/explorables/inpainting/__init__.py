@@ -62,7 +62,7 @@ class InpaintingStudio(Explorable):
             pictures: by the name of their set ("scenes", "photographs"), each (n, S, S, 1 or 3)
                 uint8, the same n and S in each, S at most 52.
             networks: for each set those that fill its holes: dicts of "name", "layers" and
-                "weights", the last two as `ssl_teach.pretext.inpainting.export_painter` gives
+                "weights", the last two as `ssl_teach.export.export_painter` gives
                 them. A picture of the reader's own is filled by those of the set in sight.
             labels: for each set n words for what the pictures show ("house"), for those who cannot
                 see them.

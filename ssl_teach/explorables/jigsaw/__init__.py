@@ -74,7 +74,7 @@ class JigsawGame(Explorable):
         Args:
             pictures: (n, S, S, 1 or 3) uint8.
             network: a dict of "name", "layers" and "weights", the last two as
-                `ssl_teach.encoders.export_weights` gives them for encoder and head, with one
+                `ssl_teach.export.export_weights` gives them for encoder and head, with one
                 output for each permutation.
             permutations: (P, 9), those that the network knows.
             gap: pixels by which a tile is smaller than its cell.

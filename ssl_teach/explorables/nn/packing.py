@@ -21,7 +21,7 @@ def weight_count(layers: Sequence[Mapping[str, Any]]) -> int:
     """How many weights and biases the layers hold.
 
     Args:
-        layers: as `ssl_teach.encoders.export_weights` gives them.
+        layers: as `ssl_teach.export.export_weights` gives them.
 
     Raises:
         ValueError: if a layer is of a kind that the page cannot compute.
@@ -42,7 +42,7 @@ def pack_weights(layers: Sequence[Mapping[str, Any]], weights: bytes) -> bytes:
     """Weights with one byte each, for the page; `unpackWeights` in convnet.js is its inverse.
 
     Args:
-        layers: as `ssl_teach.encoders.export_weights` gives them.
+        layers: as `ssl_teach.export.export_weights` gives them.
         weights: of these layers, little-endian half precision: per layer the weight in C order
             (out rows), then the bias.
 

@@ -67,7 +67,7 @@ class PatchGame(Explorable):
             scenes: sets of pictures by name ("plain", …), each (n, S, S, 1 or 3) uint8; picture i
                 should be the same subject in every set.
             networks: dicts of "name", "layers" and "weights", the last two as
-                `ssl_teach.encoders.export_weights` gives them for encoder and head, with 8
+                `ssl_teach.export.export_weights` gives them for encoder and head, with 8
                 outputs; and "drop_color", if it was taught on one channel at a time: it is then
                 shown green alone.
             patch: side of a patch, in pixels.

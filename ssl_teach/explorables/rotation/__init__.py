@@ -55,7 +55,7 @@ class RotationGame(Explorable):
             scenes: sets of pictures by name ("with a level horizon", …), each (n, S, S, 1 or 3)
                 uint8; picture i should be the same subject in every set.
             networks: dicts of "name", "layers" and "weights", the last two as
-                `ssl_teach.encoders.export_weights` gives them, with 4 outputs.
+                `ssl_teach.export.export_weights` gives them, with 4 outputs.
             labels: n words for what the pictures show ("house"), for those who cannot see them.
             compact: fewer words, for a front page.
 

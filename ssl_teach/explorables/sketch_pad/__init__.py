@@ -241,7 +241,7 @@ class SketchPad(Explorable):
             labels: (n,) integers, the class of each.
             classes: names of the classes, by label.
             encoders: a dict each of "name", "layers" and "weights" (as
-                `ssl_teach.encoders.export_weights` gives them, without a head), "features" (n, D)
+                `ssl_teach.export.export_weights` gives them, without a head), "features" (n, D)
                 of the library, and "k": how many of the nearest vote for a class.
             examples: (m, S, S) sketches that are not in the library; None for none.
             example_labels: (m,) integers.

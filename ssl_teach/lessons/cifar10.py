@@ -15,17 +15,17 @@ from pathlib import Path
 import torch
 from IPython.display import Markdown
 
-from ssl_teach import experiments, transfer
-from ssl_teach.book import BOOK, TRANSFERS
-from ssl_teach.encoders import build_encoder
-from ssl_teach.experiments import Experiment
-from ssl_teach.records import RESULTS, Record, load_record, results_table
-from ssl_teach.transfer import Transfer, strategies
+from ssl_teach.encoders.networks import build_encoder
+from ssl_teach.experiments.config import Experiment
+from ssl_teach.experiments.records import RESULTS, Record, load_record
+from ssl_teach.experiments.registry import ALL_EXPERIMENTS, EXPERIMENTS, TRANSFERS
+from ssl_teach.experiments.run import run_experiment
+from ssl_teach.experiments.transfer import Transfer, run_transfer, strategies
+from ssl_teach.lessons.tables import results_table
 
 SIZES = ("quick", "gpu", "full")
-KNOWN: dict[str, Experiment | Transfer] = {**BOOK, **TRANSFERS}
 _GPU = "gpu-cifar10-"
-ROWS = tuple(name.removeprefix(_GPU) for name in BOOK if name.startswith(_GPU))
+ROWS = tuple(name.removeprefix(_GPU) for name in EXPERIMENTS if name.startswith(_GPU))
 """All rows of the league."""
 CELLS = tuple(name.removeprefix(_GPU) for name in TRANSFERS if name.startswith(_GPU))
 """All cells of the transfer table."""
@@ -34,7 +34,7 @@ COLUMNS = {"linear": "linear, all labels", "linear@10%": "linear, 10%", "knn": "
 
 
 @dataclass(frozen=True)
-class Larger:
+class CIFAR10Run:
     """What a lesson runs beside itself; shown by its switch, run at its end.
 
     Attributes:
@@ -100,21 +100,21 @@ class Larger:
         paths = {name: Path(out) / f"{name}.json" for name in self.names}
         left = [name for name, path in paths.items() if not path.exists()]
         try:  # all rows read the same pictures
-            data = experiments.at(_trained(left[0]), root).load() if left else None
+            data = _trained(left[0]).with_data_root(root).load() if left else None
         except (OSError, ValueError) as error:
             return Markdown(
                 f'**CIFAR-10 could not be read**: {error}. `SIZE = "quick"` needs no network.'
             )
         for name in left:
-            settings = KNOWN[name]
+            settings = ALL_EXPERIMENTS[name]
             try:
                 if isinstance(settings, Transfer):  # all cells have one source
                     checkpoint = Path(out) / f"{self.size}-cifar10-transfer-source" / "run.pt"
-                    cell = transfer.at(settings, root)
-                    found = transfer.run(cell, 0, data=data, checkpoint=checkpoint)
+                    cell = settings.with_data_root(root)
+                    found = run_transfer(cell, 0, data=data, checkpoint=checkpoint)
                 else:
                     checkpoint = Path(out) / name / "run.pt"
-                    found = experiments.run(settings, 0, data=data, checkpoint=checkpoint)
+                    found = run_experiment(settings, 0, data=data, checkpoint=checkpoint)
             except torch.cuda.OutOfMemoryError:
                 return Markdown(_too_little_memory(self.size, name, Path(out)))
             Record(name, asdict(settings), [found]).save(paths[name])
@@ -128,7 +128,7 @@ def _names(size: str, rows: tuple[str, ...]) -> tuple[str, ...]:
 
 def _trained(name: str) -> Experiment:
     """What an experiment trains on CIFAR-10: itself, or the source of a transfer."""
-    settings = KNOWN[name]
+    settings = ALL_EXPERIMENTS[name]
     if isinstance(settings, Experiment):
         return settings
     assert isinstance(settings.source, Experiment)  # none of the larger cells borrows a network

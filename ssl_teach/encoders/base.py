@@ -1,0 +1,89 @@
+"""An encoder: blocks that can be frozen, a feature map per stage, and one representation."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from torch import Tensor, nn
+
+
+class Encoder(nn.Module):
+    """Base of all encoders: a list of stages, most of which halve the picture; the last is pooled.
+
+    A subclass sets `widths` and fills `blocks`; tasks and probes rely on nothing else.
+
+    Attributes:
+        widths: channels of each stage, first to last.
+        blocks: one module per stage, applied in turn.
+        num_frozen: How many of the first blocks are frozen; see `freeze`.
+    """
+
+    widths: tuple[int, ...]
+    blocks: nn.ModuleList
+    num_frozen: int = 0
+
+    def __init__(self) -> None:
+        """Without stages; a subclass fills `blocks`."""
+        super().__init__()
+
+    def freeze(self, count: int) -> None:
+        """Hold the first blocks still, and let the others move: what fine-tuning in part needs.
+
+        Held blocks get no gradients, and they stay in evaluation mode whatever `train` says, so
+        that their batch norm keeps its running statistics as well as its weights.
+
+        Args:
+            count: of blocks, from the image upwards; 0 lets all of them move.
+
+        Raises:
+            ValueError: if there are not so many blocks.
+        """
+        if not 0 <= count <= len(self.blocks):
+            raise ValueError(f"cannot hold {count} blocks: the encoder has {len(self.blocks)}")
+        self.num_frozen = count
+        for number, block in enumerate(self.blocks):
+            block.requires_grad_(number >= count)
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> Self:
+        """Set training mode for all but the frozen blocks; see `torch.nn.Module.train`."""
+        super().train(mode)
+        for block in self.blocks[: self.num_frozen]:
+            block.eval()
+        return self
+
+    def prepare(self, images: Tensor) -> Tensor:
+        """Pictures in [0, 1] as the first block takes them: centred, so that it sees both signs."""
+        return (images - 0.5) / 0.25
+
+    def stages(self, images: Tensor) -> list[Tensor]:
+        """Feature maps of every stage.
+
+        Args:
+            images: (B, C, H, W) in [0, 1]; any H and W.
+
+        Returns:
+            One (B, C_l, H_l, W_l) tensor per stage, first to last.
+        """
+        if images.ndim != 4 or not images.is_floating_point():
+            raise ValueError(
+                f"an encoder takes float images (B, C, H, W) in [0, 1], "
+                f"got {tuple(images.shape)} of {images.dtype}; divide uint8 images by 255"
+            )
+        x = self.prepare(images)
+        maps = []
+        for block in self.blocks:
+            x = block(x)
+            maps.append(x)
+        return maps
+
+    def forward(self, images: Tensor) -> Tensor:
+        """The representation h = f(x): the last stage, averaged over its positions.
+
+        Args:
+            images: (B, C, H, W) in [0, 1].
+
+        Returns:
+            (B, D) with D = widths[-1].
+        """
+        return self.stages(images)[-1].mean(dim=(2, 3))

@@ -1,0 +1,125 @@
+"""Trained networks packed for the interactive figures: weights as half-precision bytes."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+
+from ssl_teach.encoders.base import Encoder
+from ssl_teach.encoders.networks import ConvNet
+from ssl_teach.tasks.decoders import SLOPE, MapDecoder
+from ssl_teach.tasks.inpainting import Inpainting
+
+
+def export_weights(
+    encoder: Encoder, head: nn.Linear | nn.Sequential
+) -> tuple[list[dict[str, object]], bytes]:
+    """Weights of a trained `ConvNet` and its head, for the small network in the page.
+
+    Batch norm in evaluation mode is a scale and a shift per channel, so it is folded into the
+    convolution or the linear layer before it: w' = w · γ/σ, b' = β + (b - μ) · γ/σ.
+
+    Args:
+        encoder: a `ConvNet` with batch norm.
+        head: a linear layer, or several with batch norm and ReLUs between, such as a
+            `ProjectionHead`; on the pooled representation, or on those of several images side by
+            side.
+
+    Returns:
+        The layers, each a dict of kind, in, out (and stride, or whether a relu follows), and
+        their weights as little-endian half precision: per layer the weight in C order, then the
+        bias.
+
+    Raises:
+        ValueError: if encoder or head are of a kind that the page cannot compute.
+    """
+    normed = any(isinstance(module, nn.BatchNorm2d) for module in encoder.modules())
+    if not isinstance(encoder, ConvNet) or not normed:
+        raise ValueError("only a ConvNet with batch norm can be exported to a page")
+    layers: list[dict[str, object]] = []
+    parts: list[np.ndarray] = []
+    with torch.no_grad():
+        for block in encoder.blocks:
+            assert isinstance(block, nn.Sequential)
+            conv, norm, _ = block
+            assert isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
+            c_out, c_in = conv.weight.shape[:2]
+            layers.append({"kind": "conv", "in": c_in, "out": c_out, "stride": conv.stride[0]})
+            parts += _folded(conv, norm)
+        modules = [head] if isinstance(head, nn.Linear) else list(head)
+        for before, module in zip([None, *modules], modules, strict=False):
+            if isinstance(module, nn.Linear):
+                sizes = {"in": module.in_features, "out": module.out_features}
+                layers.append({"kind": "linear", **sizes, "relu": False})
+                parts += _folded(module)
+            elif isinstance(module, nn.BatchNorm1d) and isinstance(before, nn.Linear):
+                parts[-2:] = _folded(before, module)
+            elif isinstance(module, nn.ReLU) and layers[-1]["kind"] == "linear":
+                layers[-1]["relu"] = True
+            else:
+                raise ValueError(
+                    f"a head of Linear, BatchNorm1d after it, and ReLU can be exported to a page, "
+                    f"not {module}"
+                )
+    return layers, b"".join(part.astype("<f2").tobytes() for part in parts)
+
+
+def _folded(
+    layer: nn.Conv2d | nn.Linear, norm: nn.BatchNorm1d | nn.BatchNorm2d | None = None
+) -> list[np.ndarray]:
+    """Weight and bias of a layer, with the batch norm after it, if any, folded in."""
+    weight = layer.weight
+    bias = weight.new_zeros(len(weight)) if layer.bias is None else layer.bias
+    if norm is not None:
+        assert norm.running_var is not None and norm.running_mean is not None
+        scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)  # (out,)
+        bias = norm.bias + (bias - norm.running_mean) * scale
+        weight = weight * scale.reshape(-1, *[1] * (weight.ndim - 1))
+    return [weight.cpu().numpy(), bias.cpu().numpy()]
+
+
+def export_painter(encoder: Encoder, task: Inpainting) -> tuple[list[dict[str, object]], bytes]:
+    """Weights of an encoder and the decoder trained with it, for the page that paints by them.
+
+    Args:
+        encoder: a `ConvNet` with batch norm, which is folded into its convolutions.
+        task: that it was trained with.
+
+    Returns:
+        The encoder's layers, then the decoder's, and their weights; see
+        `ssl_teach.export.export_weights` and `ssl_teach.export.export_decoder`.
+
+    Raises:
+        ValueError: for another kind of encoder.
+    """
+    layers, weights = export_weights(encoder, nn.Sequential())  # it has no head
+    decoder_layers, decoder_weights = export_decoder(task.decoder)
+    return [*layers, *decoder_layers], weights + decoder_weights
+
+
+def export_decoder(decoder: MapDecoder) -> tuple[list[dict[str, object]], bytes]:
+    """Weights of a trained `MapDecoder`, for the page, which has the other half in decode.js.
+
+    Args:
+        decoder: its batch may be of any size; the page decodes one map.
+
+    Returns:
+        The layers, each a dict of kind, in, out, stride, "up" (whether the map grows to the next
+        size before it) and "slope" (of the leaky ReLU after it; 1 for none), and their weights as
+        little-endian half precision: per layer the weight in C order, then the bias. The sigmoid
+        after the last layer is not said.
+    """
+    convs = []
+    for block in decoder.blocks:
+        assert isinstance(block, nn.Sequential) and isinstance(block[0], nn.Conv2d)
+        convs.append((block[0], {"up": True, "slope": SLOPE}))
+    convs.append((decoder.last, {"up": False, "slope": 1.0}))
+    layers: list[dict[str, object]] = []
+    parts: list[np.ndarray] = []
+    for conv, more in convs:
+        assert conv.bias is not None
+        sizes = {"in": conv.in_channels, "out": conv.out_channels, "stride": 1}
+        layers.append({"kind": "conv", **sizes, **more})
+        parts += [each.detach().cpu().numpy() for each in (conv.weight, conv.bias)]
+    return layers, b"".join(part.astype("<f2").tobytes() for part in parts)

@@ -1,0 +1,54 @@
+"""Supervised learning as a task like the others; only this one sees the labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ssl_teach.encoders.base import Encoder
+from ssl_teach.evaluation.features import features
+from ssl_teach.tasks.base import Augment, Batch, LossAndMetrics, Task, classification
+
+
+class Supervised(Task):
+    """Ordinary supervised learning, as a task: the labels are the question's answers."""
+
+    uses_labels = True
+
+    def __init__(
+        self, widths: Sequence[int], num_classes: int, augment: Augment | None = None
+    ) -> None:
+        """Build the classifier head.
+
+        Args:
+            widths: of the encoder; the head reads its last stage.
+            num_classes: K.
+            augment: random transform applied to each picture, or None.
+        """
+        super().__init__()
+        self.augment = augment
+        self.head = nn.Linear(widths[-1], num_classes)
+
+    def make_batch(
+        self, images: Tensor, labels: Tensor | None, generator: torch.Generator
+    ) -> Batch:
+        """Augment the pictures; the targets are their labels."""
+        if labels is None:
+            raise ValueError("Supervised needs labels: pass labels= to pretrain")
+        if self.augment is not None:
+            images = self.augment(images, generator)
+        return Batch(images, labels)
+
+    def forward(self, encoder: Encoder, batch: Batch) -> LossAndMetrics:
+        """Cross-entropy of the class."""
+        return classification(self.head(encoder(batch.images)), batch.targets)
+
+
+def accuracy(encoder: Encoder, task: Supervised, images: Tensor, labels: np.ndarray) -> float:
+    """Share of images that encoder and head together name rightly."""
+    h = torch.from_numpy(features(encoder, images)[-1]).to(task.head.weight.device)
+    with torch.no_grad():
+        return float((task.head(h).argmax(dim=1).cpu().numpy() == labels).mean())
