@@ -1,10 +1,11 @@
 """Views per second: the batched transforms against those of torchvision, kornia and lightly.
 
-First each transform beside torchvision's, image by image, doing the same to the same pictures: the
-boxes, factors and orders are drawn once and given to both. Then the whole chain of SimCLR, draws
-included, with equal parameters: ours from one generator; torchvision's by its own transform classes
-on each image; kornia's on the batch, drawn per image; lightly's on each PIL image, two views at a
-call. A library that is not installed says so in its row.
+The first table compares each batched transform with torchvision's, applied image by image. Both
+apply the same transform to the same images: boxes, factors and orders are drawn once and given to
+both. The second table compares SimCLR's whole chain, random draws included, with equal parameters.
+Ours draws from one generator; torchvision uses its own transform classes on each image; kornia
+works on the batch and draws for each image; lightly makes two views of each PIL image at a call.
+The row of a library that is not installed says so.
 
 Run: .venv-bench/bin/python benchmarks/augment.py [--batch 256] [--size 32] [--threads 2]
 [--repeats 15]
@@ -31,11 +32,11 @@ from ssl_teach import augment as ours
 
 Work = Callable[[], object]
 
-GOALS = {"torchvision": 10, "kornia": 5}  # how many times as fast ours is to be
+GOALS = {"torchvision": 10, "kornia": 5}  # our speed must be at least this many times theirs
 
 
 def each(function: Callable[..., Tensor], images: Tensor, *parameters: list[float]) -> Tensor:
-    """Apply torchvision's transform of one image to each, with its parameters."""
+    """Apply a torchvision function to each image of a batch, with the parameters of that image."""
     rows = zip(images, *parameters, strict=True)
     return torch.stack([function(*row) for row in rows])
 
@@ -43,14 +44,14 @@ def each(function: Callable[..., Tensor], images: Tensor, *parameters: list[floa
 def crop_one(
     image: Tensor, top: float, left: float, height: float, width: float, flip: bool
 ) -> Tensor:
-    """Torchvision's crop and flip."""
+    """Crop and flip one image (C, H, W) with torchvision."""
     box, size = [int(value) for value in (top, left, height, width)], list(image.shape[-2:])
     image = reference.resized_crop(image, *box, size, antialias=False)
     return reference.horizontal_flip(image) if flip else image
 
 
 def jitter_one(image: Tensor, order: list[int], *factors: float) -> Tensor:
-    """Torchvision's colour jitter in a given order."""
+    """Jitter the colours of one image (C, H, W) with torchvision, in a given order."""
     steps = (
         reference.adjust_brightness,
         reference.adjust_contrast,
@@ -63,7 +64,7 @@ def jitter_one(image: Tensor, order: list[int], *factors: float) -> Tensor:
 
 
 def pairs(images: Tensor) -> dict[str, tuple[Work, Work]]:
-    """For each transform, what ours and what torchvision's has to do, with equal parameters."""
+    """For each transform, a call of ours and of torchvision's with equal parameters."""
     count, _, height, width = images.shape
     generator = torch.Generator().manual_seed(0)
     box = ours.RandomResizedCrop().boxes(count, (height, width), generator)
@@ -109,13 +110,13 @@ def pairs(images: Tensor) -> dict[str, tuple[Work, Work]]:
 
 
 def chain_ours(images: Tensor) -> Work:
-    """SimCLR's augmentation, batched."""
+    """SimCLR's augmentation in this package, batched."""
     generator, augment = torch.Generator().manual_seed(0), ours.simclr_augmentation(3)
     return lambda: augment(images, generator)
 
 
 def chain_torchvision(images: Tensor) -> Work:
-    """The same of torchvision, image by image, for its classes draw once a call."""
+    """The same with torchvision, image by image, since its classes draw once for each call."""
     augment = v2.Compose(
         [
             v2.RandomResizedCrop(images.shape[-2:], antialias=False),
@@ -128,11 +129,11 @@ def chain_torchvision(images: Tensor) -> Work:
 
 
 def chain_kornia(images: Tensor) -> Work:
-    """The same of kornia, batched and drawn per image.
+    """The same with kornia, batched, with separate draws for each image.
 
-    It differs in two things: one order of the jitter's four steps serves the whole batch, where
-    ours and torchvision's draw one per image; and after ten boxes that do not fit it takes the
-    largest at a random place, not in the middle.
+    It differs in two respects. One order of the jitter's four steps serves the whole batch, whereas
+    ours and torchvision's draw an order for each image. After ten boxes that do not fit, it takes
+    the largest one at a random position instead of in the centre.
     """
     from kornia import augmentation as K  # type: ignore[import-not-found]
 
@@ -147,7 +148,7 @@ def chain_kornia(images: Tensor) -> Work:
 
 
 def lightly_transform(size: int) -> Callable[[Image.Image], list[Tensor]]:
-    """Lightly's transform of SimCLR with our parameters: a PIL image to two views (3, H, W)."""
+    """Lightly's SimCLR transform with our parameters: a PIL image to two views (3, H, W)."""
     from lightly.transforms import SimCLRTransform  # type: ignore[import-not-found]
 
     # strength 0.5 of its default jitter is 0.4, 0.4, 0.4, 0.1; ours normalises in the encoder
@@ -158,18 +159,18 @@ def lightly_transform(size: int) -> Callable[[Image.Image], list[Tensor]]:
 
 
 def pil_images(images: Tensor) -> list[Image.Image]:
-    """(B, 3, H, W) uint8 as pictures of PIL."""
+    """Convert (B, 3, H, W) uint8 to PIL images."""
     return [Image.fromarray(image) for image in images.permute(0, 2, 3, 1).numpy()]
 
 
 def chain_lightly(images: Tensor) -> Work:
-    """The same of lightly, as its users have it: PIL images one by one, views as one tensor."""
-    pictures = pil_images((255 * images).byte())
+    """The same with lightly, as it is used: single PIL images, and the views as one tensor."""
+    inputs = pil_images((255 * images).byte())
     augment = lightly_transform(images.shape[-1])
-    return lambda: torch.stack([view for picture in pictures for view in augment(picture)])
+    return lambda: torch.stack([view for image in inputs for view in augment(image)])
 
 
-CHAINS: dict[str, tuple[Callable[[Tensor], Work], int, str]] = {  # with views per image, and how
+CHAINS: dict[str, tuple[Callable[[Tensor], Work], int, str]] = {  # with views per image, and method
     "ours": (chain_ours, 1, "batched"),
     "torchvision": (chain_torchvision, 1, "image by image"),
     "kornia": (chain_kornia, 1, "batched"),
@@ -188,7 +189,7 @@ def seconds(work: Work, repeats: int) -> float:
 
 
 def print_parts(images: Tensor, repeats: int) -> None:
-    """The first table: each transform alone."""
+    """Print the first table: each transform by itself."""
     print(f"{'views/s':24s}{'ours':>12s}{'torchvision':>14s}{'ratio':>8s}")
     for name, works in pairs(images).items():
         fast, slow = (seconds(work, repeats) for work in works)
@@ -197,8 +198,8 @@ def print_parts(images: Tensor, repeats: int) -> None:
 
 
 def print_chains(images: Tensor, repeats: int) -> None:
-    """The second table: SimCLR's whole chain in every library."""
-    print(f"{'SimCLR, with draws':32s}{'views/s':>12s}{'ours is':>10s}")
+    """Print the second table: SimCLR's whole chain in every library."""
+    print(f"{'SimCLR, with draws':32s}{'views/s':>12s}{'speed-up':>10s}")
     rates: dict[str, float] = {}
     for library, (chain, views, how) in CHAINS.items():
         title = f"{library}, {how}"
@@ -216,8 +217,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--batch", type=int, default=256, help="images at a time")
     parser.add_argument("--size", type=int, default=32, help="height and width in pixels")
-    parser.add_argument("--threads", type=int, default=2, help="of torch")
-    parser.add_argument("--repeats", type=int, default=15, help="the median of so many is shown")
+    parser.add_argument("--threads", type=int, default=2, help="threads of torch")
+    parser.add_argument("--repeats", type=int, default=15, help="runs; their median is shown")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     images = torch.rand(

@@ -1,8 +1,8 @@
-"""How long an explorable's script keeps the page busy for one redraw, in a real browser.
+"""Time that the script of an interactive figure takes for one redraw, in a real browser.
 
-A frame lasts 16 ms. Each explorable gets as many pictures or pairs as a lesson would give it at
-most, and something that changes at every redraw; what is timed is the script between one frame's
-call and its return, not the browser's own painting. Shown are the median and the slowest.
+A frame lasts 16 ms. Each figure gets the most images or pairs that a lesson would give it, and a
+value that changes at every redraw. Timed is the script, from the call of the animation frame to its
+return, without the browser's own painting. The table shows the median and the maximum.
 
 Run: python benchmarks/explorables.py [--repeats 30]
 """
@@ -51,7 +51,7 @@ TIMED = """async ([name, values]) => {
 
 
 def affinity() -> AffinityMatrix:
-    """The matrix of 64 images."""
+    """The affinity matrix of 64 images."""
     z = np.random.default_rng(0).normal(size=(128, 128))
     matrix = AffinityMatrix(z, np.zeros((128, 8, 8), np.uint8))
     matrix.n = 64
@@ -59,45 +59,45 @@ def affinity() -> AffinityMatrix:
 
 
 def lab() -> AugmentationLab:
-    """Six pictures of scenes' largest size; every draw makes all views anew."""
-    pictures = np.random.default_rng(0).integers(0, 256, (6, 64, 64, 3), dtype=np.uint8)
-    return AugmentationLab(pictures, hue=0.5)
+    """The augmentation lab with six images of 64 pixels; every draw renews all views."""
+    images = np.random.default_rng(0).integers(0, 256, (6, 64, 64, 3), dtype=np.uint8)
+    return AugmentationLab(images, hue=0.5)
 
 
 def embedding() -> EmbeddingMap:
-    """A map of 500 pictures."""
+    """The map of the embeddings of 500 images."""
     draw = np.random.default_rng(0)
     near = np.stack([(np.arange(500) + shift) % 500 for shift in range(1, 9)], axis=1)
     layout = Layout(draw.normal(size=(500, 2)), near)
-    pictures = draw.integers(0, 256, (500, 32, 32, 3), dtype=np.uint8)
-    return EmbeddingMap({"random": layout}, pictures, np.arange(500) % 10, [*"abcdefghij"])
+    images = draw.integers(0, 256, (500, 32, 32, 3), dtype=np.uint8)
+    return EmbeddingMap({"random": layout}, images, np.arange(500) % 10, [*"abcdefghij"])
 
 
 def work(repeats: int) -> dict[str, tuple[anywidget.AnyWidget, str, list[float]]]:
-    """By name: an explorable, which of its values changes, and the values it takes."""
+    """Figures by name, each with the trait that changes and the values that it takes."""
     steps = range(repeats)
     return {
         "affinity matrix, N = 64": (affinity(), "tau", [0.1 + k / 100 for k in steps]),
         "scores to loss": (ScoresToLoss(), "tau", [0.1 + k / 100 for k in steps]),
         "circle, 16 pairs": (Circle(pairs=16), "tau", [0.1 + k / 100 for k in steps]),
         "augmentation lab, 64 pixels": (lab(), "seed", [float(k + 1) for k in steps]),
-        "map of 500 pictures": (embedding(), "selected", [7 * k + 1 for k in steps]),
+        "map of 500 images": (embedding(), "selected", [7 * k + 1 for k in steps]),
     }
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--repeats", type=int, default=30, help="redraws of each")
+    parser.add_argument("--repeats", type=int, default=30, help="redraws of each figure")
     args = parser.parse_args()
-    print(f"{'ms a redraw':28s}{'median':>9s}{'slowest':>9s}   a frame is {FRAME:g} ms")
+    print(f"{'ms per redraw':28s}{'median':>9s}{'maximum':>9s}   a frame is {FRAME:g} ms")
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
         browser = launch(playwright)
         for name, (widget, value, values) in work(args.repeats).items():
             with mount(browser, Path(folder), widget) as page:
                 times = page.page.evaluate(TIMED, [value, values])
-            kept = "kept" if statistics.median(times) < FRAME else "missed"
-            print(f"{name:28s}{statistics.median(times):9.1f}{max(times):9.1f}   {kept}")
+            verdict = "met" if statistics.median(times) < FRAME else "missed"
+            print(f"{name:28s}{statistics.median(times):9.1f}{max(times):9.1f}   {verdict}")
         browser.close()
 
 

@@ -1,9 +1,9 @@
-"""SimCLR on CIFAR-10 at full size: accuracy, speed, and what the GPU could do at best.
+"""SimCLR on CIFAR-10 at full size: accuracy, speed, and the fraction of the GPU's peak.
 
-Runs the book's experiment `full-cifar10-simclr` on one GPU, and reads the frozen encoder with a
-k-NN vote after every epoch. Two figures come out: the accuracy after the last epoch, and the best
-of all epochs on the test pictures, which is the rule of the published run that it stands beside.
-That rule lets the test choose the epoch, so its figure flatters; ours at the last epoch does not.
+This runs the book's experiment `full-cifar10-simclr` on one GPU, and evaluates the frozen encoder
+with a k-NN vote after every epoch. It reports two accuracies: that after the last epoch, and the
+best of all epochs on the test set, which is what the published run reports. The second one lets the
+test set choose the epoch and is therefore optimistic; the first one is not.
 
 Run: python benchmarks/full_size.py --root cifar10.npz [--epochs 200] [--out runs/full-simclr]
 """
@@ -31,41 +31,43 @@ from ssl_teach.experiments.registry import EXPERIMENTS
 from ssl_teach.experiments.run import TASKS, init_encoder, train_experiment
 from ssl_teach.files import write_atomically
 
-# lightly's benchmark page: SimCLR, ResNet-18, CIFAR-10, 200 epochs, batch 512, on its own hardware
+# from lightly's benchmark page: SimCLR, ResNet-18, 200 epochs, batch size 512, on their hardware
 PUBLISHED = {"accuracy": 0.847, "minutes": 97.7}
-# dense bfloat16 products, from NVIDIA's data sheets, in 10¹² a second
+# peak of dense bfloat16 products, from NVIDIA's data sheets, in 10¹² operations per second
 PEAKS = {"H100": 989.0, "H200": 989.0, "A100": 312.0, "L4": 121.0}
 NEIGHBOURS, SHARPNESS = 200, 0.1
 
 
 @torch.no_grad()
 def encode(encoder: Encoder, images: Tensor, device: torch.device) -> Tensor:
-    """(N, D) representations of length 1, half precision; images (N, C, H, W) uint8."""
+    """Encode (N, C, H, W) uint8 as (N, D) representations of norm 1 in half precision."""
     with frozen(encoder), torch.autocast(device.type, torch.bfloat16, device.type == "cuda"):
         parts = [encoder(part.to(device).float() / 255) for part in images.split(1000)]
     return F.normalize(torch.cat(parts).float()).half()
 
 
 def weighted_vote(z: Tensor, labels: Tensor, bank: Tensor, known: Tensor) -> float:
-    """Accuracy of the vote of the 200 nearest, each weighted by exp(s / 0.1) (Wu et al., 2018).
+    """Accuracy of a vote of the 200 nearest neighbours, weighted by exp(s / 0.1).
+
+    The weights are those of Wu et al. (2018); s is the cosine similarity.
 
     Args:
-        z: (M, D) to classify, of length 1.
-        labels: (M,) of these.
-        bank: (N, D) of length 1.
-        known: (N,) labels of these.
+        z: The representations to classify, (M, D), of norm 1.
+        labels: Their labels, (M,).
+        bank: The labelled representations, (N, D), of norm 1.
+        known: Their labels, (N,).
     """
-    right = 0
+    correct = 0
     for part, wanted in zip(z.split(1000), labels.split(1000), strict=True):
         near, index = (part.float() @ bank.float().T).topk(min(NEIGHBOURS, len(bank)))  # (m, k)
         votes = torch.zeros(len(part), int(known.max()) + 1, device=z.device)
         votes.scatter_add_(1, known[index], (near / SHARPNESS).exp())
-        right += int((votes.argmax(1) == wanted).sum())
-    return right / len(z)
+        correct += int((votes.argmax(1) == wanted).sum())
+    return correct / len(z)
 
 
-def work_of_a_step(settings: Experiment, data: Dataset) -> float:
-    """Floating-point operations of one step, forward and backward."""
+def operations_per_step(settings: Experiment, data: Dataset) -> float:
+    """Floating-point operations of one training step, forward and backward."""
     encoder = init_encoder(settings, data, 0)
     device = next(encoder.parameters()).device
     task = TASKS[settings.task](settings, encoder, data, 0).to(device)
@@ -77,7 +79,7 @@ def work_of_a_step(settings: Experiment, data: Dataset) -> float:
 
 
 def main() -> None:
-    """Train, watch, and print."""
+    """Train, evaluate every epoch, and print the report."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--root", help="a copy of CIFAR-10 (default: download it)")
     parser.add_argument("--epochs", type=int, default=200)
@@ -99,7 +101,7 @@ def main() -> None:
     device = next(init_encoder(settings, data, args.seed).parameters()).device
     train, test = data.train, data.test
     known, wanted = (torch.from_numpy(y).to(device) for y in label_arrays(train, test))
-    seen = args.out / "k-nn.json"  # beside the checkpoint, so that a resumed run knows them
+    seen = args.out / "k-nn.json"  # next to the checkpoint, so that a resumed run finds it
     watched = {int(k): v for k, v in json.loads(seen.read_text()).items()} if seen.exists() else {}
     spent = 0.0
 
@@ -119,21 +121,24 @@ def main() -> None:
     )
     seconds = curve.seconds - spent
     rate = settings.steps * settings.batch_size / seconds
-    done = work_of_a_step(settings, data) * settings.steps / 1e12
+    done = operations_per_step(settings, data) * settings.steps / 1e12
     found = {
-        "last": watched[args.epochs],
-        "highest": max(watched.values()),
+        "last epoch": watched[args.epochs],
+        "best epoch": max(watched.values()),
         "minutes": seconds / 60,
-        "images a second": rate,
-        "10^12 operations a second": done / seconds,
+        "images per second": rate,
+        "10^12 operations per second": done / seconds,
     }
     gpu = environment()["gpu"]
     peak = next((value for name, value in PEAKS.items() if name in gpu), None)
     if peak:
-        found |= {"share of the peak": done / seconds / peak, "floor, minutes": done / peak / 60}
+        found |= {
+            "fraction of the peak": done / seconds / peak,
+            "minutes at the peak": done / peak / 60,
+        }
     for name, value in found.items():
         print(f"{name:28s}{value:10.3f}")
-    print(f"published, its highest: {PUBLISHED['accuracy']} in {PUBLISHED['minutes']} minutes")
+    print(f"published, best epoch: {PUBLISHED['accuracy']} in {PUBLISHED['minutes']} minutes")
     report = {"found": found, "k-NN by epoch": watched, "environment": environment()}
     text = json.dumps(report, indent=1).encode()
     write_atomically(args.out / "report.json", lambda file: file.write(text))

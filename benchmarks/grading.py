@@ -1,9 +1,9 @@
-"""How fast a class is graded: submissions a minute, and the memory it takes.
+"""How fast a class is graded: submissions per minute, and peak memory.
 
-A hundred submissions of one assignment are made from the exercises' own starters and solutions,
-with a few that loop, crash or ask for too much, as a class hands them in. Memory is what all
-processes hold at the worst moment, counted from outside (pages that processes share count once for
-each, so it is an upper bound).
+A hundred submissions of one assignment are made from the exercises' own starters and solutions. As
+in a real class, a few of them loop forever, crash, or allocate too much memory. Peak memory is the
+maximum of the sum over all processes, sampled from outside. Pages that processes share count once
+for each process, so it is an upper bound.
 
 Run: python benchmarks/grading.py [--students 100] [--workers 2]
 """
@@ -29,7 +29,7 @@ SEED = 1
 
 
 def resident(process: int) -> int:
-    """Bytes of memory that a process and its descendants hold."""
+    """Resident memory of a process and its descendants, in bytes."""
     total, waiting = 0, [process]
     while waiting:
         each = waiting.pop()
@@ -38,35 +38,35 @@ def resident(process: int) -> int:
             threads = list(Path(f"/proc/{each}/task").iterdir())
             children = [(t / "children").read_text(encoding="ascii") for t in threads]
         except OSError:
-            continue  # it has ended meanwhile
+            continue  # the process has ended
         total += int(statm.split()[1]) * os.sysconf("SC_PAGE_SIZE")
         waiting += [int(child) for line in children for child in line.split()]
     return total
 
 
 class Peak:
-    """Looks every fifth of a second at the memory that this process and its children hold."""
+    """Samples the memory of this process and its descendants every 0.2 seconds."""
 
     def __init__(self) -> None:
-        """Begin to look."""
+        """Start sampling."""
         self.most = 0
         self._end = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread = threading.Thread(target=self._sample, daemon=True)
         self._thread.start()
 
-    def _look(self) -> None:
+    def _sample(self) -> None:
         while not self._end.wait(0.2):
             self.most = max(self.most, resident(os.getpid()))
 
     def stop(self) -> int:
-        """The most that was seen, in bytes."""
+        """Stop sampling, and return the maximum in bytes."""
         self._end.set()
         self._thread.join()
         return self.most
 
 
 def answer(exercise: Exercise, student: int, place: int) -> str:
-    """What a student hands in: mostly right, often unfinished, sometimes bad."""
+    """The answer of a student: mostly correct, often unfinished, sometimes malicious."""
     head = exercise.starter.split(":\n")[0]
     odd = (7 * student + 3 * place) % 20
     if odd == 0:
@@ -83,7 +83,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--students", type=int, default=100)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--lesson", default="11_simclr", help="whose exercises are handed in")
+    parser.add_argument("--lesson", default="11_simclr", help="lesson whose exercises are graded")
     args = parser.parse_args()
     chosen = {
         key: each
@@ -112,8 +112,8 @@ def main() -> None:
     mean = sum(each.total for each in scores) / len(scores)
     print(f"{len(scores)} submissions of {len(chosen)} exercises, {args.workers} at a time")
     rate = 60 * len(scores) / seconds
-    print(f"  {seconds:.1f} s, {rate:.0f} a minute, mean {mean:.1f} of {plan.total()} points")
-    print(f"  {most / 2**20:.0f} MB at the worst moment; graded again, unchanged: {resumed:.1f} s")
+    print(f"  {seconds:.1f} s, {rate:.0f} per minute, mean {mean:.1f} of {plan.total()} points")
+    print(f"  {most / 2**20:.0f} MB at the peak; graded again, unchanged: {resumed:.1f} s")
 
 
 if __name__ == "__main__":

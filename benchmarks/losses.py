@@ -1,10 +1,10 @@
 """NT-Xent, forward and backward: ours against lightly's and pytorch-metric-learning's.
 
-All get the same random projections of 2N views, D = 128, and the same temperature. Each cell of the
-table is a process of its own, which first compares the library's loss with the two nested loops of
-the paper on a few views, then times it. Shown are the median time, and the most memory that the
-process ever held, less what it held before. A cell that asks for more memory, or takes longer, than
-allowed says so. At the end all libraries must have found the same loss.
+All libraries get the same random projections of 2N views, D = 128, and the same temperature. Each
+cell of the table is measured in a process of its own, which first compares the library's loss with
+the two nested loops of the paper on a few views. The table shows the median time, and the peak
+memory of the process minus its memory before. A cell that exceeds the limit of memory or time says
+so. All libraries must find the same loss.
 
 Run: .venv-bench/bin/python benchmarks/losses.py [--images 64 256 1024 4096 16384] [--threads 2]
 [--repeats 15] [--seconds 300] [--gigabytes 16]
@@ -30,7 +30,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-# Torch is left to the cells: Linux hands a parent's peak memory on to the programs that it starts.
+# Only the cells import torch: on Linux a child process inherits the peak memory of its parent.
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -40,16 +40,16 @@ MODULES = {
     "pytorch-metric-learning": "pytorch_metric_learning",
 }
 DIMENSION, TEMPERATURE = 128, 0.5
-CHECKED = 16  # images in the comparison with the loops
-TOLERANCE = 1e-4  # of the loss
-FEWEST, ENOUGH = 3, 20.0  # a cell is timed at least so often, and not again after so many seconds
-MOST_TIME = 0.6  # the goals: ours by lightly's, at every N that lightly completes,
-MOST_IMAGES, MOST_MEGABYTES = 16384, 1000.0  # and the memory of ours at this N
+CHECKED = 16  # number of images in the comparison with the loops
+TOLERANCE = 1e-4  # relative, of the loss
+FEWEST, ENOUGH = 3, 20.0  # runs per cell, at least; seconds after which no further run starts
+MOST_TIME = 0.6  # goals: our time over lightly's, at every N that lightly completes,
+MOST_IMAGES, MOST_MEGABYTES = 16384, 1000.0  # and our peak memory at this N
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What one process found: seconds (median), MB (10⁶ bytes), nats; or why it did not."""
+    """Result of one process: median seconds, peak MB (10⁶ bytes) and loss in nats, or a failure."""
 
     seconds: float = math.nan
     megabytes: float = math.nan
@@ -57,12 +57,12 @@ class Cell:
     failure: str = ""
 
     def __str__(self) -> str:
-        """Time and memory, or the failure."""
+        """Time and memory, or the failure, as the table shows them."""
         return self.failure or f"{1000 * self.seconds:,.1f} ms {self.megabytes:6,.0f} MB"
 
 
 def versions(*packages: str) -> str:
-    """Machine, Python and the version of each package, in one line."""
+    """One line with the machine, Python, and the version of each package."""
     parts = [f"{platform.machine()}, Python {platform.python_version()}"]
     for package in packages:
         try:
@@ -73,7 +73,7 @@ def versions(*packages: str) -> str:
 
 
 def build(library: str) -> Callable[[Tensor], Tensor]:
-    """A library's loss of (2N, D): the first view of each image, then the second of each."""
+    """A library's loss of (2N, D): the first views of all images, then the second views."""
     if library == "ours":
         from ssl_teach.losses.contrastive import nt_xent
 
@@ -90,43 +90,43 @@ def build(library: str) -> Callable[[Tensor], Tensor]:
 
 
 def projections(images: int) -> Tensor:
-    """The same (2N, D) for every library."""
+    """Random projections (2N, D), the same for every library."""
     import torch
 
     return torch.randn(2 * images, DIMENSION, generator=torch.Generator().manual_seed(0))
 
 
 def step(loss: Callable[[Tensor], Tensor], z: Tensor) -> float:
-    """Forward and backward; the loss."""
+    """Run forward and backward, and return the loss."""
     value = loss(z.detach().requires_grad_())
     value.backward()
     return value.item()
 
 
 def check(loss: Callable[[Tensor], Tensor]) -> None:
-    """Raise an AssertionError unless the loss is the paper's; it also warms torch up."""
+    """Raise an AssertionError unless the loss is the paper's; this also warms torch up."""
     from einops import rearrange
 
     from ssl_teach.losses.contrastive import nt_xent_two_loops
 
     z = projections(CHECKED)
-    z[CHECKED:] += z[:CHECKED]  # partners alike: a loss that hangs on the temperature
+    z[CHECKED:] += z[:CHECKED]  # similar partners make the loss depend on the temperature
     in_pairs = rearrange(z, "(view n) d -> (n view) d", view=2)
-    right = nt_xent_two_loops(in_pairs, temperature=TEMPERATURE).item()
+    expected = nt_xent_two_loops(in_pairs, temperature=TEMPERATURE).item()
     found = step(loss, z)
-    assert math.isclose(found, right, rel_tol=TOLERANCE), f"the loss is {found}, not {right}"
+    assert math.isclose(found, expected, rel_tol=TOLERANCE), f"the loss is {found}, not {expected}"
 
 
 def peak_megabytes() -> float:
-    """The most memory that this process has held so far."""
+    """Peak memory of this process so far, in MB."""
     unit = 1 if sys.platform == "darwin" else 1024  # bytes there, kilobytes elsewhere
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
 def limit_memory(gigabytes: float) -> None:
-    """Refuse this process more memory than so much beyond its present address space.
+    """Limit the memory of this process to so much more than its present address space.
 
-    Only where the system tells how large that is, on Linux: torch maps much that it never uses.
+    This works only on Linux, which reports that size: torch maps much memory that it never uses.
     """
     if sys.platform == "linux":
         mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
@@ -135,7 +135,7 @@ def limit_memory(gigabytes: float) -> None:
 
 
 def measure(library: str, images: int, threads: int, repeats: int, gigabytes: float) -> Cell:
-    """One cell of the table, measured in this process."""
+    """Measure one cell of the table in this process."""
     import torch
 
     torch.set_num_threads(threads)
@@ -160,7 +160,7 @@ def measure(library: str, images: int, threads: int, repeats: int, gigabytes: fl
 
 
 def in_a_process(library: str, images: int, args: argparse.Namespace) -> Cell:
-    """One cell of the table, measured in a process of its own, with limits."""
+    """Measure one cell of the table in a process of its own, within the limits."""
     if find_spec(MODULES[library]) is None:
         return Cell(failure="not installed")
     options = {"cell": library, "images": images, "threads": args.threads}
@@ -171,14 +171,14 @@ def in_a_process(library: str, images: int, args: argparse.Namespace) -> Cell:
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=args.seconds)
     except subprocess.TimeoutExpired:
         return Cell(failure=f"over {args.seconds:g} s")
-    if done.returncode < 0:  # by the system itself when memory runs out
+    if done.returncode < 0:  # the system itself ends a process when memory runs out
         return Cell(failure=f"ended by signal {-done.returncode}")
     done.check_returncode()
     return Cell(**json.loads(done.stdout.splitlines()[-1]))
 
 
 def row(images: int, cells: dict[str, Cell]) -> str:
-    """A line of the table."""
+    """Format a row of the table."""
     ratio = cells["ours"].seconds / cells["lightly"].seconds
     shown = "" if math.isnan(ratio) else f"{ratio:.2f}"
     return f"{images:8,d}" + "".join(f"{cell!s:>25s}" for cell in cells.values()) + f"{shown:>14s}"
@@ -192,13 +192,13 @@ def agree(images: int, cells: dict[str, Cell]) -> None:
 
 
 def goals(table: dict[int, dict[str, Cell]]) -> list[str]:
-    """A sentence for each goal: met, missed and where, or not measured."""
+    """One sentence for each goal: met, missed (and where), or not measured."""
     both = {
         images: cells["ours"].seconds / cells["lightly"].seconds
         for images, cells in table.items()
         if not cells["lightly"].failure
     }
-    # where ours fails, the ratio is no number, and that is a miss
+    # if ours fails, the ratio is NaN, and the goal is missed
     slow = ", ".join(f"{images:,}" for images, ratio in both.items() if not ratio <= MOST_TIME)
     time_goal = (f"missed at N = {slow}" if slow else "met") if both else "not measured"
     largest = table.get(MOST_IMAGES, {}).get("ours")
@@ -212,31 +212,31 @@ def goals(table: dict[int, dict[str, Cell]]) -> list[str]:
 
 
 def parse() -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument(
         "--images", type=int, nargs="+", default=[64, 256, 1024, 4096, 16384], help="N"
     )
-    parser.add_argument("--threads", type=int, default=2, help="of torch")
-    parser.add_argument("--repeats", type=int, default=15, help="the median of so many is shown")
-    parser.add_argument("--seconds", type=float, default=300, help="limit of a cell")
+    parser.add_argument("--threads", type=int, default=2, help="threads of torch")
+    parser.add_argument("--repeats", type=int, default=15, help="runs; their median is shown")
+    parser.add_argument("--seconds", type=float, default=300, help="time limit of a cell")
     parser.add_argument(
-        "--gigabytes", type=float, default=memory * 2 / 3, help="limit of a cell, on Linux"
+        "--gigabytes", type=float, default=memory * 2 / 3, help="memory limit of a cell, on Linux"
     )
     parser.add_argument("--cell", choices=MODULES, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
 def main() -> None:
-    """Print the table; or, as the process of one cell, that cell."""
+    """Print the table; in the process of one cell, print that cell."""
     args = parse()
     if args.cell:
         cell = measure(args.cell, args.images[0], args.threads, args.repeats, args.gigabytes)
         print(json.dumps(asdict(cell)))
         return
     print(f"NT-Xent of 2N views, D = {DIMENSION}, forward and backward, {args.threads} threads,")
-    print(f"at most {args.seconds:g} s and {args.gigabytes:.1f} GB a cell")
+    print(f"at most {args.seconds:g} s and {args.gigabytes:.1f} GB per cell")
     print(versions("torch", "lightly", "pytorch-metric-learning"))
     print(f"{'N':>8s}" + "".join(f"{name:>25s}" for name in MODULES) + f"{'ours/lightly':>14s}")
     table = {}

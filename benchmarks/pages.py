@@ -1,11 +1,10 @@
-"""How heavy each built page is, and how soon it lives, in a real browser.
+"""Size of each built page, and time until it is interactive, in a real browser.
 
-The book is served on this machine. Shown for each page: what it costs over the wire (all that the
-browser asks for by the time the reader reaches its end, text gzipped as a server would), the first
-contentful paint, and when the last of its explorables was alive (it is there, and listens) and when
-it had drawn, all on a processor slowed to a quarter. The median of some loads counts, since a first
-one also warms the disk; they are not those that are weighed, since whoever listens to a browser's
-every request slows it.
+The book is served on this machine. For each page the table shows the bytes over the wire until the
+reader reaches its end, with text gzipped as by a server; the first contentful paint; and the times
+when the last of its interactive figures responds to input and when it has drawn. The processor is
+slowed to a quarter. Times are medians of several loads, since the first one also fills the cache of
+the disk. Sizes are measured in a separate load, since recording every request slows the browser.
 
 Run: python benchmarks/pages.py [--loads 3] [--slower 4] [names of pages]
 """
@@ -53,7 +52,7 @@ TIMES = """() => [performance.getEntriesByName("first-contentful-paint")[0].star
 
 @dataclass(frozen=True)
 class Load:
-    """One load of a page: seconds to its first paint, and until its last explorable was there."""
+    """One load: seconds to the first paint, and until the last figure responds and has drawn."""
 
     paint: float
     alive: float | None
@@ -61,7 +60,7 @@ class Load:
 
 
 def wire_size(response: Response) -> int:
-    """Bytes of one answer, gzipped unless it is packed by itself."""
+    """Bytes of one response, gzipped unless its format is compressed already."""
     if response.url.startswith(("blob:", "data:")):
         return 0
     body = response.body()
@@ -69,10 +68,10 @@ def wire_size(response: Response) -> int:
 
 
 def weigh(browser: Browser, address: str) -> int:
-    """Bytes over the wire of a page that is read to its end, with nothing cached before.
+    """Bytes over the wire of a page that is read to its end, with an empty cache.
 
     Raises:
-        RuntimeError: Something that the page asks for is not there.
+        RuntimeError: If the page requests a file that does not exist.
     """
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
@@ -84,14 +83,14 @@ def weigh(browser: Browser, address: str) -> int:
     page.evaluate(TO_THE_END)
     page.wait_for_load_state("networkidle")
     if missing := [answer.url for answer in answers if not answer.ok]:
-        raise RuntimeError(f"not there: {', '.join(missing)}")
+        raise RuntimeError(f"not found: {', '.join(missing)}")
     size = sum(wire_size(response) for response in answers)
     context.close()
     return size
 
 
 def load(browser: Browser, address: str, slower: float) -> Load:
-    """Open a page in a fresh context, with nothing cached, on a slower processor."""
+    """Load a page with an empty cache, on a slowed processor."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
     page.add_init_script(WATCH)
@@ -104,18 +103,18 @@ def load(browser: Browser, address: str, slower: float) -> Load:
 
 
 def seconds(milliseconds: float | None) -> float | None:
-    """None stays None."""
+    """Convert milliseconds to seconds; None stays None."""
     return None if milliseconds is None else milliseconds / 1000
 
 
 def median(times: Iterable[float | None]) -> float | None:
-    """Of what was measured; None where nothing was, as on a page without explorables."""
+    """Median of the measured times; None if there are none, as on a page without figures."""
     measured = [time for time in times if time is not None]
     return statistics.median(measured) if measured else None
 
 
 def pages() -> list[str]:
-    """The built pages of prose and lessons, as paths without their ending."""
+    """Paths of the built text pages and lessons, without their extension."""
     found = [*(BUILT / "book").glob("*.html"), *(BUILT / "notebooks").glob("*.html")]
     return sorted(str(path.relative_to(BUILT).with_suffix("")) for path in found)
 
@@ -124,14 +123,14 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("names", nargs="*", help="pages, such as notebooks/11_simclr")
-    parser.add_argument("--loads", type=int, default=3, help="of each page")
-    parser.add_argument("--slower", type=float, default=4, help="times that the CPU is slowed")
+    parser.add_argument("--loads", type=int, default=3, help="loads of each page")
+    parser.add_argument("--slower", type=float, default=4, help="slow-down of the processor")
     args = parser.parse_args()
     if not BUILT.exists():
         raise SystemExit("the book is not built: run `make book`")
     with served(BUILT) as book, sync_playwright() as playwright:
         browser = launch(playwright)
-        print(f"{'page':44s}{'MB':>7s}{'paint, s':>10s}{'alive, s':>10s}{'drawn, s':>10s}")
+        print(f"{'page':44s}{'MB':>7s}{'paint, s':>10s}{'ready, s':>10s}{'drawn, s':>10s}")
         for name in args.names or pages():
             address = f"{book}/{name}.html"
             loads = [load(browser, address, args.slower) for _ in range(args.loads)]
@@ -142,14 +141,14 @@ def main() -> None:
             missed = [
                 word
                 for word, value, most in (
-                    ("weight", size, MOST_MEGABYTES),
+                    ("size", size, MOST_MEGABYTES),
                     ("paint", paint, MOST_SECONDS),
-                    ("alive", alive or 0, MOST_SECONDS),
+                    ("ready", alive or 0, MOST_SECONDS),
                 )
                 if value > most
             ]
             said = "".join(f"{'' if t is None else f'{t:.2f}':>10s}" for t in (alive, drawn))
-            verdict = "missed: " + ", ".join(missed) if missed else "kept"
+            verdict = "missed: " + ", ".join(missed) if missed else "met"
             print(f"{name:44s}{size:7.2f}{paint:10.2f}{said}   {verdict}", flush=True)
         browser.close()
 

@@ -1,7 +1,7 @@
-"""Where a training step's time goes: making the batch, or the network.
+"""How the time of a training step divides between making the batch and the network.
 
-A task is fast enough if at least 70% of a step are spent in the network. Medians of whole steps:
-batch, then loss and gradient of each player.
+A task is fast enough if the network takes at least 70% of a step. The table shows medians: the time
+of the batch, and the time of the losses and gradients of all players.
 
 Run: python benchmarks/tasks.py [--batch 64] [--threads 2] [--steps 15]
 """
@@ -19,8 +19,8 @@ from ssl_teach.experiments.registry import EXPERIMENTS
 from ssl_teach.experiments.run import TASKS, init_encoder
 
 
-def shares(name: str, batch_size: int, steps: int) -> tuple[float, float]:
-    """Median seconds of the batch and of the network, for one task on scenes of 32 pixels."""
+def step_times(name: str, batch_size: int, steps: int) -> tuple[float, float]:
+    """Median seconds of batch and network in a step of one task, on scenes of 32 pixels."""
     row = f"league-scenes-{name.replace('_', '-')}"
     settings = replace(EXPERIMENTS[row], count=batch_size * 4)
     data = settings.load()
@@ -30,7 +30,7 @@ def shares(name: str, batch_size: int, steps: int) -> tuple[float, float]:
     images = data.images[:batch_size].to(device).float() / 255
     labels = None if data.labels is None else data.labels[:batch_size].to(device)
     generator = torch.Generator(device).manual_seed(0)
-    made, learnt = [], []
+    batch_times, network_times = [], []
     for step in range(steps + 3):
         begin = time.perf_counter()
         batch = task.make_batch(images, labels, generator)
@@ -39,24 +39,24 @@ def shares(name: str, batch_size: int, steps: int) -> tuple[float, float]:
             loss, _ = task.loss_of(player, encoder, batch, step)
             loss.backward()
         end = time.perf_counter()
-        made.append(middle - begin)
-        learnt.append(end - middle)
-    return statistics.median(made[3:]), statistics.median(learnt[3:])
+        batch_times.append(middle - begin)
+        network_times.append(end - middle)
+    return statistics.median(batch_times[3:]), statistics.median(network_times[3:])
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--batch", type=int, default=64, help="images in a step")
-    parser.add_argument("--threads", type=int, default=2, help="of torch")
-    parser.add_argument("--steps", type=int, default=15, help="the median of so many is shown")
+    parser.add_argument("--batch", type=int, default=64, help="images per step")
+    parser.add_argument("--threads", type=int, default=2, help="threads of torch")
+    parser.add_argument("--steps", type=int, default=15, help="steps; their median is shown")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     print(f"{'task':18s}{'batch, ms':>11s}{'network, ms':>13s}{'in the network':>16s}")
     for name in TASKS:
-        made, learnt = shares(name, args.batch, args.steps)
-        share = learnt / (made + learnt)
-        print(f"{name:18s}{1000 * made:11.1f}{1000 * learnt:13.1f}{share:16.0%}")
+        batch_time, network_time = step_times(name, args.batch, args.steps)
+        fraction = network_time / (batch_time + network_time)
+        print(f"{name:18s}{1000 * batch_time:11.1f}{1000 * network_time:13.1f}{fraction:16.0%}")
 
 
 if __name__ == "__main__":

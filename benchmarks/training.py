@@ -1,13 +1,14 @@
 """SimCLR steps per second: our training loop against the same network trained with lightly's parts.
 
 Ours is `pretrain` as the lessons call it: batched views, ConvNet, projection head, NT-Xent, AdamW,
-and the accuracy it shows. Lightly's is the loop of its own tutorial: SimCLRTransform in a
+and the accuracy that it reports. Lightly's is the loop of its own tutorial: SimCLRTransform in a
 DataLoader over PIL images, without worker processes and with two, its SimCLRProjectionHead, its
 NTXentLoss, and AdamW with the same settings. Both train the same ConvNet, channels last, on the
 same scenes.
 
-A run is some steps to warm up and then those that are timed, from the start of one to the start of
-another, so that fetching the pictures counts. Shown is the median of several runs, taken in turn.
+Each run has some steps to warm up, followed by the timed steps. Time is measured from the start of
+one step to the start of another, so that loading the images counts. The table shows the median of
+several runs, which alternate between the libraries.
 
 Run: .venv-bench/bin/python benchmarks/training.py [--batch 128 256] [--size 32] [--threads 2]
 [--steps 20] [--repeats 3]
@@ -40,11 +41,11 @@ from ssl_teach.training.pretrain import pretrain
 WARM = 8  # steps before the timed ones; workers prepare up to four batches ahead
 LEARNING_RATE, WEIGHT_DECAY, TEMPERATURE = 3e-3, 1e-4, 0.5
 WORKERS = (0, 2)
-GOAL = 3  # times lightly's better rate
+GOAL = 3  # our rate must be at least this many times lightly's better one
 
 
 class TimedSimCLR(SimCLR):
-    """SimCLR that notes when each batch was asked for, which is when a step begins."""
+    """SimCLR that records when each batch is requested, which is when a step begins."""
 
     def __init__(self, widths: Sequence[int], augment: Augment, *, temperature: float) -> None:
         """Set up the task, and an empty list of times in seconds."""
@@ -54,38 +55,38 @@ class TimedSimCLR(SimCLR):
     def make_batch(
         self, images: Tensor, labels: Tensor | None, generator: torch.Generator
     ) -> Batch:
-        """As SimCLR's, and note the time."""
+        """Record the time, and make the batch as SimCLR does."""
         self.begun.append(time.perf_counter())
         return super().make_batch(images, labels, generator)
 
 
 class Views(Dataset[list[Tensor]]):
-    """PIL images, seen through a transform."""
+    """A data set of PIL images that are transformed when they are read."""
 
     def __init__(
-        self, pictures: list[Image.Image], transform: Callable[[Image.Image], list[Tensor]]
+        self, images: list[Image.Image], transform: Callable[[Image.Image], list[Tensor]]
     ) -> None:
-        """Hold both."""
-        self.pictures, self.transform = pictures, transform
+        """Store the images and the transform."""
+        self.images, self.transform = images, transform
 
     def __len__(self) -> int:
-        """How many pictures."""
-        return len(self.pictures)
+        """Number of images."""
+        return len(self.images)
 
     def __getitem__(self, index: int) -> list[Tensor]:
-        """Two views (3, H, W) of one picture."""
-        return self.transform(self.pictures[index])
+        """Two views (3, H, W) of one image."""
+        return self.transform(self.images[index])
 
 
 def rate_ours(images: Tensor, batch: int, steps: int) -> float:
-    """Steps per second of `pretrain` on (N, 3, H, W) uint8."""
+    """Steps per second of `pretrain` on images (N, 3, H, W) uint8."""
     encoder = ConvNet()
     task = TimedSimCLR(encoder.widths, simclr_augmentation(3), temperature=TEMPERATURE)
     pretrain(
         encoder,
         task,
         images,
-        steps=WARM + steps + 1,  # the last one's start ends the one before
+        steps=WARM + steps + 1,  # the start of the last step ends the one before it
         batch_size=batch,
         lr=LEARNING_RATE,
         weight_decay=WEIGHT_DECAY,
@@ -95,13 +96,13 @@ def rate_ours(images: Tensor, batch: int, steps: int) -> float:
 
 
 def lightly_steps(loader: DataLoader[list[Tensor]]) -> Generator[None, None, None]:
-    """Train with lightly's parts, as its tutorial does: each `next` is a step."""
+    """Train with lightly's parts, as its tutorial does; each `next` is one step."""
     from lightly.loss import NTXentLoss  # type: ignore[import-not-found]
     from lightly.models.modules import SimCLRProjectionHead  # type: ignore[import-not-found]
 
     encoder = ConvNet()
     features = encoder.widths[-1]
-    # of the sizes of our head; lightly's also normalises the output
+    # the same sizes as our head; lightly's also has batch norm after the last layer
     head = SimCLRProjectionHead(features, features, 128)
     model = nn.Sequential(encoder, head).train()
     model.to(memory_format=torch.channels_last)
@@ -115,10 +116,10 @@ def lightly_steps(loader: DataLoader[list[Tensor]]) -> Generator[None, None, Non
         yield
 
 
-def rate_lightly(pictures: list[Image.Image], batch: int, steps: int, workers: int) -> float:
-    """Steps per second with so many worker processes."""
-    views = Views(pictures, lightly_transform(pictures[0].height))
-    # one epoch without end: workers stop at the end of an epoch and start anew, which is not timed
+def rate_lightly(images: list[Image.Image], batch: int, steps: int, workers: int) -> float:
+    """Steps per second with this number of worker processes."""
+    views = Views(images, lightly_transform(images[0].height))
+    # one endless epoch, so that restarting the workers after an epoch is not timed
     drawn = RandomSampler(views, replacement=True, num_samples=2**40)
     training = lightly_steps(DataLoader(views, batch, sampler=drawn, num_workers=workers))
     begun = [time.perf_counter() for _ in islice(training, WARM + steps)]
@@ -127,12 +128,12 @@ def rate_lightly(pictures: list[Image.Image], batch: int, steps: int, workers: i
 
 
 def print_rates(images: Tensor, batch: int, steps: int, repeats: int) -> None:
-    """The rows of one batch size, and whether the goal is met."""
+    """Print the rows of one batch size, and whether the goal is met."""
     ways: dict[str, Callable[[], float]] = {"ours": partial(rate_ours, images, batch, steps)}
     if find_spec("lightly") is not None:
-        pictures = pil_images(images)
+        inputs = pil_images(images)
         for workers in WORKERS:
-            way = partial(rate_lightly, pictures, batch, steps, workers)
+            way = partial(rate_lightly, inputs, batch, steps, workers)
             ways[f"lightly, {workers} workers"] = way
     runs = [{name: way() for name, way in ways.items()} for _ in range(repeats)]
     rates = {name: statistics.median(run[name] for run in runs) for name in ways}
@@ -150,18 +151,18 @@ def print_rates(images: Tensor, batch: int, steps: int, repeats: int) -> None:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--batch", type=int, nargs="+", default=[128, 256], help="images in a step")
+    parser.add_argument("--batch", type=int, nargs="+", default=[128, 256], help="images per step")
     parser.add_argument("--size", type=int, default=32, help="height and width in pixels")
     parser.add_argument("--count", type=int, default=2000, help="scenes to train on")
-    parser.add_argument("--threads", type=int, default=2, help="of torch")
-    parser.add_argument("--steps", type=int, default=20, help="timed in a run")
-    parser.add_argument("--repeats", type=int, default=3, help="the median of so many is shown")
+    parser.add_argument("--threads", type=int, default=2, help="threads of torch")
+    parser.add_argument("--steps", type=int, default=20, help="timed steps per run")
+    parser.add_argument("--repeats", type=int, default=3, help="runs; their median is shown")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     images = load("scenes", count=args.count, size=args.size).images
     print(f"SimCLR, ConvNet, scenes of {args.size} x {args.size} x 3, {args.threads} threads")
     print(versions("torch", "torchvision", "lightly", "pillow"))
-    print(f"{'batch':>6s}  {'':20s}{'steps/s':>9s}{'images/s':>11s}{'ours is':>10s}")
+    print(f"{'batch':>6s}  {'':20s}{'steps/s':>9s}{'images/s':>11s}{'speed-up':>10s}")
     for batch in args.batch:
         print_rates(images, batch, args.steps, args.repeats)
 
