@@ -19,7 +19,7 @@ from scipy import stats
 from ssl_teach.experiments.records import all_records, book_record
 from ssl_teach.statistics import spread
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PAGES = [
     page for page in sorted((ROOT / "book").rglob("*.md"))

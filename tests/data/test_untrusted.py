@@ -396,7 +396,7 @@ def test_an_archive_shorter_than_it_claims(tmp_path):
 # --- fuzzing: bytes of whole files are changed, and what is read must be whole or a ValueError
 #
 # A case is told by its number alone. For longer runs, with other cases:
-# FUZZ_SEED=10000 FUZZ_CASES=50000 pytest -s tests/test_untrusted.py -k changed
+# FUZZ_SEED=10000 FUZZ_CASES=50000 pytest -s tests/data/test_untrusted.py -k changed
 
 TURNED = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0"  # EXIF: a quarter turn
 SMALL = (24, 16)

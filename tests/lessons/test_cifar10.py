@@ -14,7 +14,7 @@ from ssl_teach.experiments.registry import EXPERIMENTS, TRANSFERS
 from ssl_teach.lessons import cifar10
 from ssl_teach.lessons.cifar10 import CELLS, SIZES, CIFAR10Run
 
-NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 TINY = Experiment("rotation", "scenes", steps=3, batch_size=8, count=400, fractions=(1.0, 0.1))
 
 
