@@ -30,7 +30,7 @@ TEACHER = "SSL_TEACH_SEED"  # read by ssl_teach.exercises.display
 
 
 def sources(root: Path) -> list[Path]:
-    """Files that outputs depend on: the package with its data and records, the pinned versions."""
+    """Files that outputs depend on: the package with its data and records, and the lock."""
     inside = sorted(p for p in (root / PACKAGE).rglob("*") if p.is_file())
     return [root / LOCK, *(p for p in inside if "__pycache__" not in p.parts)]
 
@@ -45,7 +45,7 @@ def state_key(root: Path) -> str:
 
 
 def fresh_cache(build: Path, key: str) -> Path:
-    """The execution cache of this state of the package; those of other states are removed."""
+    """Make the execution cache for this state of the package; delete those of other states."""
     caches = build / "executed"
     for old in caches.glob("*"):
         if old.name != key:
@@ -56,7 +56,7 @@ def fresh_cache(build: Path, key: str) -> Path:
 
 
 def entries(toc: object) -> Iterable[str]:
-    """Files named anywhere in a table of contents, in order."""
+    """Files that a table of contents names, in order."""
     if isinstance(toc, dict):
         yield from (str(toc[k]) for k in ("root", "file") if k in toc)
         toc = list(toc.values())
@@ -109,15 +109,15 @@ def run_lessons(lessons: list[Path], cache: Path, timeout: int, workers: int) ->
 
 
 def write_pages(root: Path, build: Path, cache: Path) -> bool:
-    """Let Sphinx write the pages; any warning fails. Returns whether all went well.
+    """Let Sphinx write the pages, and return whether it did so without errors or warnings.
 
-    The few Markdown pages that hold code are run meanwhile, if their outputs are not in the cache.
+    The few Markdown pages with code are run meanwhile, unless their outputs are in the cache.
     """
     from jupyter_book.sphinx import build_sphinx
 
     settings = build / ".ipython" / "profile_default" / "ipython_kernel_config.py"
     settings.parent.mkdir(parents=True, exist_ok=True)
-    settings.write_text("c.IPKernelApp.log_level = 'ERROR'\n")  # kernels write among our lines
+    settings.write_text("c.IPKernelApp.log_level = 'ERROR'\n")  # or kernels print warnings
     os.environ["IPYTHONDIR"] = str(build / ".ipython")
     result = build_sphinx(
         root,
@@ -131,7 +131,7 @@ def write_pages(root: Path, build: Path, cache: Path) -> bool:
             "latex_individualpages": False,
         },
         doctreedir=build / ".doctrees",
-        # write all pages: Sphinx does not see that a style or an extension changed
+        # write all pages: Sphinx does not notice changed styles and extensions
         force_all=True,
         warningiserror=True,
         keep_going=True,
@@ -141,16 +141,19 @@ def write_pages(root: Path, build: Path, cache: Path) -> bool:
 
 
 def main() -> int:
-    """Build; 1 if a lesson failed or Sphinx warned."""
+    """Build the book; return 1 if a lesson failed or Sphinx warned."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--workers", type=int, help="lessons run at a time (default: 2)")
+    parser.add_argument("--workers", type=int, help="lessons to run at the same time (default: 2)")
     parser.add_argument(
-        "--teacher", type=int, metavar="SEED", help="the instructor's book, into _build/teacher"
+        "--teacher",
+        type=int,
+        metavar="SEED",
+        help="build the instructor's book into _build/teacher",
     )
     args = parser.parse_args()
     logging.getLogger("traitlets").setLevel(logging.ERROR)
     begin, build, cores = time.perf_counter(), ROOT / "_build", os.cpu_count() or 1
-    if args.teacher is not None:  # a cache of its own too: the pages show other things
+    if args.teacher is not None:  # with a cache of its own, since the outputs differ
         build /= "teacher"
         os.environ[TEACHER] = str(args.teacher)
     workers = args.workers or min(2, cores)
@@ -161,7 +164,7 @@ def main() -> int:
         print("Not built: a lesson failed (above).", file=sys.stderr)
         return 1
     if not write_pages(ROOT, build, cache):
-        print("The book has warnings (above), which count as errors.", file=sys.stderr)
+        print("Sphinx warned (above); warnings count as errors.", file=sys.stderr)
         return 1
     page = build / "html" / "index.html"
     print(f"The book: {page}   ({time.perf_counter() - begin:.0f} s; make serve shows it)")

@@ -1,9 +1,9 @@
 """Pytest plugin: keep the outputs of notebooks that nbval runs, so that the book can show them.
 
-A lesson is run once: nbval runs its cells as tests, and the messages that the kernel sends
-meanwhile go, as they would in Jupyter, through nbclient, which makes outputs and the state of
-widgets of them. A notebook whose cells all passed goes into the cache from which Jupyter Book
-takes outputs; of one that fails nothing is kept, and the cells after the failing one are skipped.
+A lesson runs once. nbval runs its cells as tests but discards their outputs. This plugin also
+passes the kernel's messages to nbclient, which turns them into outputs and widget states, as
+Jupyter does. If all cells of a notebook pass, the outputs go into the cache that Jupyter Book
+reads. If a cell fails, nothing is kept, and the cells after it are skipped.
 
 Run by `build_book.py`: pytest -p keep_outputs --outputs-cache FOLDER --nbval-lax notebooks/*.ipynb
 """
@@ -30,7 +30,7 @@ class RecordedNotebook(IPyNbFile):
     """A notebook whose cells nbval tests, and whose outputs are kept if all of them pass."""
 
     def setup(self) -> None:
-        """Start the kernel, and again if another process takes a port that was chosen for it."""
+        """Start the kernel; start it again if another process has taken one of its ports."""
         self.begin, self.request, self.passed, self.failed = time.perf_counter(), "", 0, False
         self.places = [k for k, cell in enumerate(self.nb.cells) if cell.cell_type == "code"]
         self.recorder = NotebookClient(copy.deepcopy(self.nb), record_timing=False)
@@ -42,7 +42,7 @@ class RecordedNotebook(IPyNbFile):
             except RuntimeError as error:
                 if not tries_left or "before replying" not in str(error):
                     raise
-        # nbval would leave cells uncounted; the package, as in Jupyter, expects them to be numbered
+        # count the cells, as Jupyter does and nbval does not: the package identifies them by it
         self.kernel.execute_cell_input = partial(self.kernel.kc.execute, stop_on_error=False)
         info = self.kernel.kc.kernel_info(reply=True, timeout=60)["content"]
         self.recorder.nb.metadata["language_info"] = info["language_info"]
@@ -57,7 +57,7 @@ class RecordedNotebook(IPyNbFile):
         return result
 
     def get_kernel_message(self, timeout: float | None = None, stream: str = "iopub") -> Any:
-        """The kernel's next message, for nbval; what belongs to the running cell is recorded."""
+        """Return the kernel's next message, and record it if it belongs to the running cell."""
         message = super().get_kernel_message(timeout, stream)
         parent = message["parent_header"].get("msg_id")
         if message["msg_type"] == "execute_input":
@@ -69,7 +69,7 @@ class RecordedNotebook(IPyNbFile):
         return message
 
     def teardown(self) -> None:
-        """Stop the kernel; keep the outputs if every cell was run and passed."""
+        """Stop the kernel, and keep the outputs if every cell ran and passed."""
         seconds = time.perf_counter() - self.begin
         super().teardown()
         if self.passed == len(self.places):
@@ -82,7 +82,7 @@ class RecordedNotebook(IPyNbFile):
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option that names the cache."""
+    """Add the option for the folder of the cache."""
     parser.addoption("--outputs-cache", required=True, help="folder of a jupyter-cache")
 
 
@@ -90,7 +90,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collect_file(
     file_path: Path, parent: pytest.Collector
 ) -> Generator[None, list[Any], list[Any]]:
-    """Let nbval decide what is a notebook to test, and record those."""
+    """Record the notebooks that nbval collects."""
     return [
         RecordedNotebook.from_parent(parent, path=file_path) if type(each) is IPyNbFile else each
         for each in (yield)
@@ -99,7 +99,7 @@ def pytest_collect_file(
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Run a cell of a recorded notebook, or any other test."""
+    """Run a cell of a recorded notebook by `RecordedNotebook.run`, any other test as usual."""
     if isinstance(item.parent, RecordedNotebook):
         return (yield from item.parent.run(item))
     return (yield)

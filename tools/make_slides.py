@@ -1,8 +1,8 @@
-"""Make slides of each lesson out of the same notebook: `make slides`, after `make book`.
+"""Make slides of each lesson from its notebook: `make slides`, after `make book`.
 
-A heading begins a slide. On it stand the heading, the first paragraph, formulas and lists; a figure
-or a table has a slide of its own, with its caption. The rest of the text goes into the speaker's
-notes (press S). Code stays in the notebook. The slides bring reveal.js and MathJax along.
+A heading begins a slide, which shows the heading, the first paragraph, formulas and lists. A figure
+or a table gets a slide of its own, with its caption. The rest of the text goes into the speaker's
+notes (press S), and code is left out. Copies of reveal.js and MathJax come with the slides.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from build_book import entries, fresh_cache, state_key
 ROOT = Path(__file__).resolve().parent.parent
 HEADING = re.compile(r"^(#{1,3}) (.+)$", re.MULTILINE)
 ROLE = re.compile(r"\{(?:numref|cite:[tp]|ref|doc|term|eq)\}`([^`<]*?)(?: <[^`]*>)?`")
-PICTURES = ("image/png", "image/svg+xml", "image/jpeg")
+IMAGES = ("image/png", "image/svg+xml", "image/jpeg")
 LEFT_OUT = ("Exercises", "Further reading")
 
 
 def plain(text: str) -> str:
-    """Markdown without what only the book understands: roles and directives."""
+    """Remove the roles and directives that only the book understands from Markdown."""
     text = re.sub(r"^(:{3,}|`{3,})\{.*?^\1\s*$", "", text, flags=re.MULTILINE | re.DOTALL)
     text = re.sub(r"^\([\w-]+\)=\s*$", "", text, flags=re.MULTILINE)
     text = re.sub(r"\{cite:[tp]\}`[^`]*`", "", text)
@@ -40,7 +40,7 @@ def plain(text: str) -> str:
 
 
 def parts(markdown: str) -> list[tuple[str, str]]:
-    """A cell cut at its headings: (heading with its signs or "", the text below)."""
+    """Split a cell at its headings: (heading with its # signs or "", the text below)."""
     found = list(HEADING.finditer(markdown))
     cut: list[tuple[str, str]] = []
     first = found[0].start() if found else len(markdown)
@@ -53,12 +53,13 @@ def parts(markdown: str) -> list[tuple[str, str]]:
 
 
 def on_slide(text: str) -> tuple[str, str]:
-    """Text that goes on a slide, and text that goes into the notes.
+    """Split text into the part for the slide and the part for the notes.
 
-    The first paragraph stays, with every list and every formula; the other paragraphs are said.
+    The first paragraph, every list and every formula stay on the slide; the other paragraphs become
+    notes.
     """
     blocks = [block for block in re.split(r"\n\s*\n", plain(text)) if block.strip()]
-    shown, said, paragraphs = [], [], 0
+    shown, notes, paragraphs = [], [], 0
     for block in blocks:
         is_list = re.match(r"\s*(?:[-*|]|\d+\.) ?", block) is not None
         if block.startswith("$$") or (is_list and len(block) < 700):
@@ -67,28 +68,28 @@ def on_slide(text: str) -> tuple[str, str]:
             shown.append(block)
             paragraphs = 1
         else:
-            said.append(block)
-    return "\n\n".join(shown), "\n\n".join(said)
+            notes.append(block)
+    return "\n\n".join(shown), "\n\n".join(notes)
 
 
-def slide(kind: str, text: str) -> NotebookNode:
-    """A Markdown cell that begins a slide, goes on with one, or is its notes."""
+def slide(slide_type: str, text: str) -> NotebookNode:
+    """Make a Markdown cell that begins a slide, continues one, or holds its notes."""
     cell = new_markdown_cell(text)
-    cell.metadata["slideshow"] = {"slide_type": kind}
+    cell.metadata["slideshow"] = {"slide_type": slide_type}
     return cell
 
 
-def pictures_of(cell: NotebookNode) -> list[NotebookNode]:
-    """The outputs of a cell that are worth a slide: figures, and tables in Markdown."""
+def figures_of(cell: NotebookNode) -> list[NotebookNode]:
+    """Outputs of a cell that get a slide: figures, and tables in Markdown."""
     return [
         output
         for output in cell.get("outputs", [])
-        if any(kind in output.get("data", {}) for kind in (*PICTURES, "text/markdown"))
+        if any(mime in output.get("data", {}) for mime in (*IMAGES, "text/markdown"))
     ]
 
 
 def slides_of(lesson: NotebookNode) -> NotebookNode:
-    """A lesson that was run, as cells with their kinds of slide."""
+    """Convert an executed lesson to a notebook whose cells have slide types."""
     made: list[NotebookNode] = []
     skipping = False
     for cell in lesson.cells:
@@ -98,17 +99,17 @@ def slides_of(lesson: NotebookNode) -> NotebookNode:
                     skipping = heading.lstrip("# ") in LEFT_OUT
                 if skipping:
                     continue
-                shown, said = on_slide(text)
+                shown, notes = on_slide(text)
                 if heading:
                     made.append(slide("slide", f"{heading}\n\n{shown}"))
-                    if said:
-                        made.append(slide("notes", said))
-                elif shown or said:
-                    made.append(slide("notes", f"{shown}\n\n{said}".strip()))
+                    if notes:
+                        made.append(slide("notes", notes))
+                elif shown or notes:
+                    made.append(slide("notes", f"{shown}\n\n{notes}".strip()))
         elif not skipping:
             mystnb = cell.metadata.get("mystnb", {})
             caption = plain(mystnb.get("figure", {}).get("caption", ""))
-            outputs = pictures_of(cell)
+            outputs = figures_of(cell)
             source = any("```python" in o["data"].get("text/markdown", "") for o in outputs)
             if outputs and not source:
                 shown_cell = nbformat.from_dict(dict(cell))
@@ -123,10 +124,10 @@ def slides_of(lesson: NotebookNode) -> NotebookNode:
 
 
 def lessons(root: Path, cache: Path) -> dict[str, NotebookNode]:
-    """The lessons as the last build ran them, by the stem of their files.
+    """Lessons with the outputs of the last build, by the stem of their files.
 
     Raises:
-        FileNotFoundError: if one has not been run since it, or the package, last changed.
+        FileNotFoundError: If a lesson has not been run since it, or the package, last changed.
     """
     from jupyter_cache import get_cache
 
@@ -138,20 +139,14 @@ def lessons(root: Path, cache: Path) -> dict[str, NotebookNode]:
             continue
         notebook = nbformat.read(path, as_version=4)
         try:
-            record = get_cache(str(cache)).match_cache_notebook(notebook)
+            _, found[path.stem] = get_cache(str(cache)).merge_match_into_notebook(notebook)
         except KeyError:
             raise FileNotFoundError(f"{path.name} has not been run: `make book` first") from None
-        run = get_cache(str(cache)).get_cache_bundle(record.pk).nb
-        texts = iter(cell for cell in run.cells if cell.cell_type == "code")
-        for place, cell in enumerate(notebook.cells):  # the cache keeps code cells alone
-            if cell.cell_type == "code":
-                notebook.cells[place] = next(texts)
-        found[path.stem] = notebook
     return found
 
 
 def copy_parts(folder: Path) -> None:
-    """reveal.js and MathJax beside the slides."""
+    """Copy reveal.js and MathJax into the folder of the slides."""
     spec = find_spec("sphinx_revealjs")
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError("pip install sphinx-revealjs")
@@ -160,13 +155,13 @@ def copy_parts(folder: Path) -> None:
         (folder / "reveal" / part).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(reveal / part, folder / "reveal" / part)
     shutil.copytree(reveal / "plugin/notes", folder / "reveal/plugin/notes", dirs_exist_ok=True)
-    theme = folder / "reveal/dist/theme/white.css"  # the reader's own fonts will do
+    theme = folder / "reveal/dist/theme/white.css"  # use the reader's own fonts
     theme.write_text(re.sub(r"@import[^;]+;", "", theme.read_text(encoding="utf-8")), "utf-8")
     offline_math.copy_parts(folder / "mathjax")
 
 
 def export(lesson: NotebookNode, title: str) -> str:
-    """Slides as one HTML page, which finds its scripts beside it."""
+    """Slides as one HTML page, which loads its scripts from the same folder."""
     exporter = SlidesExporter(
         template_name="lesson",
         extra_template_basedirs=[str(ROOT / "tools" / "slides")],
@@ -186,7 +181,7 @@ def export(lesson: NotebookNode, title: str) -> str:
 
 
 def main() -> int:
-    """Write the slides of every lesson; 1 if the lessons have not been run."""
+    """Write the slides of every lesson; return 1 if a lesson has not been run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--out", type=Path, default=ROOT / "_build" / "slides")
     args = parser.parse_args()

@@ -2,7 +2,7 @@
 
 The Makefile runs it with the system's Python, so it needs only the standard library. uv would make
 an environment too, but Debian does not package it, and Debian's pip refuses to install anything
-outside an environment. `python3 -m venv` alone fails on a Debian without python3-venv, even where
+outside an environment. By itself, `python3 -m venv` fails without Debian's python3-venv, even where
 pip could fill the environment.
 """
 

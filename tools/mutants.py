@@ -1,4 +1,4 @@
-"""Every way to change one thing in a piece of Python: what `mutate_exercises.py` tries."""
+"""All ways to change one thing in a piece of Python code, for `mutate_exercises.py`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ OPERATORS: dict[type, tuple[type, ...]] = {
     ast.NotIn: (ast.In,),
 }
 ORDERED = (ast.Sub, ast.Div, ast.FloorDiv, ast.Mod, ast.MatMult, ast.Pow)
-"""Operators whose two sides do not change places unnoticed."""
+"""Operators whose result depends on the order of their operands."""
 NAMES = {
     a: b
     for pair in (
@@ -51,7 +51,7 @@ NAMES = {
     )
     for a, b in [pair.split()]
 }
-"""Functions, methods and attributes, and what they are easily mistaken for."""
+"""Functions, methods and attributes, each with another that is easily confused with it."""
 MODULES = ("torch", "F", "nn", "np", "math", "numpy", "functional", "einops", "random", "linalg")
 
 AXES = ("dim", "axis", "dims")
@@ -64,9 +64,9 @@ class Mutant:
     """A solution with one thing changed.
 
     Attributes:
-        source: code.
-        line: that differs from the original; "without …" if one was taken out.
-        was: the original's line.
+        source: The changed code.
+        line: The line that differs from the original; "without …" if a line was removed.
+        was: The line of the original.
     """
 
     source: str
@@ -75,10 +75,10 @@ class Mutant:
 
 
 def _paths(node: ast.AST, path: Path = ()) -> Iterator[tuple[Path, ast.AST]]:
-    """Every node with the way to it from the root."""
+    """Every node with the path to it from the root."""
     yield path, node
     if isinstance(node, ast.keyword) and node.arg in AXES:
-        return  # the call changes it as a whole
+        return  # the change of its call covers it
     for name, value in ast.iter_fields(node):
         for index, child in enumerate(value if isinstance(value, list) else [value]):
             if isinstance(child, ast.AST):
@@ -87,7 +87,7 @@ def _paths(node: ast.AST, path: Path = ()) -> Iterator[tuple[Path, ast.AST]]:
 
 
 def _replaced(tree: ast.AST, path: Path, new: ast.AST | None) -> ast.AST:
-    """A copy of the tree with another node at the end of a path; None takes it out."""
+    """Copy a tree with another node at the end of a path; None removes the node there."""
     root = copy.deepcopy(tree)
     *way, (name, index) = path
     parent: Any = root
@@ -105,7 +105,7 @@ def _replaced(tree: ast.AST, path: Path, new: ast.AST | None) -> ast.AST:
 
 
 def _with(node: Any, **changes: Any) -> Any:
-    """A copy of a node with other fields."""
+    """Copy a node with other values of some fields."""
     new = copy.deepcopy(node)
     for name, value in changes.items():
         setattr(new, name, value)
@@ -118,14 +118,14 @@ def _neighbours_swapped(items: Sequence[Any]) -> Iterator[list[Any]]:
 
 
 def _of_module(function: ast.AST) -> bool:
-    """Whether something is a function of a module: torch.cat, F.relu, torch.nn.functional.relu."""
+    """Whether an expression is a function of a module, such as torch.cat or F.relu."""
     while isinstance(function, ast.Attribute):
         function = function.value
     return isinstance(function, ast.Name) and function.id in MODULES
 
 
 def _constants(node: ast.Constant, is_place: bool) -> Iterator[ast.expr]:
-    """Other constants; the place -1 is often the place 1 under another name, so not that."""
+    """Other constants; not -1 for the index 1, since these are often the same element."""
     value = node.value
     if isinstance(value, bool):
         yield ast.Constant(not value)
@@ -139,7 +139,7 @@ def _constants(node: ast.Constant, is_place: bool) -> Iterator[ast.expr]:
 
 
 def _other_axis(node: ast.keyword) -> Iterator[ast.expr]:
-    """dim=0 and dim=1 for each other; dim=-1, the last of two, is 1 under another name."""
+    """Exchange dim=0 and dim=1; dim=-1, the last of two, counts as 1."""
     if isinstance(node.value, ast.Tuple):
         if node.arg == "dims":
             yield _with(node.value, elts=node.value.elts[::-1])
@@ -172,18 +172,18 @@ def _calls(node: ast.Call) -> Iterator[ast.expr]:
 
 
 def _expressions(node: ast.AST, is_place: bool) -> Iterator[ast.AST]:
-    """What an expression may turn into."""
+    """The expressions that may replace an expression."""
     if isinstance(node, ast.BinOp | ast.AugAssign | ast.BoolOp):
-        for kind in OPERATORS.get(type(node.op), ()):
-            yield _with(node, op=kind())
+        for operator in OPERATORS.get(type(node.op), ()):
+            yield _with(node, op=operator())
     if isinstance(node, ast.BinOp):
         if isinstance(node.op, ORDERED):
             yield _with(node, left=node.right, right=node.left)
         yield node.left
         yield node.right
     elif isinstance(node, ast.Compare):
-        for kind in OPERATORS.get(type(node.ops[0]), ()):
-            yield _with(node, ops=[kind(), *node.ops[1:]])
+        for operator in OPERATORS.get(type(node.ops[0]), ()):
+            yield _with(node, ops=[operator(), *node.ops[1:]])
     elif isinstance(node, ast.UnaryOp):
         yield node.operand
     elif isinstance(node, ast.Constant):
@@ -212,7 +212,7 @@ def _expressions(node: ast.AST, is_place: bool) -> Iterator[ast.AST]:
 
 
 def _statements(node: ast.AST) -> Iterator[ast.AST | None]:
-    """What a statement may turn into; None if it is taken out."""
+    """The statements that may replace a statement; None removes it."""
     if isinstance(node, ast.Assign | ast.Expr | ast.AugAssign | ast.Return | ast.For | ast.If):
         yield None
     if isinstance(node, ast.AugAssign):
@@ -238,19 +238,19 @@ def _is_docstring(node: ast.AST) -> bool:
 
 
 def _difference(before: str, after: str) -> tuple[str, str]:
-    """The lines that only the second of two codes has, and those that only the first has."""
+    """Lines that are only in the second code, and lines that are only in the first."""
     old, new = before.splitlines(), after.splitlines()
-    lost, come = [], []
+    removed, added = [], []
     for tag, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if tag != "equal":
-            lost += [line.strip() for line in old[a:b]]
-            come += [line.strip() for line in new[c:d]]
-    was = "; ".join(lost)
-    return "; ".join(come) or f"without {was}", was
+            removed += [line.strip() for line in old[a:b]]
+            added += [line.strip() for line in new[c:d]]
+    was = "; ".join(removed)
+    return "; ".join(added) or f"without {was}", was
 
 
 def mutants(source: str) -> list[Mutant]:
-    """All changes of one thing in a piece of code, none twice, none that changes nothing."""
+    """All distinct results of changing one thing in a piece of code."""
     tree = ast.parse(source)
     original = ast.unparse(tree)
     found: dict[str, Mutant] = {}
@@ -267,7 +267,7 @@ def mutants(source: str) -> list[Mutant]:
                 code = ast.unparse(ast.fix_missing_locations(_replaced(tree, path, new)))
                 compile(code, "mutant", "exec")
             except (SyntaxError, ValueError, AttributeError, TypeError):
-                continue  # no code at all
+                continue  # not valid Python
             if code != original:
                 found.setdefault(code, Mutant(code, *_difference(original, code)))
     return list(found.values())

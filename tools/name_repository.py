@@ -1,7 +1,7 @@
-"""Give the repository another address, wherever the project names it.
+"""Change the address of the repository in all files that contain it.
 
-_config.yml is where it is named; launch buttons follow from there by themselves. The set-up cells
-of the lessons, pyproject.toml and others cannot read it, so this writes the new address into them.
+The address is set in _config.yml, from which the launch buttons take it. The set-up cells of the
+lessons, pyproject.toml and other files cannot read it there, so the new address is written to them.
 
 Run: python tools/name_repository.py https://github.com/you/your-book
 """
@@ -20,12 +20,12 @@ FORM = re.compile(r"https://github\.com/[\w.-]+/[\w.-]+")
 
 
 def named(root: Path) -> str:
-    """The address in _config.yml."""
+    """Read the address in _config.yml."""
     return str(yaml.safe_load((root / "_config.yml").read_text())["repository"]["url"])
 
 
 def tracked(root: Path) -> list[Path]:
-    """Files that git knows."""
+    """Files that git tracks."""
     found = subprocess.run(
         ["git", "ls-files", "-z"], cwd=root, check=True, capture_output=True, text=True
     )
@@ -33,13 +33,13 @@ def tracked(root: Path) -> list[Path]:
 
 
 def rename(files: list[Path], old: str, new: str) -> list[Path]:
-    """Write the new address for the old one; returns the files that named it."""
+    """Replace the old address by the new one, and return the changed files."""
     changed = []
     for path in files:
         try:
             text = path.read_text(encoding="utf-8")
         except (UnicodeDecodeError, FileNotFoundError):
-            continue  # a picture, or deleted
+            continue  # binary, or deleted
         if old in text:
             path.write_text(text.replace(old, new), encoding="utf-8")
             changed.append(path)
@@ -47,12 +47,12 @@ def rename(files: list[Path], old: str, new: str) -> list[Path]:
 
 
 def main() -> None:
-    """Rename, and say where."""
+    """Replace the address, and print the changed files."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("address", help="https://github.com/OWNER/NAME")
     new = parser.parse_args().address.removesuffix(".git").rstrip("/")
     if not FORM.fullmatch(new):
-        raise SystemExit(f"an address reads https://github.com/OWNER/NAME, not {new!r}")
+        raise SystemExit(f"an address has the form https://github.com/OWNER/NAME, not {new!r}")
     for path in rename(tracked(ROOT), named(ROOT), new):
         print(path.relative_to(ROOT))
 

@@ -1,12 +1,12 @@
-"""Pack the built book to take along: one archive of its pages, or one PDF.
+"""Pack the built book into one archive of its pages, or into one PDF.
 
     python tools/pack_book.py          _build/learning-without-labels.zip
     python tools/pack_book.py --pdf    _build/learning-without-labels.pdf
 
-The archive holds one folder; unpack it and open index.html, no server and no network are needed.
-The same pages give the same archive, byte by byte. The PDF has all pages of the table of contents
-in their order, printed by Chromium as book.css lays them out on paper, with a bookmark for each
-page and heading; links between pages lead from place to place within it.
+The archive contains one folder; unpack it and open index.html, without a server or a network. The
+same pages always give the same archive, byte for byte. The PDF has all pages of the table of
+contents in order, printed by Chromium with the layout that book.css defines for paper, and a
+bookmark for each page and heading. Links between pages lead to places in the PDF.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 BUILT = ROOT / "_build" / "html"
 NAME = "learning-without-labels"
-MOMENT = (1980, 1, 1, 0, 0, 0)  # the first that an archive can name
+MOMENT = (1980, 1, 1, 0, 0, 0)  # the earliest date that an archive can store
 UNWANTED = (".buildinfo", ".doctrees")
 PAPER_WIDTH = 665  # CSS pixels between the margins of A4 that book.css sets
-TIMEOUT, PATIENCE = 120_000, 30_000  # ms; explorables compute, and machines may be busy
+TIMEOUT, PATIENCE = 120_000, 30_000  # ms; figures compute, and machines may be busy
 
 _READY = """() => document.readyState === 'complete'
   && [...document.querySelectorAll('.ssl-widget')].every(
@@ -45,11 +45,11 @@ _SETTLED = """async () => {
   await window.MathJax?.startup?.promise;
   await document.fonts.ready;
   const images = [...document.images];
-  for (const image of images) image.loading = 'eager'; // out of sight, they would wait for a reader
+  for (const image of images) image.loading = 'eager'; // lazy images would not load
   await Promise.all(images.map((image) => image.decode().catch(() => {})));
   for (let k = 0; k < 3; k++) await new Promise((r) => requestAnimationFrame(r));
 }"""
-# some explorables go on computing; until then they say "…"
+# some figures go on computing; until they are done they show "…"
 _COMPUTED = """() => [...document.querySelectorAll('.ssl-widget *')].every(
   (e) => e.childElementCount || !/(^| )…$/.test(e.textContent.trim()) || !e.checkVisibility())"""
 _HEADINGS = """() => {
@@ -63,7 +63,7 @@ _HEADINGS = """() => {
   return [words(article.querySelector('h1')),
           below.map((heading) => [words(heading), heading.parentElement.id])];
 }"""
-# formulas and tables that are wider than the paper are made smaller
+# shrink formulas and tables that are wider than the paper
 _FIT = """() => {
   const maybe = document.querySelectorAll('mjx-container[display="true"], .bd-article table');
   for (const wide of maybe) {
@@ -77,9 +77,9 @@ _NUMBERED = """
 html { counter-reset: page %d; }
 @page { @bottom-left { content: %s; color: #44515e; font: 8pt system-ui, sans-serif; } }
 """
-# authors and licence stand on the first page of the book; the other pages need not repeat them
+# the first page of the book names authors and licence; the others need not repeat them
 _NOT_FIRST = "html .bd-main .bd-footer-content { display: none !important; }"
-# Chromium notes where an id lies if a link of the same page asks for it
+# Chromium records the place of an id only if the same page links to it
 _ANCHORS = """() => {
   const hidden = document.body.appendChild(document.createElement('div'));
   hidden.style.display = 'none';
@@ -91,27 +91,27 @@ _ANCHORS = """() => {
 
 
 def packed_files(folder: Path) -> list[Path]:
-    """Files of the built book that belong into the archive, in the order of their names."""
+    """Files of the built book that belong in the archive, sorted by name."""
     files = (path for path in folder.rglob("*") if path.is_file())
     kept = (p for p in files if not set(UNWANTED) & set(p.relative_to(folder).parts))
     return sorted(kept, key=lambda path: path.relative_to(folder).as_posix())
 
 
 def pack(folder: Path, target: Path) -> int:
-    """Write a folder into an archive that depends on nothing but names and contents.
+    """Write a folder into an archive that depends only on names and contents.
 
     Args:
-        folder: the built book.
-        target: the archive; it holds one folder of the same name without ".zip".
+        folder: The built book.
+        target: The archive. It contains one folder of the same name without ".zip".
 
     Returns:
-        How many files were packed.
+        The number of files in the archive.
 
     Raises:
-        FileNotFoundError: if there is no built book.
+        FileNotFoundError: If the book has not been built.
     """
     if not (folder / "index.html").exists():
-        raise FileNotFoundError(f"{folder} holds no book: run `make book`")
+        raise FileNotFoundError(f"{folder} contains no book: run `make book`")
     files = packed_files(folder)
     target.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
@@ -127,13 +127,13 @@ def pack(folder: Path, target: Path) -> int:
 
 @dataclass
 class Printed:
-    """One page of the book, on paper.
+    """One printed page of the book.
 
     Attributes:
-        name: as the table of contents has it, "notebooks/06_jigsaw".
-        title: its first heading.
-        headings: words and ids of the headings one level below.
-        pdf: the sheets.
+        name: Its name in the table of contents, such as "notebooks/06_jigsaw".
+        title: Its first heading.
+        headings: Texts and ids of the headings one level below.
+        pdf: Its sheets, as a PDF file.
     """
 
     name: str
@@ -144,9 +144,10 @@ class Printed:
 
 @dataclass(frozen=True)
 class Place:
-    """A place in the merged file: number of a sheet from 0, and how far from its lower left corner.
+    """A place in the merged file: a sheet, counted from 0, and a point on it.
 
-    Lengths are in points, 1/72 inch; without them the place is the top of the sheet.
+    Distances from the lower left corner are in points, 1/72 inch. Without them the place is the top
+    of the sheet.
     """
 
     sheet: int
@@ -155,7 +156,7 @@ class Place:
 
 
 def parts_of(toc: dict[str, Any]) -> list[tuple[str, list[str]]]:
-    """Pages of a table of contents, part by part; the front page is a part without a name."""
+    """Pages of a table of contents by part; the front page is a part without a name."""
     parts = [("", [str(toc["root"])])]
     for part in toc.get("parts", ()):
         parts.append((str(part.get("caption", "")), list(entries(part["chapters"]))))
@@ -163,16 +164,16 @@ def parts_of(toc: dict[str, Any]) -> list[tuple[str, list[str]]]:
 
 
 def target_of(uri: str, folder: Path, names: set[str]) -> tuple[str, str] | str | None:
-    """What a link of a printed page becomes.
+    """Target in the merged file of a link on a printed page.
 
     Args:
-        uri: where it leads from the page on the disk.
-        folder: the built book.
-        names: the pages that are printed.
+        uri: The target of the link in the page on disk.
+        folder: The built book.
+        names: The names of the printed pages.
 
     Returns:
-        Page and id for a place in the book, the address for a place elsewhere, None for what
-        neither the file nor the web has, such as the source of a page.
+        Page and id for a place in the book, the address for a place elsewhere, and None for a
+        target that is in neither the PDF nor the web, such as the source of a page.
     """
     address, fragment = urldefrag(uri)
     base = folder.as_uri() + "/"
@@ -183,13 +184,13 @@ def target_of(uri: str, folder: Path, names: set[str]) -> tuple[str, str] | str 
 
 
 def print_page(browser: Browser, folder: Path, name: str, before: int) -> Printed:
-    """Print one page of the built book, its explorables and formulas included.
+    """Print one page of the built book, including its interactive figures and formulas.
 
     Args:
-        browser: a Chromium.
-        folder: the built book.
-        name: as the table of contents has it.
-        before: sheets that come before, from which its own are numbered on.
+        browser: A Chromium.
+        folder: The built book.
+        name: The name of the page in the table of contents.
+        before: The number of sheets before it, from which its own are numbered.
     """
     from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
@@ -203,7 +204,7 @@ def print_page(browser: Browser, folder: Path, name: str, before: int) -> Printe
     page.goto((folder / f"{name}.html").as_uri(), timeout=TIMEOUT)
     page.wait_for_function(_READY, timeout=TIMEOUT)
     page.evaluate(_SETTLED)
-    with contextlib.suppress(PlaywrightTimeout):  # then it is printed as it stands
+    with contextlib.suppress(PlaywrightTimeout):  # if it takes longer, print it as it is
         page.wait_for_function(_COMPUTED, timeout=PATIENCE)
     title, headings = page.evaluate(_HEADINGS)
     page.evaluate(_FIT)
@@ -217,7 +218,7 @@ def print_page(browser: Browser, folder: Path, name: str, before: int) -> Printe
 
 
 def _places(reader: PdfReader, name: str, first: int) -> dict[tuple[str, str], Place]:
-    """Where the ids of a printed page lie in the merged file."""
+    """Places in the merged file of the ids of a printed page."""
     found = {(name, ""): Place(first)}
     for key, there in reader.named_destinations.items():
         sheet = reader.get_destination_page_number(there)
@@ -228,7 +229,7 @@ def _places(reader: PdfReader, name: str, first: int) -> dict[tuple[str, str], P
 
 
 def _links(sheet: Any) -> list[tuple[list[float], str, str]]:
-    """Take the links off a sheet: rectangle, and a URI or the name of a place in the page."""
+    """Remove the links from a sheet: rectangle, and a URI or the name of a place in the page."""
     found = []
     for reference in sheet.pop("/Annots", None) or ():
         note = reference.get_object()
@@ -241,7 +242,7 @@ def _links(sheet: Any) -> list[tuple[list[float], str, str]]:
 
 
 def merge(printed: list[Printed], parts: list[tuple[str, list[str]]], folder: Path) -> PdfWriter:
-    """All printed pages in one file, with bookmarks, numbers on the sheets, and links that hold."""
+    """Merge printed pages into one file with bookmarks and working links."""
     from pypdf import PdfReader, PdfWriter
     from pypdf.annotations import Link
     from pypdf.generic import Fit, RectangleObject
@@ -303,17 +304,17 @@ def make_pdf(folder: Path, target: Path, toc: dict[str, Any], title: str, author
     """Print the whole book into one PDF.
 
     Args:
-        folder: the built book.
-        target: the file to write.
-        toc: the table of contents, as _toc.yml has it.
-        title: of the book, for the file's own record.
-        author: likewise.
+        folder: The built book.
+        target: The file to write.
+        toc: The content of _toc.yml.
+        title: The title of the book, for the metadata of the file.
+        author: The author, likewise.
 
     Returns:
         The number of sheets.
 
     Raises:
-        RuntimeError: if there is no Chromium.
+        RuntimeError: If there is no Chromium.
     """
     from playwright.sync_api import sync_playwright
     from pypdf import PdfReader
@@ -337,12 +338,12 @@ def make_pdf(folder: Path, target: Path, toc: dict[str, Any], title: str, author
 
 
 def main() -> int:
-    """Pack what is in _build/html; 1 if there is nothing, or no browser to print it."""
-    parser = argparse.ArgumentParser(description="Pack the built book to take along.")
-    parser.add_argument("--pdf", action="store_true", help="print it into one PDF instead")
+    """Pack the book in _build/html; return 1 if there is none, or no browser to print it."""
+    parser = argparse.ArgumentParser(description="Pack the built book.")
+    parser.add_argument("--pdf", action="store_true", help="make one PDF instead of an archive")
     args = parser.parse_args()
     if not (BUILT / "index.html").exists():
-        print(f"{BUILT} holds no book: run `make book`", file=sys.stderr)
+        print(f"{BUILT} contains no book: run `make book`", file=sys.stderr)
         return 1
     target = BUILT.parent / f"{NAME}.{'pdf' if args.pdf else 'zip'}"
     if args.pdf:

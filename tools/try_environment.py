@@ -1,9 +1,9 @@
 """Run all lessons in another environment: Colab's versions, the oldest or the newest allowed.
 
-tests/environments holds what each of them has before a lesson is opened. The lessons are copied to
-an empty folder, so that nothing but what is installed can be imported; there the first one's set-up
-cell installs the package by the address that it names, which git is told to find in this checkout.
-Then it is seen that this replaced nothing, and all lessons are run.
+The files in tests/environments list the packages that are installed before a lesson is opened. The
+lessons are copied to an empty folder, so that only installed packages can be imported. The set-up
+cell of the first one installs the package from its address, which git redirects to this checkout.
+All lessons are run, and no package may have been replaced.
 
 Run: python tools/try_environment.py colab [--python python3.12] [names of lessons]
 """
@@ -31,26 +31,26 @@ ROOT = Path(__file__).resolve().parent.parent
 WANTED = ROOT / "tests" / "environments"
 STANDIN = WANTED / "standin"
 MADE = ROOT / ".venv-try"
-LINES = 12  # of a traceback
+LINES = 12  # of a traceback to print
 
 
 def wanted_python(text: str) -> str:
-    """The version of Python that an environment's file names in its first line."""
+    """Version of Python in the first line of an environment's file."""
     found = re.match(r"# python (\d+\.\d+)\n", text)
     if not found:
-        raise ValueError("the first line must name a version: # python 3.12")
+        raise ValueError("the first line must give a version: # python 3.12")
     return found[1]
 
 
 def make(name: str, python: str | None) -> Path:
-    """The environment's interpreter; it is made if it is not there yet.
+    """Interpreter of an environment, which is made if it does not exist yet.
 
     Args:
-        name: of a file in tests/environments.
-        python: to make it with; None for the version that the file names, found on the PATH.
+        name: The name of a file in tests/environments.
+        python: The Python to make it with; None for the version in the file, found on the PATH.
 
     Raises:
-        FileNotFoundError: if there is no such Python; the message says which one is wanted.
+        FileNotFoundError: If that Python is missing. The message names its version.
     """
     file, folder = WANTED / f"{name}.txt", MADE / name
     version = wanted_python(file.read_text(encoding="utf-8"))
@@ -58,7 +58,7 @@ def make(name: str, python: str | None) -> Path:
     if not interpreter.exists():
         found = shutil.which(python or f"python{version}")
         if not found:
-            raise FileNotFoundError(f"{name} wants Python {version}: give one with --python")
+            raise FileNotFoundError(f"{name} needs Python {version}: give one with --python")
         subprocess.run([found, ROOT / "tools" / "make_venv.py", folder], check=True)
         (MADE / ".gitignore").write_text("*\n")
     subprocess.run([interpreter, "-m", "pip", "install", "--quiet", "-r", file], check=True)
@@ -66,7 +66,7 @@ def make(name: str, python: str | None) -> Path:
 
 
 def installed(interpreter: Path) -> dict[str, str]:
-    """Versions by package."""
+    """Versions of the installed packages, by name in lower case."""
     text = subprocess.run(
         [interpreter, "-m", "pip", "list", "--format", "json"],
         check=True, capture_output=True, text=True,
@@ -75,7 +75,7 @@ def installed(interpreter: Path) -> dict[str, str]:
 
 
 def replaced(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
-    """What is gone or has another version, but for the package itself."""
+    """Packages that were removed or have another version, except ssl_teach itself."""
     return [
         f"{name} {version} became {after.get(name, 'nothing')}"
         for name, version in before.items()
@@ -84,20 +84,20 @@ def replaced(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
 
 
 def kernel_environment(name: str) -> dict[str, str]:
-    """Settings for a kernel: our address leads to this checkout; for Colab, its own package."""
+    """Variables for a kernel: git finds our address in this checkout; Colab has its own package."""
     address = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]
     settings = {
         "GIT_CONFIG_COUNT": "1",
         "GIT_CONFIG_KEY_0": f"url.file://{ROOT}.insteadOf",
         "GIT_CONFIG_VALUE_0": address,
         "PYTHONPATH": str(STANDIN) if name == "colab" else "",
-        "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # the debugger would warn in every lesson
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # or the debugger warns in every lesson
     }
     return os.environ | settings
 
 
 def run(lesson: Path, kernels: str, timeout: int) -> tuple[float, str | None]:
-    """Seconds that a lesson took, and what stopped it."""
+    """Run a lesson, and return the seconds that it took and the end of its traceback, if any."""
     begin = time.perf_counter()
     notebook = nbformat.read(lesson, as_version=4)
     home = {"metadata": {"path": lesson.parent}}
@@ -111,7 +111,7 @@ def run(lesson: Path, kernels: str, timeout: int) -> tuple[float, str | None]:
 
 
 def install_kernel(name: str, interpreter: Path, folder: Path) -> None:
-    """Let Jupyter know the environment's kernel, in a folder of its own."""
+    """Register the environment's kernel with Jupyter, in a folder of its own."""
     spec = {
         "argv": [str(interpreter), "-m", "ipykernel_launcher", "-f", "{connection_file}"],
         "display_name": name,
@@ -124,13 +124,13 @@ def install_kernel(name: str, interpreter: Path, folder: Path) -> None:
 
 
 def main() -> int:
-    """Run them; 1 if one failed or something was replaced."""
+    """Run the lessons; return 1 if one failed or a package was replaced."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("name", choices=sorted(each.stem for each in WANTED.glob("*.txt")))
     known = sorted(each.stem for each in ROOT.glob("notebooks/*.ipynb"))
     parser.add_argument("lessons", nargs="*", help=f"some of {', '.join(known)} (default: all)")
-    parser.add_argument("--python", help="to make the environment with")
-    parser.add_argument("--timeout", type=int, default=1200, help="seconds for a cell")
+    parser.add_argument("--python", help="Python to make the environment with")
+    parser.add_argument("--timeout", type=int, default=1200, help="seconds that a cell may take")
     args = parser.parse_args()
     unknown = [name for name in args.lessons if name not in known]
     if unknown:

@@ -24,5 +24,5 @@ def test_what_was_replaced_is_told():
 
 def test_an_unknown_python_is_named(monkeypatch, tmp_path):
     monkeypatch.setattr(te, "MADE", tmp_path)
-    with pytest.raises(FileNotFoundError, match=r"colab wants Python 3\.12"):
+    with pytest.raises(FileNotFoundError, match=r"colab needs Python 3\.12"):
         te.make("colab", "python-that-is-not-there")
