@@ -1,27 +1,27 @@
 # make book     test every lesson (nbval) and build the book  make lab    the lessons in JupyterLab
-# make serve    show it at http://localhost:8000              make bench  time it beside others
+# make serve    show it at http://localhost:8000              make bench  compare it with other libraries
 # make test     lint, make book, then every other test        make records  remake the recorded experiments
 # make lint     style and types                               make clean  remove what was built
-# make mutants  how many mistakes the checks of the exercises miss
+# make mutants  count the mistakes that the checks of the exercises miss
 # make pack     the built book as one archive               make pdf    and as one PDF
 # make slides   slides of every lesson                     make book-teacher SEED=…  the instructor's book
-# make test-widgets7   explorables with ipywidgets 7, the version of Colab
+# make test-widgets7   test interactive figures with ipywidgets 7, the version of Colab
 # make lock     remake requirements.lock; UPGRADE=1 takes the newest of everything
-# make try-colab try-oldest try-newest   all lessons in other environments, on other Pythons
-# Each sets itself up: all that is needed is make and Python 3.11 to 3.13 with pip.
+# make try-colab try-oldest try-newest   run all lessons in other environments, on other Pythons
+# Each target sets itself up. It needs only make and Python 3.11 to 3.13 with pip.
 
 PYTHON ?= python3
 PORT ?= 8000
 SEED ?= 1
 BIN := .venv/bin
 READY := .venv/.ready
-# what the benchmarks compare with stays out of .venv: a second environment, which sees the first
+# an environment for the libraries of the benchmarks, which also sees the packages of .venv
 BENCH := .venv-bench/bin
 BENCH_READY := .venv-bench/.ready
-# JupyterLab 3 with ipywidgets 7, to try explorables in
+# an environment with JupyterLab 3 and ipywidgets 7
 SEVEN := .venv-seven/bin
 SEVEN_READY := .venv-seven/.ready
-# one thread for each of the parallel test workers, so that they do not fight for the cores
+# one thread for each parallel test worker, so that they do not compete for the cores
 TEST_ENV := OMP_NUM_THREADS=1
 
 .DELETE_ON_ERROR:
@@ -35,15 +35,15 @@ serve: book
 	@echo "http://localhost:$(PORT)/   (Ctrl-C ends)"
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
 
-# each lesson is run once: make book lets nbval run it, and shows the outputs of that run
+# nbval runs the lessons in make book, which shows the outputs of that run: each runs only once
 test: lint book
-	@# without a browser its tests fail, and say so
+	@# without a browser, the tests that need one fail and say so
 	CHROMIUM="$$($(BIN)/python tools/chromium.py)"; export CHROMIUM; \
 	$(TEST_ENV) $(BIN)/python -m pytest -n auto --dist loadscope --durations 10 \
 	  --doctest-modules --ignore ssl_teach/__main__.py --ignore ssl_teach/exercises/__main__.py \
 	  tests ssl_teach
 
-# the instructor's book, with the graded forms of SEED and their solutions: not for publishing
+# the instructor's book, with the graded forms of SEED and their solutions; do not publish it
 book-teacher: $(READY)
 	$(BIN)/python tools/build_book.py --teacher $(SEED)
 
@@ -61,7 +61,7 @@ test-widgets7: book $(SEVEN_READY)
 	CHROMIUM="$$($(BIN)/python tools/chromium.py)"; export CHROMIUM; \
 	JUPYTER_UNDER_TEST=$(CURDIR)/$(SEVEN)/python $(TEST_ENV) $(BIN)/python -m pytest tests/browser/test_jupyter.py
 
-# tests/environments/*.txt; needs Python 3.12, 3.11 or 3.13 on the PATH
+# the environments in tests/environments; each needs its Python on the PATH
 try-%: $(READY)
 	$(BIN)/python tools/try_environment.py $*
 
@@ -112,7 +112,7 @@ $(READY): requirements.txt requirements.lock pyproject.toml tools/make_venv.py
 
 $(BENCH_READY): $(READY) benchmarks/requirements.txt
 	$(BIN)/python tools/make_venv.py .venv-bench
-	@# pip finds torch there already, and the lock keeps it from wanting another
+	@# pip finds torch there, and the lock prevents another version
 	$(BIN)/python -c 'import sysconfig; print("import site; site.addsitedir(%r)" % sysconfig.get_path("purelib"))' \
 	  > "$$($(BENCH)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/venv.pth"
 	$(BENCH)/python -m pip install --quiet -r benchmarks/requirements.txt -c requirements.lock

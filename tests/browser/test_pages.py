@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 import yaml
+from build_book import entries
 
 from .axe import violations
 
@@ -28,21 +29,8 @@ WIDE = """() => {
 }"""
 
 
-def toc_pages() -> list[str]:
-    """Pages of the table of contents, the front page first."""
-
-    def names(part: object):
-        if isinstance(part, dict):
-            yield from (part[key] for key in ("root", "file") if key in part)
-            part = list(part.values())
-        if isinstance(part, list):
-            for inner in part:
-                yield from names(inner)
-
-    return list(names(yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))))
-
-
-PAGES = toc_pages()
+# the front page first
+PAGES = list(entries(yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))))
 
 
 @pytest.fixture(scope="module", params=PAGES)

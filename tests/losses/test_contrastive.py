@@ -6,8 +6,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from ssl_teach.losses import contrastive as losses
 from ssl_teach.encoders.networks import ConvNet
+from ssl_teach.losses import contrastive as losses
 from ssl_teach.losses.contrastive import (
     affinity_matrix,
     info_nce,
