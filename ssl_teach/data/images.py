@@ -1,4 +1,4 @@
-"""Sizes of pictures."""
+"""Pixels of images as floats, and images of another size."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 CHUNK = 1000  # pictures resized at a time: as floats they take four times the memory
+
+
+def to_float(images: Tensor) -> Tensor:
+    """Convert pixels to floats: (...) uint8 in 0 … 255 -> (...) float32 in [0, 1]."""
+    return images.float() / 255
 
 
 def empty_pictures(count: int, channels: int, size: int) -> Tensor:

@@ -6,6 +6,14 @@ from typing import Self
 
 from torch import Tensor, nn
 
+PIXEL_MEAN, PIXEL_STD = 0.5, 0.25
+"""Roughly the mean and the standard deviation of pixels in [0, 1], the same for every data set."""
+
+
+def standardize(images: Tensor) -> Tensor:
+    """Centre and scale images in [0, 1], so that the first layer sees both signs."""
+    return (images - PIXEL_MEAN) / PIXEL_STD
+
 
 class Encoder(nn.Module):
     """Base of all encoders: a list of stages, most of which halve the picture; the last is pooled.
@@ -53,8 +61,8 @@ class Encoder(nn.Module):
         return self
 
     def prepare(self, images: Tensor) -> Tensor:
-        """Pictures in [0, 1] as the first block takes them: centred, so that it sees both signs."""
-        return (images - 0.5) / 0.25
+        """Bring images in [0, 1] to what the first block expects; see `standardize`."""
+        return standardize(images)
 
     def stages(self, images: Tensor) -> list[Tensor]:
         """Feature maps of every stage.

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ssl_teach.data.images import to_float
 from ssl_teach.encoders.base import Encoder
 
 
@@ -90,7 +91,7 @@ def features(
     parts: list[list[Tensor]] = [[] for _ in encoder.widths]
     with frozen(encoder):
         for chunk in images.split(batch_size):
-            for part, x in zip(parts, encoder.stages(chunk.to(device).float() / 255), strict=True):
+            for part, x in zip(parts, encoder.stages(to_float(chunk.to(device))), strict=True):
                 pooled = F.adaptive_avg_pool2d(x, _grid(size, *x.shape[1:]))
                 part.append(pooled.flatten(1).cpu())
     return [torch.cat(part).numpy() for part in parts]
@@ -98,7 +99,7 @@ def features(
 
 def raw_pixels(images: Tensor) -> np.ndarray:
     """The baseline to beat: the pixels themselves, (N, C, H, W) uint8 -> (N, C·H·W) in [0, 1]."""
-    return images.flatten(1).cpu().numpy().astype(np.float32) / 255
+    return to_float(images).flatten(1).cpu().numpy()
 
 
 def random_weights(encoder: Encoder, seed: int) -> Encoder:

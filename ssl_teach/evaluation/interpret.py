@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ssl_teach.data.images import to_float
 from ssl_teach.encoders.networks import ConvNet
 from ssl_teach.evaluation.features import frozen
 
@@ -43,7 +44,7 @@ def max_activating_patches(
     device = next(encoder.parameters()).device
     with frozen(encoder):
         maps = [
-            encoder.stages(chunk.to(device).float() / 255)[stage - 1][:, list(channels)].cpu()
+            encoder.stages(to_float(chunk.to(device)))[stage - 1][:, list(channels)].cpu()
             for chunk in images.split(500)
         ]
     response = torch.cat(maps)  # (N, K, H, W)
