@@ -20,10 +20,10 @@ from pathlib import Path
 import nbformat
 
 from ssl_teach.exercises import all_exercises
+from ssl_teach.exercises.assign.notebooks import write_kit
 from ssl_teach.exercises.core import CHECKED, Exercise
-from ssl_teach.exercises.grade import Plan
-from ssl_teach.exercises.kit import write_kit
-from ssl_teach.exercises.scores import grade_class
+from ssl_teach.exercises.grading.grade import Plan
+from ssl_teach.exercises.grading.gradebook import grade_class
 
 SEED = 1
 

@@ -26,7 +26,7 @@ from jupyter_cache.cache.db import NbCacheRecord
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE, LOCK = "ssl_teach", "requirements.lock"
-TEACHER = "SSL_TEACH_SEED"  # read by ssl_teach.exercises.display
+TEACHER = "SSL_TEACH_SEED"  # read by ssl_teach.exercises.assign.display
 
 
 def sources(root: Path) -> list[Path]:

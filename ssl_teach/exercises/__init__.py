@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ssl_teach.exercises.book import all_exercises, exercise
+from ssl_teach.exercises.assign.display import show, worth
+from ssl_teach.exercises.bank.registry import all_exercises, exercise
+from ssl_teach.exercises.checks.harness import Wrong
 from ssl_teach.exercises.core import Exercise, Property, Variant, Verdict, judge
-from ssl_teach.exercises.display import show, worth
-from ssl_teach.exercises.probing import Wrong
 
 __all__ = [
     "Exercise",

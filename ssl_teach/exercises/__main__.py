@@ -6,11 +6,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from ssl_teach.exercises.book import all_exercises
-from ssl_teach.exercises.grade import Plan
-from ssl_teach.exercises.kit import write_kit
-from ssl_teach.exercises.sandbox import Limits
-from ssl_teach.exercises.scores import LateRule, grade_class
+from ssl_teach.exercises.assign.notebooks import write_kit
+from ssl_teach.exercises.bank.registry import all_exercises
+from ssl_teach.exercises.grading.grade import Plan
+from ssl_teach.exercises.grading.gradebook import LateRule, grade_class
+from ssl_teach.exercises.grading.sandbox import Limits
 
 
 def parser() -> argparse.ArgumentParser:

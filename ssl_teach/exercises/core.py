@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any, TypeVar
 
-from ssl_teach.exercises.probing import Wrong
+from ssl_teach.exercises.checks.harness import Wrong
 
 T = TypeVar("T")
 KINDS = ("implement", "bug", "choose", "predict", "explore")

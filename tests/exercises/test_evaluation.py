@@ -10,13 +10,14 @@ from forms import everything, in_form
 from sklearn.model_selection import StratifiedShuffleSplit
 from zoo import SEEDS, Bad, assert_right, assert_wrong, solved
 
-from ssl_teach.evaluation.features import frozen
-from ssl_teach.exercises import exercise, judge, sandbox
-from ssl_teach.exercises.backbone import BACKBONES, unfrozen_backbone
-from ssl_teach.exercises.evaluation import PEEKS, seen_test
-from ssl_teach.exercises.frozen import FROZEN, frozen_probe
-from ssl_teach.exercises.labels import DRAWS, SIZES, draw_labels
-from ssl_teach.exercises.transfer import CASES, RULE, STRATEGIES
+from ssl_teach.evaluate import frozen
+from ssl_teach.exercises import exercise, judge
+from ssl_teach.exercises.bank.backbone import BACKBONES, unfrozen_backbone
+from ssl_teach.exercises.bank.evaluation import PEEKS, seen_test
+from ssl_teach.exercises.bank.introduction import DRAWS, SIZES, draw_labels
+from ssl_teach.exercises.bank.self_supervised_learning import FROZEN, frozen_probe
+from ssl_teach.exercises.bank.transfer_learning import CASES, RULE, STRATEGIES
+from ssl_teach.exercises.grading import sandbox
 
 # draw-labels
 

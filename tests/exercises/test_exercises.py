@@ -10,8 +10,8 @@ import torch
 from zoo import SEEDS, assert_right, solved
 
 from ssl_teach.exercises import Variant, all_exercises, check, exercise, judge
+from ssl_teach.exercises.checks.harness import TimeUp, Wrong, call, time_limit
 from ssl_teach.exercises.core import CHECKED, is_starter
-from ssl_teach.exercises.probing import TimeUp, Wrong, call, time_limit
 
 CODE = [key for key, each in all_exercises().items() if each.kind in CHECKED]
 

@@ -8,10 +8,10 @@ import pytest
 
 from ssl_teach.exercises import exercise
 from ssl_teach.exercises.__main__ import main
-from ssl_teach.exercises.grade import Plan, grade_all, submissions
-from ssl_teach.exercises.kit import answers, write_kit
-from ssl_teach.exercises.sandbox import Limits
-from ssl_teach.exercises.scores import LateRule, grade_class, read_days, update_marks
+from ssl_teach.exercises.assign.notebooks import answers, write_kit
+from ssl_teach.exercises.grading.grade import Plan, grade_all, submissions
+from ssl_teach.exercises.grading.gradebook import LateRule, grade_class, read_days, update_marks
+from ssl_teach.exercises.grading.sandbox import Limits
 
 SEED = 5
 CODE = ["affinity-matrix", "partner-index"]

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ssl_teach.exercises import all_exercises, guide
+from ssl_teach.exercises import all_exercises
+from ssl_teach.exercises.assign import tables as guide
 
 LESSONS = sorted(path.stem for path in guide.NOTEBOOKS.glob("*.ipynb"))
 

@@ -7,8 +7,8 @@ import pytest
 
 from ssl_teach.exercises import all_exercises
 from ssl_teach.exercises.__main__ import main
+from ssl_teach.exercises.assign.notebooks import ASK, answers, notebook, write_kit
 from ssl_teach.exercises.core import CHECKED
-from ssl_teach.exercises.kit import ASK, answers, notebook, write_kit
 
 SEED = 7
 COMMON = {"with torch.no_grad():"}  # code that many cells hold, and that gives nothing away

@@ -13,13 +13,13 @@ from skimage.metrics import peak_signal_noise_ratio
 from zoo import Bad, assert_right, assert_wrong
 
 from ssl_teach.exercises import exercise
-from ssl_teach.exercises.inpainting import HOLES, masked_l2
-from ssl_teach.exercises.jigsaw import FAR, permutation_set
-from ssl_teach.exercises.patches import NUMBERINGS, PAIRS, patch_pair
-from ssl_teach.exercises.psnr import SIGNALS, psnr
-from ssl_teach.exercises.rotation import TURNS, rotation_batch
-from ssl_teach.tasks.inpainting import reconstruction_loss
-from ssl_teach.tasks.rotation import rotate
+from ssl_teach.exercises.bank.inpainting import HOLES, masked_l2
+from ssl_teach.exercises.bank.jigsaw import FAR, permutation_set
+from ssl_teach.exercises.bank.patch_position import NUMBERINGS, PAIRS, patch_pair
+from ssl_teach.exercises.bank.rotation import TURNS, rotation_batch
+from ssl_teach.exercises.bank.super_resolution import SIGNALS, psnr
+from ssl_teach.pretext.inpainting import reconstruction_loss
+from ssl_teach.pretext.rotation import rotate
 
 # rotation-batch
 

@@ -13,9 +13,8 @@ import torch.nn.functional as F
 from einops import rearrange, reduce
 
 from ssl_teach.exercises import all_exercises, exercise, judge, worth
-from ssl_teach.exercises.reading_contrast import SLOW_LINK
-from ssl_teach.exercises.reading_labels import SHAPES
-from ssl_teach.lessons.communication import bytes_per_step
+from ssl_teach.exercises.bank.reading_contrast import SLOW_LINK
+from ssl_teach.exercises.bank.reading_labels import SHAPES
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 SEEDS = (None, *range(1, 8))

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from ssl_teach.exercises import exercise
-from ssl_teach.exercises.kit import notebook
-from ssl_teach.exercises.sandbox import NAMES, Limits, run, suspicious, without_magics
+from ssl_teach.exercises.assign.notebooks import notebook
+from ssl_teach.exercises.grading.sandbox import NAMES, Limits, run, suspicious, without_magics
 
 GOOD = {key: exercise(key).solution for key in ("affinity-matrix", "partner-index")}
 POINTS = {key: exercise(key).points for key in GOOD}
@@ -159,7 +159,7 @@ def test_a_second_submission_starts_in_a_moment():
 
 SCRIPT = """
 from ssl_teach.exercises import exercise
-from ssl_teach.exercises.sandbox import run
+from ssl_teach.exercises.grading.sandbox import run
 {guard}
     each = exercise("partner-index")
     print(run({{each.key: each.solution}}, {{each.key: 3}})[each.key].status)

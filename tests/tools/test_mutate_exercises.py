@@ -7,7 +7,7 @@ from mutants import mutants
 from mutate_exercises import ANY, EXPLAINED, Outcome, outcomes, report, try_mutants
 
 from ssl_teach.exercises import Exercise, Property, all_exercises, judge
-from ssl_teach.exercises.probing import call, require
+from ssl_teach.exercises.checks.harness import call, require
 
 CODE = '''def f(first, second, n=2):
     """Something: 1 + 1."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
+from ssl_teach.exercises.bank.reading import always, read
 from ssl_teach.exercises.core import Exercise, Variant
-from ssl_teach.exercises.reading import always, read
 
 ROTATION, PATCHES, JIGSAW = "04_rotation", "05_patch_position", "06_jigsaw"
 INPAINTING, SUPER, LEAGUE = "07_inpainting", "08_super_resolution", "09_tied_to_the_task"

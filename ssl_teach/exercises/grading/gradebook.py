@@ -11,10 +11,10 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ssl_teach.exercises.files import read_rows, write_rows, write_text
-from ssl_teach.exercises.grade import Graded, Plan, grade_all
-from ssl_teach.exercises.kit import ASK
-from ssl_teach.exercises.sandbox import LIMITS, Limits
+from ssl_teach.exercises.assign.notebooks import ASK
+from ssl_teach.exercises.grading.csv_files import read_rows, write_rows, write_text
+from ssl_teach.exercises.grading.grade import Graded, Plan, grade_all
+from ssl_teach.exercises.grading.sandbox import LIMITS, Limits
 
 MARKS = ("student", "exercise", "what", "of", "points", "comment")
 

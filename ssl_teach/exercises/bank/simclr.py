@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ssl_teach.exercises.checks.nt_xent import NtXent, by_image
+from ssl_teach.exercises.checks.reference import ORDERS, cosines, in_order
 from ssl_teach.exercises.core import Exercise, Variant
-from ssl_teach.exercises.reference import ORDERS, cosines, in_order
-from ssl_teach.exercises.views import NtXent, by_image
 
 LESSON = "11_simclr"
 FORMULA = """$$\\ell(i, j) = -\\log \\frac{\\exp(s_{i,j}/\\tau)}

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from ssl_teach.exercises.checks.harness import call, close, require, seeded, tensor_like
+from ssl_teach.exercises.checks.nt_xent import NO_GRADIENT, NOT_ITS_SLOPE, Answer, together
+from ssl_teach.exercises.checks.reference import recognised, searches
 from ssl_teach.exercises.core import Exercise, Property, Variant
-from ssl_teach.exercises.probing import call, close, require, seeded, tensor_like
-from ssl_teach.exercises.reference import recognised, searches
-from ssl_teach.exercises.views import NO_GRADIENT, NOT_ITS_SLOPE, Answer, together
 
 LESSON = "10_contrastive_learning"
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ssl_teach.exercises.bank.similarity import LESSON
+from ssl_teach.exercises.checks.harness import call, close, require, seeded, tensor_like
+from ssl_teach.exercises.checks.nt_xent import NO_GRADIENT, together
 from ssl_teach.exercises.core import Exercise, Property, Variant
-from ssl_teach.exercises.probing import call, close, require, seeded, tensor_like
-from ssl_teach.exercises.similarity import LESSON
-from ssl_teach.exercises.views import NO_GRADIENT, together
 
 Pairwise = Callable[[Tensor, Tensor], Tensor]
 

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ssl_teach.exercises.checks.harness import call, parts_of, require, seeded, tensor_like
 from ssl_teach.exercises.core import Exercise, Property, Variant
-from ssl_teach.exercises.probing import call, parts_of, require, seeded, tensor_like
 
 Answer = Callable[..., Any]
 SIZES = (30, 18, 14)

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ssl_teach.exercises.checks.harness import Wrong, call, describe, require
 from ssl_teach.exercises.core import Exercise, Property, Variant
-from ssl_teach.exercises.probing import Wrong, call, describe, require
 
 Answer = Callable[..., Any]
 STRATEGIES = {

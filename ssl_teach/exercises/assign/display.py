@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from ssl_teach.exercises.book import all_exercises, exercise
+from ssl_teach.exercises.assign.notebooks import WORDS, facts, folded, table
+from ssl_teach.exercises.bank.registry import all_exercises, exercise
 from ssl_teach.exercises.core import CHECKED, Exercise
-from ssl_teach.exercises.kit import WORDS, facts, folded, table
 
 TEACHER = "SSL_TEACH_SEED"  # set while the instructor's book is built, to the cohort's seed
 

@@ -10,8 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ssl_teach.exercises.core import Exercise, Property, Variant
-from ssl_teach.exercises.probing import (
+from ssl_teach.exercises.checks.harness import (
     Wrong,
     call,
     close,
@@ -19,6 +18,7 @@ from ssl_teach.exercises.probing import (
     seeded,
     tensor_like,
 )
+from ssl_teach.exercises.core import Exercise, Property, Variant
 
 Answer = Callable[..., Any]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
+from ssl_teach.exercises.bank.reading import always, read
 from ssl_teach.exercises.core import Exercise, Variant
-from ssl_teach.exercises.reading import always, read
 
 CONTRAST, SIMCLR, APART = "10_contrastive_learning", "11_simclr", "11b_simclr_taken_apart"
 AFTER, DEVICES, PAD = "12_what_came_after", "13_many_devices", "14_sketch_pad"

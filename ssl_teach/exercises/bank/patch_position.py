@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
+from ssl_teach.exercises.checks.harness import call, require, seeded, tensor_like
 from ssl_teach.exercises.core import Exercise, Property, Variant
-from ssl_teach.exercises.probing import call, require, seeded, tensor_like
 
 Answer = Callable[..., Any]
 

@@ -16,9 +16,9 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from ssl_teach.exercises.book import all_exercises
+from ssl_teach.exercises.bank.registry import all_exercises
 from ssl_teach.exercises.core import CHECKED, Exercise
-from ssl_teach.exercises.sandbox import NAMES
+from ssl_teach.exercises.grading.sandbox import NAMES
 
 MARK = "ssl_teach"  # in a cell's metadata: {"exercise": key, "role": …}, in a notebook's: the form
 WORDS = {

@@ -9,15 +9,15 @@ from typing import Any
 import torch
 from torch import nn
 
-from ssl_teach.exercises.core import Exercise, Property, Variant
-from ssl_teach.exercises.frozen import (
+from ssl_teach.exercises.bank.self_supervised_learning import (
     LESSON,
     Notes,
     require_unmoved,
     saved,
     small_encoder,
 )
-from ssl_teach.exercises.probing import Wrong, call, describe, require, seeded, tensor_like
+from ssl_teach.exercises.checks.harness import Wrong, call, describe, require, seeded, tensor_like
+from ssl_teach.exercises.core import Exercise, Property, Variant
 
 Answer = Callable[..., Any]
 

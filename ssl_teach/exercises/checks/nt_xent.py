@@ -13,15 +13,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ssl_teach.exercises.core import Property
-from ssl_teach.exercises.probing import call, require, seeded, tensor_like
-from ssl_teach.exercises.reference import (
+from ssl_teach.exercises.checks.harness import call, require, seeded, tensor_like
+from ssl_teach.exercises.checks.reference import (
     ORDERS,
     between_losses,
     in_order,
     recognised,
     view_losses,
 )
+from ssl_teach.exercises.core import Property
 
 Answer = Callable[..., Any]
 Views = tuple[Tensor, Tensor]

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from ssl_teach.exercises.checks.harness import call, close, require, seeded, tensor_like
+from ssl_teach.exercises.checks.reference import ORDERS, partner_of
 from ssl_teach.exercises.core import Exercise, Property, Variant
-from ssl_teach.exercises.probing import call, close, require, seeded, tensor_like
-from ssl_teach.exercises.reference import ORDERS, partner_of
 
 Matrix = Callable[[Tensor], Tensor]
 LESSON = "11_simclr"

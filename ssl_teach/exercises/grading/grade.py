@@ -16,12 +16,12 @@ from typing import Any
 import nbformat
 from tqdm.auto import tqdm
 
+from ssl_teach.exercises.assign.notebooks import answers
 from ssl_teach.exercises.core import CHECKED
-from ssl_teach.exercises.files import write_text
-from ssl_teach.exercises.kit import answers
-from ssl_teach.exercises.sandbox import LIMITS, Limits, Outcome, run
+from ssl_teach.exercises.grading.csv_files import write_text
+from ssl_teach.exercises.grading.sandbox import LIMITS, Limits, Outcome, run
 
-HERE = Path(__file__).parent
+EXERCISES = Path(__file__).parents[1]
 
 
 @dataclass
@@ -112,7 +112,7 @@ def submissions(folder: Path) -> dict[str, Path]:
 def checks_hash(plan: Plan) -> bytes:
     """Changes if the assignment or any check does."""
     digest = hashlib.sha256(json.dumps(asdict(plan), sort_keys=True).encode())
-    for source in sorted(HERE.glob("*.py")):
+    for source in sorted(EXERCISES.rglob("*.py")):
         digest.update(source.read_bytes())
     return digest.digest()
 

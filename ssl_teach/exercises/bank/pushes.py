@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ssl_teach.exercises.bank.contrastive_learning import LESSON, listed, some_scores
+from ssl_teach.exercises.checks.harness import call, close, require, tensor_like
+from ssl_teach.exercises.checks.nt_xent import Answer
+from ssl_teach.exercises.checks.reference import searches
 from ssl_teach.exercises.core import Exercise, Property, Variant
-from ssl_teach.exercises.losses import LESSON, listed, some_scores
-from ssl_teach.exercises.probing import call, close, require, tensor_like
-from ssl_teach.exercises.reference import searches
-from ssl_teach.exercises.views import Answer
 
 STAND_STILL = "what may you subtract from all scores of a query without changing its softmax?"
 

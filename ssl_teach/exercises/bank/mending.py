@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from ssl_teach.exercises.bank.simclr import LESSON
+from ssl_teach.exercises.checks.harness import seeded
+from ssl_teach.exercises.checks.nt_xent import NtXent, by_image
 from ssl_teach.exercises.core import Exercise, Variant
-from ssl_teach.exercises.nt_xent import LESSON
-from ssl_teach.exercises.probing import seeded
-from ssl_teach.exercises.views import NtXent, by_image
 
 
 def in_any_order(first: Tensor, second: Tensor, tau: float) -> tuple[Tensor, Tensor, float]:

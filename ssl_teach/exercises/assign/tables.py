@@ -9,12 +9,12 @@ from pathlib import Path
 
 from IPython.display import Markdown
 
-from ssl_teach.exercises.book import all_exercises
+from ssl_teach.exercises.assign.display import TEACHER, solution_text
+from ssl_teach.exercises.assign.notebooks import WORDS, table
+from ssl_teach.exercises.bank.registry import all_exercises
 from ssl_teach.exercises.core import CHECKED
-from ssl_teach.exercises.display import TEACHER, solution_text
-from ssl_teach.exercises.kit import WORDS, table
 
-NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+NOTEBOOKS = Path(__file__).parents[3] / "notebooks"
 NEEDS: dict[str, tuple[str, str]] = {
     "00_before_the_lessons": ("", "PyTorch: tensors, modules, a training loop"),
     "01_introduction": ("00", "cross-entropy, accuracy, mean and standard deviation"),

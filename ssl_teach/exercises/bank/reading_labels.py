@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
+from ssl_teach.exercises.bank.reading import always, read
 from ssl_teach.exercises.core import Exercise, Variant
-from ssl_teach.exercises.reading import always, read
 
 TOOLS, INTRO = "00_before_the_lessons", "01_introduction"
 TRANSFER, PROTOCOL = "02_transfer_learning", "03_self_supervised_learning"

@@ -1,0 +1,1 @@
+"""The harness that calls an answer, and what several checks share."""

@@ -1,0 +1,1 @@
+"""Grading: the sandbox that runs answers, grades, and the gradebook."""
