@@ -3,10 +3,11 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from zoo import SEEDS, Bad, assert_right, assert_wrong
 
 from ssl_teach.exercises import exercise
 from ssl_teach.losses.contrastive import affinity_matrix as the_packages
+
+from ..answers import SEEDS, Bad, assert_right, assert_wrong
 
 
 def graded(key, form):

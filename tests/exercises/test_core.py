@@ -7,11 +7,12 @@ import time
 
 import pytest
 import torch
-from zoo import SEEDS, assert_right, solved
 
 from ssl_teach.exercises import Variant, all_exercises, check, exercise, judge
 from ssl_teach.exercises.checks.harness import TimeUp, Wrong, call, time_limit
 from ssl_teach.exercises.core import CHECKED, is_starter
+
+from .answers import SEEDS, assert_right, solved
 
 CODE = [key for key, each in all_exercises().items() if each.kind in CHECKED]
 

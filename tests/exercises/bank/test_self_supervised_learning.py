@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from forms import everything, in_form
 from sklearn.model_selection import StratifiedShuffleSplit
-from zoo import SEEDS, Bad, assert_right, assert_wrong, solved
 
 from ssl_teach.evaluate import frozen
 from ssl_teach.exercises import exercise, judge
@@ -18,6 +16,9 @@ from ssl_teach.exercises.bank.introduction import DRAWS, SIZES, draw_labels
 from ssl_teach.exercises.bank.self_supervised_learning import FROZEN, frozen_probe
 from ssl_teach.exercises.bank.transfer_learning import CASES, RULE, STRATEGIES
 from ssl_teach.exercises.grading import sandbox
+
+from ..answers import SEEDS, Bad, assert_right, assert_wrong, solved
+from ..forms import everything, in_form
 
 # draw-labels
 

@@ -8,9 +8,7 @@ import random
 import numpy as np
 import pytest
 import torch
-from forms import everything, in_form
 from skimage.metrics import peak_signal_noise_ratio
-from zoo import Bad, assert_right, assert_wrong
 
 from ssl_teach.exercises import exercise
 from ssl_teach.exercises.bank.inpainting import HOLES, masked_l2
@@ -20,6 +18,9 @@ from ssl_teach.exercises.bank.rotation import TURNS, rotation_batch
 from ssl_teach.exercises.bank.super_resolution import SIGNALS, psnr
 from ssl_teach.pretext.inpainting import reconstruction_loss
 from ssl_teach.pretext.rotation import rotate
+
+from ..answers import Bad, assert_right, assert_wrong
+from ..forms import everything, in_form
 
 # rotation-batch
 

@@ -6,10 +6,11 @@ import time
 import pytest
 import torch
 import torch.nn.functional as F
-from test_similarity import graded
-from zoo import SEEDS, Bad, assert_right, assert_wrong, solved
 
 from ssl_teach.exercises import all_exercises, exercise, judge
+
+from ..answers import SEEDS, Bad, assert_right, assert_wrong, solved
+from .test_simclr_similarity import graded
 
 BUGS = ("s-minus-identity", "loss-will-not-fall")
 

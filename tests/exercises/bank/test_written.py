@@ -16,7 +16,7 @@ from ssl_teach.exercises import all_exercises, exercise, judge, worth
 from ssl_teach.exercises.bank.reading_contrast import SLOW_LINK
 from ssl_teach.exercises.bank.reading_labels import SHAPES
 
-NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+NOTEBOOKS = Path(__file__).parents[3] / "notebooks"
 SEEDS = (None, *range(1, 8))
 READ = {key: each for key, each in all_exercises().items() if not each.properties}
 
