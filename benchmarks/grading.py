@@ -20,8 +20,8 @@ from pathlib import Path
 import nbformat
 
 from ssl_teach.exercises import all_exercises
-from ssl_teach.exercises.assign.notebooks import write_kit
-from ssl_teach.exercises.core import CHECKED, Exercise
+from ssl_teach.exercises.assign.notebooks import write_assignment
+from ssl_teach.exercises.core import CHECKED_TYPES, Exercise
 from ssl_teach.exercises.grading.grade import Plan
 from ssl_teach.exercises.grading.gradebook import grade_class
 
@@ -88,11 +88,11 @@ def main() -> None:
     chosen = {
         key: each
         for key, each in all_exercises(SEED).items()
-        if each.kind in CHECKED and each.lesson == args.lesson
+        if each.checked and each.lesson == args.lesson
     }
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        paths = write_kit(folder / "kit", list(chosen), "Benchmark", SEED)
+        paths = write_assignment(folder / "kit", list(chosen), "Benchmark", SEED)
         (folder / "in").mkdir()
         for student in range(args.students):
             made = nbformat.read(paths["student"], as_version=4)

@@ -173,7 +173,7 @@ def try_mutants(key: str, seed: int | None) -> Outcome:
         except Exception as error:
             outcome.broken.append((mutant, f"{type(error).__name__}: {error}"))
             continue
-        if verdict.right:
+        if verdict.correct:
             outcome.survivors.append(mutant)
     return outcome
 

@@ -16,8 +16,8 @@ import build_book
 import pytest
 from scipy import stats
 
-from ssl_teach.experiments.records import all_records, book_record
-from ssl_teach.statistics import spread
+from ssl_teach.exercises import all_exercises
+from ssl_teach.records import all_records, book_record, spread
 
 ROOT = Path(__file__).resolve().parents[2]
 LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -68,6 +68,9 @@ def passages() -> Iterator[tuple[str, str, str]]:
             for part, of in (("figure", "caption"), ("image", "alt")):
                 if of in shown.get(part, {}):
                     yield path.stem, f"{cell['id']}:{of}", shown[part][of]
+    for key, each in all_exercises().items():
+        if not each.checked:
+            yield "exercises", key, f"{each.statement}\n\n{each.solution}"
     for path in PAGES:
         yield str(path.relative_to(ROOT / "book")), "", path.read_text(encoding="utf-8")
 
@@ -106,22 +109,16 @@ TRUSTED = {
     ("00_before_the_lessons", "simulate:alt"): {"70 per cent": "the truth of a simulation"},
     ("00_before_the_lessons", "power:caption"): {"80%": "a line that is drawn"},
     ("00_before_the_lessons", "power:alt"): {"80 per cent": "a line that is drawn"},
-    ("00_before_the_lessons", "exercises"): {
-        "70%": GIVEN, "2 points": GIVEN, "2.5%": (lambda: (100 - 95) / 2, 0),
-        "1.46": (lambda: math.log(math.e + 9) - 1, 0.005),  # cross-entropy of scores 1, 0, 0, …
-    },
     ("01_introduction", "live-figure:alt"): {"1 per cent": SHARE, "100 per cent": SHARE},
     ("01_introduction", "teaser:alt"): {"100 per cent": SHARE, "1 per cent": SHARE},
     ("01_introduction", "by-heart:alt"): {"100 per cent": (heart, 3)},  # "close to"
-    ("01_introduction", "exercises"): {"90%": GIVEN},
-    ("02_transfer_learning", "c47"): {"3 points": GIVEN},
+    ("02_transfer_learning", "practice-1"): {"3 points": GIVEN},
     ("03_self_supervised_learning", "worth-figure:alt"): {"100 per cent": LIVE},
     ("03_self_supervised_learning", "difficulty-figure:alt"): {
         "100 per cent": (lambda: pretext("scenes-rotation", "scenes64-jigsaw-10"), 1),  # "nearly"
     },
     ("03_self_supervised_learning", "seeds"): {"10%": SHARE},
-    ("03_self_supervised_learning", "exercises"): {"1%": SHARE},
-    ("04_rotation", "exercises"): {"25%": (lambda: 100 / 4, 0)},  # guessing one of four
+    ("04_rotation", "practice-1"): {"25%": (lambda: 100 / 4, 0)},  # guessing one of four
     ("09_tied_to_the_task", "md-17"): {"10%": SHARE, "1%": SHARE},
     ("10_contrastive_learning", "cosine"): {
         "2.90": (lambda: math.log(1 + 127 * math.exp(-2)), 0.005),  # cosines 1 and -1
@@ -129,11 +126,22 @@ TRUSTED = {
     },
     ("10_contrastive_learning", "cosine-figure:alt"): {"0.5": TAU, "0.1": TAU},
     ("11b_simclr_taken_apart", "numbers-says"): {"0.1": TAU},
-    ("11b_simclr_taken_apart", "exercises"): {
+    ("11b_simclr_taken_apart", "practice-1"): {
         "2.5": (lambda: stats.t.ppf(0.975, 2) / math.sqrt(3), 0.05),
     },
     ("14_sketch_pad", "train-text"): {"30%": "the least part in a view: a setting"},
-    ("14_sketch_pad", "exercises"): {"0.92": GIVEN, "0.88": GIVEN},
+    ("exercises", "best-of-ten"): {
+        "70%": GIVEN, "2 points": GIVEN, "2.5%": (lambda: (100 - 95) / 2, 0),
+    },
+    ("exercises", "buying-steps"): {"1%": SHARE},
+    ("exercises", "cosines-apart"): {"0.92": GIVEN, "0.88": GIVEN},
+    ("exercises", "count-labels"): {"90%": GIVEN},
+    ("exercises", "stuck-loss"): {
+        "1.46": (lambda: math.log(math.e + 9) - 1, 0.005),  # cross-entropy of scores 1, 0, 0, …
+    },
+    ("exercises", "slow-link"): {
+        "0.0005": (lambda: 2.0**-11, 0.00005), "0.005": (lambda: 2.0**-11 / 0.1, 0.0005),
+    },
     ("symbols.md", ""): {"1.96": (lambda: stats.norm.ppf(0.975), 0.005)},
 }  # fmt: skip
 

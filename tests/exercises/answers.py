@@ -37,14 +37,14 @@ def solved(exercise: Exercise) -> Any:
 def assert_right(exercise: Exercise, answer: Any) -> None:
     """The check must accept it."""
     verdict = judge(exercise, answer)
-    assert verdict.right, repr(verdict)
+    assert verdict.correct, repr(verdict)
     assert verdict.points == exercise.points
 
 
 def assert_wrong(exercise: Exercise, bad: Bad) -> None:
     """The check must refuse it, for this reason, and without the answer."""
     verdict = judge(exercise, bad.answer)
-    assert not verdict.right
-    assert verdict.wrong is not None and verdict.wrong.diagnosis == bad.diagnosis, repr(verdict)
-    assert bad.words in f"{verdict.failed} {verdict.wrong}", repr(verdict)
+    assert not verdict.correct
+    assert verdict.failure is not None and verdict.failure.diagnosis == bad.diagnosis, repr(verdict)
+    assert bad.words in f"{verdict.failed} {verdict.failure}", repr(verdict)
     assert verdict.points < exercise.points

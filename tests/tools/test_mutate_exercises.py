@@ -68,7 +68,7 @@ def exercise_with(test):
     return Exercise(
         key="twice",
         lesson="none",
-        kind="implement",
+        type="implement",
         title="Twice",
         points=1,
         minutes=1,
@@ -160,6 +160,6 @@ def test_what_is_explained_passes_in_some_form():
                 if mutant.line in lines:
                     space = {"torch": torch}
                     exec(mutant.source, space)
-                    if judge(each, space[each.function]).right:
+                    if judge(each, space[each.function]).correct:
                         left -= {(key, mutant.line), (ANY, mutant.line)}
     assert not left, f"explained, but no mutant that passes: {left}"

@@ -1,4 +1,4 @@
-"""Tables of the instructor's guide: what lessons need and teach, and where people get stuck."""
+"""Tables of the instructor's page: prerequisites and objectives, exercises, common mistakes."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from pathlib import Path
 
 from IPython.display import Markdown
 
-from ssl_teach.exercises.assign.display import TEACHER, solution_text
-from ssl_teach.exercises.assign.notebooks import WORDS, table
+from ssl_teach.exercises.assign.display import SEED_VARIABLE
+from ssl_teach.exercises.assign.markdown import markdown_table, rubric, solution
 from ssl_teach.exercises.bank.registry import all_exercises
-from ssl_teach.exercises.core import CHECKED
+from ssl_teach.exercises.core import TYPES
 
 NOTEBOOKS = Path(__file__).parents[3] / "notebooks"
-NEEDS: dict[str, tuple[str, str]] = {
+PREREQUISITES: dict[str, tuple[str, str]] = {
     "00_before_the_lessons": ("", "PyTorch: tensors, modules, a training loop"),
     "01_introduction": ("00", "cross-entropy, accuracy, mean and standard deviation"),
     "02_transfer_learning": ("01", "batch norm and its two modes"),
     "03_self_supervised_learning": ("01 02", "frozen and fine-tuned, train, validation and test"),
     "04_rotation": ("03", "a linear probe on frozen features"),
-    "05_patch_position": ("03 04", "what a shortcut is"),
+    "05_patch_position": ("03 04", "shortcuts"),
     "06_jigsaw": ("03 05", "one encoder for several patches; permutations"),
-    "07_inpainting": ("03", "mean squared error, transposed convolution"),
+    "07_inpainting": ("03", "mean squared error, nearest-neighbour upsampling"),
     "08_super_resolution": ("07", "the two players of a GAN and their losses"),
     "09_tied_to_the_task": ("03 04", "two of lessons 5 to 8; confidence intervals"),
     "10_contrastive_learning": ("00 03", "softmax, logarithms, the angle between two vectors"),
@@ -31,20 +31,20 @@ NEEDS: dict[str, tuple[str, str]] = {
     "11b_simclr_taken_apart": ("09 11", "the affinity matrix, the factor table"),
     "12_what_came_after": ("10 11", "matrices, correlation; exponential averages"),
     "13_many_devices": ("11", "processes; the chain rule"),
-    "14_sketch_pad": ("03 04 11", "nothing that these lessons do not teach"),
+    "14_sketch_pad": ("03 04 11", "nothing beyond these lessons"),
 }
-"""What each lesson needs: numbers of lessons before it, and what else to know."""
+"""Prerequisites of each lesson: numbers of earlier lessons, and other knowledge."""
 
 
 def _opening(lesson: str) -> str:
     """The first cell of a lesson: title, question, objectives.
 
     Raises:
-        ValueError: if the lessons do not lie beside the package, as in a clone of the repository.
+        ValueError: outside a clone of the repository, where the lessons are missing.
     """
     path = NOTEBOOKS / f"{lesson}.ipynb"
     if not path.exists():
-        raise ValueError(f"there is no {path}: the guide is made in a clone of the repository")
+        raise ValueError(f"there is no {path}: the tables need a clone of the repository")
     return "".join(json.loads(path.read_text(encoding="utf-8"))["cells"][0]["source"])
 
 
@@ -54,54 +54,54 @@ def title(lesson: str) -> str:
 
 
 def objectives(lesson: str) -> list[str]:
-    """What a lesson says that one can do after it.
+    """The objectives that a lesson states.
 
     Raises:
-        ValueError: if it says nothing of the kind.
+        ValueError: if it states none.
     """
     found = re.search(r"you can\n\n((?:- .+\n?)+)", _opening(lesson))
     if found is None:
-        raise ValueError(f"{lesson} does not begin with a list of what one can do after it")
+        raise ValueError(f"{lesson} does not begin with a list of objectives")
     return [line.removeprefix("- ").rstrip(";.") for line in found[1].strip().split("\n")]
 
 
 def _number(lesson: str) -> str:
-    """Of a lesson, as people say it: 0, 4, 11b."""
+    """The number of a lesson without leading zeros: 0, 4, 11b."""
     return lesson.split("_")[0].lstrip("0") or "0"
 
 
 def lesson_table() -> Markdown:
-    """Every lesson: what it needs, what one can do after it, and the time of its exercises."""
+    """Every lesson: prerequisites, objectives, and points and time of its exercises."""
     every = all_exercises().values()
     rows = []
-    for lesson, (before, knowledge) in NEEDS.items():
+    for lesson, (before, knowledge) in PREREQUISITES.items():
         numbers = [_number(each) for each in before.split()]
         lessons = " and ".join(filter(None, [", ".join(numbers[:-1]), *numbers[-1:]]))
         which = f"lesson{'s' * (len(numbers) > 1)} {lessons}; " if numbers else ""
         able = "<br>".join(f"• {each}" for each in objectives(lesson))
         asked = [each for each in every if each.lesson == lesson]
-        worth = f"{sum(each.points for each in asked)} in {sum(e.minutes for e in asked)} min"
-        rows.append([f"{_number(lesson)}. {title(lesson)}", f"{which}{knowledge}", able, worth])
-    head = ["lesson", "needs", "after it students can", "points of its exercises"]
-    return Markdown(table(head, rows))
+        points = f"{sum(each.points for each in asked)} in {sum(e.minutes for e in asked)} min"
+        rows.append([f"{_number(lesson)}. {title(lesson)}", f"{which}{knowledge}", able, points])
+    head = ["lesson", "needs", "afterwards students can", "points of its exercises"]
+    return Markdown(markdown_table(head, rows))
 
 
 def exercise_table() -> Markdown:
-    """Every exercise: key, kind, points, minutes, how it is marked, and what it is for."""
+    """Every exercise: key, type, points, minutes, marking, and objective."""
     rows = []
     for key, each in all_exercises().items():
-        who = "code" if each.kind in CHECKED else "a person"
-        facts = [f"{each.points}", f"{each.minutes}", who, each.objective]
-        rows.append([_number(each.lesson), f"`{key}`", WORDS[each.kind].lower(), *facts])
-    head = ["lesson", "exercise", "kind", "points", "minutes", "marked by"]
-    return Markdown(table([*head, "after it students can"], rows))
+        who = "code" if each.checked else "a person"
+        about = [f"{each.points}", f"{each.minutes}", who, each.objective]
+        rows.append([_number(each.lesson), f"`{key}`", TYPES[each.type].lower(), *about])
+    head = ["lesson", "exercise", "type", "points", "minutes", "marked by"]
+    return Markdown(markdown_table([*head, "afterwards students can"], rows))
 
 
-def stuck() -> Markdown:
-    """For each lesson the mistakes that people make in its exercises.
+def common_mistakes() -> Markdown:
+    """The common mistakes in the exercises of each lesson.
 
-    A mistake's own colon is the only one in its line: the title ends in a stop, or in its question
-    mark, and the part of a question stands in brackets.
+    Each line has at most the mistake's own colon: the title ends in a full stop or its question
+    mark, and the part of a question is in brackets.
     """
     by_lesson: dict[str, list[str]] = {}
     for each in all_exercises().values():
@@ -115,18 +115,17 @@ def stuck() -> Markdown:
     return Markdown("\n\n".join(parts))
 
 
-def answers_to_read() -> Markdown:
-    """Model answers of what a person marks; in the public book, how to see them."""
-    seed = os.environ.get(TEACHER)
+def model_answers() -> Markdown:
+    """All solutions, with rubrics; in the public book, how to obtain them."""
+    seed = os.environ.get(SEED_VARIABLE)
     if seed is None:
         return Markdown(
-            "Answers and rubrics of what a person marks stand here in the instructor's build: "
-            "`make book-teacher SEED=7`."
+            "The instructor's build shows answers and rubrics of the exercises that a person "
+            "marks: `make book-teacher SEED=7`."
         )
     parts = []
     for key, each in all_exercises(int(seed)).items():
-        worth = f"{each.points} points, about {each.minutes} minutes"
-        rubric = "\n".join(f"- {points} for {what}" for what, points in each.rubric.items())
+        about = f"{each.points} points, about {each.minutes} minutes"
         form = f" ({each.form})" if each.form else ""
-        parts.append(f"**`{key}`**{form}, {worth}\n\n{solution_text(each)}\n\n{rubric}")
+        parts.append(f"**`{key}`**{form}, {about}\n\n{solution(each)}\n\n{rubric(each)}")
     return Markdown("\n\n".join(parts))

@@ -1,4 +1,4 @@
-"""An exercise on the loss of one search among many candidates: InfoNCE as a cross-entropy."""
+"""Lesson 10: InfoNCE as a cross-entropy, and its gradient."""
 
 from __future__ import annotations
 
@@ -8,22 +8,28 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ssl_teach.exercises.checks.harness import call, close, require, seeded, tensor_like
-from ssl_teach.exercises.checks.nt_xent import NO_GRADIENT, NOT_ITS_SLOPE, Answer, together
-from ssl_teach.exercises.checks.reference import recognised, searches
+from ssl_teach.exercises.checks.harness import (
+    call,
+    expect_tensor,
+    is_close,
+    make_generator,
+    require,
+)
+from ssl_teach.exercises.checks.nt_xent import NO_GRADIENT, WRONG_GRADIENT, Answer, stack_numbers
+from ssl_teach.exercises.checks.reference import info_nce_losses, recognise
 from ssl_teach.exercises.core import Exercise, Property, Variant
 
 LESSON = "10_contrastive_learning"
 
 
-def some_scores(seed: int, queries: int = 4, candidates: int = 7) -> tuple[Tensor, Tensor]:
+def random_scores(seed: int, queries: int = 4, candidates: int = 7) -> tuple[Tensor, Tensor]:
     """Numbers such as cosines are, and places of positives: (M, K), (M,)."""
-    draw = seeded(seed)
+    draw = make_generator(seed)
     scores = 2 * torch.rand(queries, candidates, generator=draw) - 1
     return scores, torch.randint(candidates, (queries,), generator=draw)
 
 
-def listed(values: Tensor) -> str:
+def as_text(values: Tensor) -> str:
     """A number, or a few, to four digits."""
     numbers = [f"{value:.4f}" for value in values.reshape(-1).tolist()]
     return numbers[0] if values.ndim == 0 else f"[{', '.join(numbers)}]"
@@ -71,7 +77,7 @@ class InfoNce:
 
     def truth(self, scores: Tensor, positive: Tensor, tau: float) -> Tensor:
         """What is right."""
-        return self.reduce(searches(scores, positive, tau), scores.shape[1])
+        return self.reduce(info_nce_losses(scores, positive, tau), scores.shape[1])
 
     def value(
         self, answer: Answer, scores: Tensor, positive: Tensor, tau: float = 0.5, on: str = ""
@@ -80,12 +86,12 @@ class InfoNce:
         queries, candidates = scores.shape
         on = on or f"{queries} queries with {candidates} candidates each, τ = {tau:g}"
         found = call(answer, self.pack(scores), positive.clone(), tau, on=on)
-        return tensor_like(found, (queries,) if self.over == "each" else (), on=on).double()
+        return expect_tensor(found, (queries,) if self.over == "each" else (), on=on).double()
 
     def any_size(self, answer: Answer) -> None:
         """A number (a query) for any M and K."""
         for queries, candidates in ((4, 7), (1, 2), (6, 3)):
-            self.value(answer, *some_scores(0, queries, candidates))
+            self.value(answer, *random_scores(0, queries, candidates))
 
     def chance(self, answer: Answer) -> None:
         """What guessing loses when all scores are equal."""
@@ -109,8 +115,8 @@ class InfoNce:
                 if any(abs(found - float(each.mean())) < 1e-3 for each in guess)
             ]
             require(
-                close(value, right, 1e-3),
-                f"on {on}, it gives {listed(value)}, and guessing loses something else",
+                is_close(value, right, 1e-3),
+                f"on {on}, it gives {as_text(value)}, and guessing loses something else",
                 where[0]
                 if where
                 else "which probability has each candidate, and what is minus its logarithm?",
@@ -118,14 +124,14 @@ class InfoNce:
 
     def _unchanged(self, before: Tensor, after: Tensor, what: str, where: str) -> None:
         require(
-            close(before, after, 1e-3),
-            f"{what}, and the loss changed: {listed(before)} before, {listed(after)} after",
+            is_close(before, after, 1e-3),
+            f"{what}, and the loss changed: {as_text(before)} before, {as_text(after)} after",
             where,
         )
 
     def shifted(self, answer: Answer) -> None:
         """The same if all scores of a query grow by the same."""
-        scores, positive = some_scores(6)
+        scores, positive = random_scores(6)
         more = torch.tensor([[0.5], [-2.0], [3.0], [1.0]])
         before, after = (self.value(answer, each, positive) for each in (scores, scores + more))
         self._unchanged(
@@ -138,7 +144,7 @@ class InfoNce:
 
     def candidates(self, answer: Answer) -> None:
         """The same if the candidates change places."""
-        scores, positive = some_scores(5)
+        scores, positive = random_scores(5)
         other = torch.tensor([3, 0, 6, 1, 5, 2, 4])
         before = self.value(answer, scores, positive)
         after = self.value(answer, scores[:, other], other.argsort()[positive])
@@ -151,7 +157,7 @@ class InfoNce:
 
     def queries(self, answer: Answer) -> None:
         """The same if the queries change places."""
-        scores, positive = some_scores(4)
+        scores, positive = random_scores(4)
         other = torch.tensor([2, 3, 0, 1])
         before = self.value(answer, scores, positive)
         after = self.value(answer, scores[other], positive[other])
@@ -165,7 +171,7 @@ class InfoNce:
     def formula(self, answer: Answer) -> None:
         """What explicit sums give."""
         for seed, tau in ((1, 1.0), (2, 0.2), (3, 3.0)):
-            scores, positive = some_scores(seed)
+            scores, positive = random_scores(seed)
             value = self.value(answer, scores, positive, tau)
             right = self.truth(scores, positive, tau)
             guesses = {
@@ -178,16 +184,16 @@ class InfoNce:
             }
             named = {words: float(guess.mean()) for words, guess in guesses.items()}
             require(
-                close(value, right, 1e-3),
-                f"on 4 queries with 7 candidates each, τ = {tau:g}, it gives {listed(value)}, and "
+                is_close(value, right, 1e-3),
+                f"on 4 queries with 7 candidates each, τ = {tau:g}, it gives {as_text(value)}, and "
                 "the softmax of each query, written out, gives another loss"
-                + recognised(float(value.mean()), named),
+                + recognise(float(value.mean()), named),
                 "take one query with two candidates, and write the formula out by hand",
             )
 
     def cold(self, answer: Answer) -> None:
         """Finite and right where exponentials overflow."""
-        scores, positive = some_scores(7)
+        scores, positive = random_scores(7)
         for factor, dtype, what in (
             (1.0, torch.float32, "cosines"),
             (50.0, torch.float32, "scores up to 50"),
@@ -197,22 +203,22 @@ class InfoNce:
             value = self.value(answer, given, positive, 0.01, on)
             require(
                 torch.isfinite(value).all(),
-                f"on {on}, it gives {listed(value)}: an exponential ran over, or a logarithm met 0",
+                f"on {on}, it gives {as_text(value)}: an exponential overflowed, or it took log 0",
                 "what may you subtract from all scores of a query without changing its softmax?",
             )
             require(
-                close(value, self.truth(given, positive, 0.01), 1e-4),
-                f"on {on}, it gives {listed(value)}, and double precision another number",
+                is_close(value, self.truth(given, positive, 0.01), 1e-4),
+                f"on {on}, it gives {as_text(value)}, and double precision another number",
                 "is anything cut off, or added to keep a logarithm away from 0? and in which "
                 "precision is it computed?",
             )
 
     def gradient(self, answer: Answer) -> None:
         """The gradient is the slope of the formula."""
-        scores, positive = some_scores(8, 3, 4)
+        scores, positive = random_scores(8, 3, 4)
         given = self.pack(scores.double()).requires_grad_()
         on = "3 queries that want gradients, τ = 0.5"
-        loss = together(call(answer, given, positive, 0.5, on=on))
+        loss = stack_numbers(call(answer, given, positive, 0.5, on=on))
         require(isinstance(loss, Tensor) and loss.requires_grad, *NO_GRADIENT)
         slopes = self.pack(torch.autograd.grad(loss.sum(), given)[0])
         step = 1e-4
@@ -221,7 +227,7 @@ class InfoNce:
             moved[query, candidate] = step
             up, down = (self.truth(scores + sign * moved, positive, 0.5).sum() for sign in (1, -1))
             slope = (up - down) / (2 * step)
-            require(abs(slopes[query, candidate] - slope) < 2e-3, *NOT_ITS_SLOPE)
+            require(abs(slopes[query, candidate] - slope) < 2e-3, *WRONG_GRADIENT)
 
 
 def info_nce_cross_entropy(variant: Variant) -> Exercise:
@@ -251,7 +257,7 @@ def info_nce_cross_entropy(variant: Variant) -> Exercise:
     return Exercise(
         key="info-nce-cross-entropy",
         lesson=LESSON,
-        kind="implement",
+        type="implement",
         title="InfoNCE is a cross-entropy",
         points=5,
         minutes=15,
@@ -291,4 +297,245 @@ sums before you reach for a function that does it all.""",
         discuss="What stands in the positive's place in the classifier that you know from "
         "supervised training?",
         form=f"scores in {layout}, {over} in {unit}",
+    )
+
+
+SHIFT_HINT = "what may you subtract from all scores of a query without changing its softmax?"
+
+
+@dataclass(frozen=True)
+class PushAndPull:
+    """The tests of one form.
+
+    Attributes:
+        what: "cosines" or "scores": what the loss is differentiated by; or "shares".
+        layout: "one" query, or many in "rows" or "columns".
+    """
+
+    what: str
+    layout: str
+
+    def value(
+        self, answer: Answer, cosines: Tensor, positive: Tensor, tau: float, on: str = ""
+    ) -> Tensor:
+        """What an answer gives, brought into the shape (M, K)."""
+        on = on or f"cosines of {cosines.shape[1]} candidates, τ = {tau:g}"
+        if self.layout == "one":
+            rows = [
+                expect_tensor(call(answer, row.clone(), j, tau, on=on), row.shape, on=on)
+                for row, j in zip(cosines, positive.tolist(), strict=True)
+            ]
+            return torch.stack(rows).double()
+        columns = self.layout == "columns"
+        given = cosines.T.contiguous() if columns else cosines.clone()
+        found = call(answer, given, positive.clone(), tau, on=on)
+        found = expect_tensor(found, given.shape, on=on, names="one for each cosine")
+        return (found.T if columns else found).double()
+
+    def truth(self, cosines: Tensor, positive: Tensor, tau: float) -> Tensor:
+        """The slope of the loss by each cosine or score, by finite differences: (M, K)."""
+        step, slopes = 1e-5, torch.zeros_like(cosines, dtype=torch.float64)
+        for k in range(cosines.shape[1]):
+            moved = torch.zeros_like(slopes)
+            moved[:, k] = step
+            up, down = (info_nce_losses(cosines + sign * moved, positive, tau) for sign in (1, -1))
+            slopes[:, k] = (up - down) / (2 * step)
+        if self.what == "scores":
+            return slopes * tau
+        if self.what == "shares":
+            slopes.scatter_(1, positive[:, None], 0.0)
+            return slopes / slopes.sum(dim=1, keepdim=True)
+        return slopes
+
+    def any_size(self, answer: Answer) -> None:
+        """A number for each cosine."""
+        for candidates in (5, 2):
+            self.value(answer, *random_scores(1, 3, candidates), 0.5)
+
+    def balance(self, answer: Answer) -> None:
+        """Pull and pushes add up to 0."""
+        cosines, positive = random_scores(2, 3, 6)
+        found = self.value(answer, cosines, positive, 0.5)
+        at_positive = found.gather(1, positive[:, None])
+        require(
+            bool((at_positive < 0).all()),
+            f"at a positive it gives {as_text(at_positive[0, 0])}: descent would push it away",
+            "does the loss rise or fall if the right answer gets a higher score?",
+        )
+        require(
+            is_close(found.sum(dim=1), torch.zeros(3)),
+            f"pull and pushes of one query add up to {as_text(found[0].sum())}; they should "
+            "balance, since a number added to all its scores changes nothing",
+            "the probabilities add up to 1; what is subtracted, and at which of them?",
+        )
+
+    def shares(self, answer: Answer) -> None:
+        """Shares of the negatives add up to 1."""
+        cosines, positive = random_scores(2, 3, 6)
+        found = self.value(answer, cosines, positive, 0.5)
+        at_positive = found.gather(1, positive[:, None])
+        require(
+            is_close(at_positive, torch.zeros(3, 1)),
+            f"a positive is given a share of the push: {as_text(at_positive[0, 0])}",
+            "it is pulled, not pushed",
+        )
+        require(
+            is_close(found.sum(dim=1), torch.ones(3)),
+            f"the shares of the negatives of one query add up to {as_text(found[0].sum())}",
+            "divide by the sum over that query's negatives",
+        )
+
+    def hard(self, answer: Answer) -> None:
+        """A closer negative gets more, by the softmax."""
+        cosines = torch.tensor([[0.6, 0.5, 0.1, -0.7]])
+        on = f"cosines {as_text(cosines[0])}, the first of the positive, τ = 0.2"
+        found = self.value(answer, cosines, torch.tensor([0]), 0.2, on)[0]
+        require(
+            found[1] > found[2] > found[3] >= 0,
+            f"on {on}, it gives {as_text(found)}: a closer negative should get more of the push",
+            "which of the candidates does the softmax take for the likeliest?",
+        )
+        ratio = float(found[1] / found[2])
+        require(
+            abs(ratio - math.exp(0.4 / 0.2)) < 1e-2,
+            f"on {on}, the second gets {ratio:.3f} times the push of the third",
+            "the ratio of two probabilities of a softmax depends on the difference of their "
+            "scores; how does τ enter?",
+        )
+
+    def slope(self, answer: Answer) -> None:
+        """What finite differences give."""
+        for seed, tau in ((3, 1.0), (4, 0.25), (5, 2.0)):
+            cosines, positive = random_scores(seed, 3, 5)
+            found = self.value(answer, cosines, positive, tau)
+            right = self.truth(cosines, positive, tau)
+            guesses = {
+                ": it is τ times what it should be": right * tau,
+                ": it is 1/τ times what it should be": right / tau,
+                ": it is what it should be, divided by the number of queries": right / 3,
+            }
+            named = [words for words, guess in guesses.items() if is_close(found, guess, 1e-3)]
+            require(
+                is_close(found, right, 1e-3),
+                f"on cosines of 5 candidates, τ = {tau:g}, it is not what finite differences of "
+                f"the loss give{named[0] if named else ''}",
+                "compare with the pushes, each divided by their sum"
+                if self.what == "shares"
+                else "by what exactly is the loss differentiated here?",
+            )
+
+    def cold(self, answer: Answer) -> None:
+        """Finite, and all for the hardest negative, at a small τ."""
+        cosines = torch.tensor([[0.5, 0.9, 0.7, -0.8], [0.3, 0.1, 0.95, 0.9]])
+        found = self.value(answer, cosines, torch.tensor([0, 1]), 0.005)
+        require(
+            torch.isfinite(found).all(),
+            f"at τ = 0.005 it gives {as_text(found[0])}",
+            SHIFT_HINT,
+        )
+        hardest = found.argmax(dim=1).tolist()
+        require(
+            hardest == [1, 2],
+            "at τ = 0.005 nearly all the push goes to the hardest negative; here it goes to number "
+            f"{hardest[0]} of {as_text(cosines[0])}, the first of which is the positive's",
+        )
+
+
+WHAT = {
+    "cosines": (
+        "the derivative of a query's loss by each of its cosines. Mind that $\\tau$ divides "
+        "them before the softmax",
+        "Derivative of the loss by each cosine",
+    ),
+    "scores": (
+        "the derivative of a query's loss by each of its scores $s_k/\\tau$, which is what the "
+        "softmax sees",
+        "Derivative of the loss by each score s/τ",
+    ),
+    "shares": (
+        "which share each negative has of the push on all negatives of its query. The positive has "
+        "share 0, and the shares add up to 1, whatever the positive's cosine is",
+        "Share of each negative in the push on all of them",
+    ),
+}
+LAYOUTS = {
+    "one": (
+        "the cosines of one query with its candidates, `cosines`, $(K,)$, and `positive`, the "
+        "place of the right one",
+        "(K,), place of the positive, τ -> (K,)",
+        (0, "positive"),
+    ),
+    "rows": (
+        "the cosines of $M$ queries with their candidates, `cosines`, $(M, K)$, one row a query, "
+        "and `positive`, $(M,)$, the place of the right one in each row",
+        "(M, K), (M,), τ -> (M, K)",
+        (1, "torch.arange(len(positive)), positive"),
+    ),
+    "columns": (
+        "the cosines of $M$ queries with their candidates, `cosines`, $(K, M)$, one column a "
+        "query, and `positive`, $(M,)$, the place of the right one in each column",
+        "(K, M), (M,), τ -> (K, M)",
+        (0, "positive, torch.arange(len(positive))"),
+    ),
+}
+"""In words, as shapes, and in code: the axis of the candidates, and where the positives are."""
+
+
+def push_and_pull(variant: Variant) -> Exercise:
+    """The gradient of InfoNCE by hand: who is pushed, and how hard."""
+    what = variant.choose("push what", tuple(WHAT))
+    layout = variant.choose("push layout", tuple(LAYOUTS))
+    checks = PushAndPull(what, layout)
+    (asked, doc), (given, shapes, (axis, at)) = WHAT[what], LAYOUTS[layout]
+    head = f'''def pushes(cosines, positive, tau):
+    """{doc}: {shapes}."""
+    '''
+    softmax, shares = f"torch.softmax({{}}, dim={axis})", what == "shares"
+    lines = (
+        ("s = cosines / tau", f"s[{at}] = -torch.inf", f"return {softmax.format('s')}")
+        if shares
+        else (
+            f"p = {softmax.format('cosines / tau')}",
+            f"p[{at}] -= 1",
+            "return p / tau" if what == "cosines" else "return p",
+        )
+    )
+    first = (
+        Property("gives shares that add up to 1, none of it to the positive", checks.shares)
+        if shares
+        else Property("pulls the positive, and its pull balances all pushes", checks.balance)
+    )
+    return Exercise(
+        key="push-and-pull",
+        lesson=LESSON,
+        type="implement",
+        title="Who is pushed, and how hard",
+        points=4,
+        minutes=10,
+        objective="say from the scores alone which negatives a step of training pushes away",
+        statement=f"""Given are {given}. The loss of a query is the cross-entropy of finding the
+right one with the scores $s_k/\\tau$. Write `pushes(cosines, positive, tau)`: {asked}.
+
+Do it by hand, from the probabilities of the softmax.""",
+        function="pushes",
+        starter=head + "...\n",
+        solution=head + "\n    ".join(lines) + "\n",
+        hints=(
+            "The derivative of a cross-entropy by its scores is the probability, less 1 at the "
+            "right answer.",
+            "Try it with all cosines equal: what should come out?",
+        ),
+        properties=(
+            Property("gives a number for each cosine", checks.any_size),
+            first,
+            Property("pushes a closer negative harder, as τ says", checks.hard),
+            Property("agrees with finite differences of the loss", checks.slope),
+            Property("bears τ = 0.005", checks.cold),
+        ),
+        mistakes=(
+            "The factor 1/τ: it is there for cosines, and not for scores.",
+            "The sign: the gradient at the positive is negative, and descent goes against it.",
+        ),
+        discuss="A negative shows the same kind of thing as the query: how hard is it pushed?",
+        form=f"by {what}, {layout}",
     )

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from ssl_teach.exercises.checks.harness import call, require, seeded, tensor_like
+from ssl_teach.exercises.checks.harness import Answer, call, expect_tensor, make_generator, require
 from ssl_teach.exercises.core import Exercise, Property, Variant
-
-Answer = Callable[..., Any]
 
 
 def _same(ours: float, theirs: float) -> bool:
@@ -24,12 +20,12 @@ def _hole(B: int, H: int, W: int, *missing: int) -> Tensor:
     """A mask (B, 1, H, W) with so many missing pixels in each picture, at random places."""
     mask = torch.zeros(B, H * W, dtype=torch.bool)
     for picture, count in enumerate(missing):
-        mask[picture, torch.randperm(H * W, generator=seeded(picture))[:count]] = True
+        mask[picture, torch.randperm(H * W, generator=make_generator(picture))[:count]] = True
     return mask.view(B, 1, H, W)
 
 
 @dataclass(frozen=True)
-class Holes:
+class MaskedL2:
     """A form of the reconstruction loss.
 
     Attributes:
@@ -47,25 +43,25 @@ class Holes:
         """Of the learner's function."""
         return "made, true, mask" + (", border" if self.border > 1 else "")
 
-    def ask(
+    def run(
         self, answer: Answer, off: Tensor, mask: Tensor, on: str, border: Tensor | None = None
     ) -> float:
         """The loss of pictures that are off by so much, (B, C, H, W)."""
-        true = torch.rand(off.shape, generator=seeded(9)).double()
+        true = torch.rand(off.shape, generator=make_generator(9)).double()
         rest = [] if self.border == 1 else [torch.zeros_like(mask) if border is None else border]
         loss = call(answer, true + off, true, mask, *rest, on=on)
-        return float(tensor_like(loss, (), on=on, names="one number"))
+        return float(expect_tensor(loss, (), on=on, names="one number"))
 
     def one_number(self, answer: Answer) -> None:
         """A number comes out."""
-        self.ask(answer, torch.ones(2, 3, 4, 5), _hole(2, 4, 5, 3, 4), "2 pictures with holes")
+        self.run(answer, torch.ones(2, 3, 4, 5), _hole(2, 4, 5, 3, 4), "2 pictures with holes")
 
     def holes_alone(self, answer: Answer) -> None:
         """What is known does not count."""
         mask = _hole(2, 4, 5, 3, 6)
         on = "pictures that are right in the holes, and wrong everywhere else"
         for border in (torch.zeros_like(mask), ~mask):
-            loss = self.ask(answer, torch.ones(2, 3, 4, 5) * ~mask, mask, on, border)
+            loss = self.run(answer, torch.ones(2, 3, 4, 5) * ~mask, mask, on, border)
             require(
                 _same(loss, 0),
                 f"on {on}, it gives {loss:.4f}",
@@ -85,7 +81,7 @@ class Holes:
             for C, H, W, missing in sizes:
                 mask = _hole(len(missing), H, W, *missing)
                 on = f"pictures {(len(missing), C, H, W)} with {missing} missing pixels"
-                loss = self.ask(answer, torch.full((len(missing), C, H, W), error), mask, on)
+                loss = self.run(answer, torch.full((len(missing), C, H, W), error), mask, on)
                 right = error**2 * (C if self.summed else 1)
                 known = {
                     right * C: "over how many channels does the mean go?",
@@ -104,7 +100,7 @@ class Holes:
         """Errors do not cancel."""
         mask = _hole(1, 4, 4, 16)
         off = torch.ones(1, 2, 4, 4) * torch.tensor([1.0, -1.0]).view(1, 2, 1, 1)
-        loss = self.ask(answer, off, mask, "a picture with one channel too light and one too dark")
+        loss = self.run(answer, off, mask, "a picture with one channel too light and one too dark")
         require(
             _same(loss, 2 if self.summed else 1),
             f"where one channel is 1 too high and the other 1 too low, it gives {loss:.4f}",
@@ -117,7 +113,7 @@ class Holes:
         off = torch.zeros(2, 1, 4, 4)
         off[0] = 1
         on = "two pictures, one with 2 missing pixels that are off by 1, one with 6 that are right"
-        loss = self.ask(answer, off, mask, on)
+        loss = self.run(answer, off, mask, on)
         require(
             _same(loss, 1 / 2 if self.per_picture else 2 / 8),
             f"on {on}, it gives {loss:.4f}",
@@ -137,7 +133,7 @@ class Holes:
             ("one, and none is at the border", first, ~mask, 1 / 5),
         ):
             on = f"a hole of 5 pixels, of which {what}, is off by 1"
-            loss = self.ask(answer, bad.double().expand(1, 1, 4, 4), mask, on, border)
+            loss = self.run(answer, bad.double().expand(1, 1, 4, 4), mask, on, border)
             require(
                 _same(loss, right),
                 f"on {on}, it gives {loss:.4f}",
@@ -147,19 +143,19 @@ class Holes:
 
     def nothing_missing(self, answer: Answer) -> None:
         """Without a hole it is zero."""
-        whole = self.ask(answer, torch.ones(2, 1, 4, 4), _hole(2, 4, 4), "pictures without a hole")
+        whole = self.run(answer, torch.ones(2, 1, 4, 4), _hole(2, 4, 4), "pictures without a hole")
         require(
             whole == 0,
             f"on pictures without a hole it gives {whole}",
             "a sum of nothing, divided by a number of nothing",
         )
         mask, on = _hole(2, 4, 4, 4), "two pictures, of which one has a hole"
-        one = self.ask(answer, torch.ones(2, 1, 4, 4), mask, on)
+        one = self.run(answer, torch.ones(2, 1, 4, 4), mask, on)
         require(_same(one, 1 / 2 if self.per_picture else 1), f"on {on}, it gives {one:.4f}")
 
     def gradient(self, answer: Answer) -> None:
         """The gradient reaches the fill."""
-        made = torch.rand(1, 2, 4, 4, generator=seeded(1)).requires_grad_()
+        made = torch.rand(1, 2, 4, 4, generator=make_generator(1)).requires_grad_()
         mask = _hole(1, 4, 4, 7)
         rest = [] if self.border == 1 else [torch.zeros_like(mask)]
         loss = call(answer, made, torch.zeros(1, 2, 4, 4), mask, *rest, on="a fill to be trained")
@@ -191,19 +187,19 @@ class Holes:
 '''
 
 
-HOLES = (
-    Holes(False, False, 1),
-    Holes(True, False, 1),
-    Holes(False, True, 1),
-    Holes(False, False, 10),
-    Holes(True, True, 1),
-    Holes(True, False, 5),
+MASKED_L2_FORMS = (
+    MaskedL2(False, False, 1),
+    MaskedL2(True, False, 1),
+    MaskedL2(False, True, 1),
+    MaskedL2(False, False, 10),
+    MaskedL2(True, True, 1),
+    MaskedL2(True, False, 5),
 )
 
 
 def masked_l2(variant: Variant) -> Exercise:
     """The reconstruction loss of context encoders (Pathak et al., 2016, equation 1)."""
-    form = variant.choose("mean of the reconstruction loss", HOLES)
+    form = variant.choose("mean of the reconstruction loss", MASKED_L2_FORMS)
     channels = "added over the channels" if form.summed else "averaged over the channels"
     mean = (
         "the mean over the missing pixels of each picture, then the mean over all pictures. A "
@@ -222,7 +218,7 @@ def masked_l2(variant: Variant) -> Exercise:
     return Exercise(
         key="masked-l2",
         lesson="07_inpainting",
-        kind="implement",
+        type="implement",
         title="The error in the holes",
         points=4,
         minutes=10,

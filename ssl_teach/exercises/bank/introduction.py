@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from ssl_teach.exercises.checks.harness import call, parts_of, require, seeded, tensor_like
+from ssl_teach.exercises.checks.harness import (
+    Answer,
+    call,
+    expect_tensor,
+    make_generator,
+    require,
+    unpack_result,
+)
 from ssl_teach.exercises.core import Exercise, Property, Variant
 
-Answer = Callable[..., Any]
 SIZES = (30, 18, 14)
 """Of the classes in the checks."""
 
 
 @dataclass(frozen=True)
-class Draw:
+class DrawLabels:
     """A form of the draw of labels.
 
     Attributes:
@@ -54,17 +58,17 @@ class Draw:
         """A small and a larger one."""
         return (0.03, 0.45) if self.share else (3, 7)
 
-    def ask(self, answer: Answer, labels: Tensor, budget: float, seed: int = 0) -> list[list[int]]:
+    def run(self, answer: Answer, labels: Tensor, budget: float, seed: int = 0) -> list[list[int]]:
         """The parts that are drawn: lists of places."""
         on = f"{len(labels)} labels, {self.budget} {budget}"
-        result = call(answer, labels, budget, seeded(seed), on=on)
+        result = call(answer, labels, budget, make_generator(seed), on=on)
         names = ("training", "validation") if self.held else ("drawn",)
-        parts = parts_of(result, names, on=on) if self.held else (result,)
+        parts = unpack_result(result, names, on=on) if self.held else (result,)
         found = []
         for name, part in zip(names, parts, strict=True):
             shape = getattr(part, "shape", [len(part)] if isinstance(part, (list, tuple)) else [])
             empty = tuple(shape) == (0,)  # a list of nothing is of no type
-            places = tensor_like(
+            places = expect_tensor(
                 torch.zeros(0, dtype=torch.long) if empty else part,
                 tuple(shape) if len(shape) == 1 else (sum(self.share_of(name, budget)),),
                 on=on,
@@ -78,13 +82,13 @@ class Draw:
 
     def all_of(self, answer: Answer, labels: Tensor, budget: float, seed: int = 0) -> list[int]:
         """All places that are drawn, those for validation too."""
-        return [place for part in self.ask(answer, labels, budget, seed) for place in part]
+        return [place for part in self.run(answer, labels, budget, seed) for place in part]
 
     @staticmethod
     def labels() -> Tensor:
         """Three classes of 30, 18 and 14, in no order."""
         labels = torch.tensor([label for label, size in enumerate(SIZES) for _ in range(size)])
-        return labels[torch.randperm(len(labels), generator=seeded(1))]
+        return labels[torch.randperm(len(labels), generator=make_generator(1))]
 
     def places(self, answer: Answer) -> None:
         """Places of labels, each once."""
@@ -101,7 +105,7 @@ class Draw:
         labels = self.labels()
         for budget in (*self.budgets(), *([0.7] if self.share else [10, 12])):
             for part, places in zip(
-                ("training", "validation"), self.ask(answer, labels, budget), strict=False
+                ("training", "validation"), self.run(answer, labels, budget), strict=False
             ):
                 for label, size in enumerate(SIZES):
                     right = self.share_of(part, budget)[label]
@@ -133,7 +137,7 @@ class Draw:
         """All randomness comes from the generator."""
         labels, budget = self.labels(), self.budgets()[1]
         state = torch.get_rng_state()
-        first, second = (self.ask(answer, labels, budget, seed=3) for _ in range(2))
+        first, second = (self.run(answer, labels, budget, seed=3) for _ in range(2))
         require(
             first == second,
             "two generators with the same seed drew different labels",
@@ -186,18 +190,18 @@ class Draw:
 '''
 
 
-DRAWS = (
-    Draw(False, False, False),
-    Draw(True, False, False),
-    Draw(False, True, False),
-    Draw(False, False, True),
-    Draw(True, False, True),
+DRAW_LABELS_FORMS = (
+    DrawLabels(False, False, False),
+    DrawLabels(True, False, False),
+    DrawLabels(False, True, False),
+    DrawLabels(False, False, True),
+    DrawLabels(True, False, True),
 )
 
 
 def draw_labels(variant: Variant) -> Exercise:
     """A budget of labels, drawn class by class."""
-    form = variant.choose("budget of labels", DRAWS)
+    form = variant.choose("budget of labels", DRAW_LABELS_FORMS)
     amount = (
         "of each class the share `share` of its labels, rounded, and at least one"
         if form.share
@@ -220,7 +224,7 @@ def draw_labels(variant: Variant) -> Exercise:
     return Exercise(
         key="draw-labels",
         lesson="01_introduction",
-        kind="implement",
+        type="implement",
         title="A budget of labels",
         points=3,
         minutes=10,

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from ssl_teach.exercises.checks.harness import call, require, seeded, tensor_like
+from ssl_teach.exercises.checks.harness import Answer, call, expect_tensor, make_generator, require
 from ssl_teach.exercises.core import Exercise, Property, Variant
-
-Answer = Callable[..., Any]
 
 
 @dataclass(frozen=True)
-class Far:
+class PermutationSet:
     """A form of the permutation exercise.
 
     Attributes:
@@ -32,18 +28,18 @@ class Far:
     apart: bool
     wanted: tuple[tuple[int, float], ...]
 
-    def ask(self, answer: Answer, count: int, seed: int = 0) -> Tensor:
+    def run(self, answer: Answer, count: int, seed: int = 0) -> Tensor:
         """The set that the answer chooses, (P, T), if it is one."""
         on = f"count {count} and a generator"
-        result = call(answer, count, seeded(seed), on=on, seconds=20)
-        return tensor_like(
+        result = call(answer, count, make_generator(seed), on=on, seconds=20)
+        return expect_tensor(
             result, (count, self.tiles), on=on, whole=True, names="one permutation a row"
         )
 
     def permutations(self, answer: Answer) -> None:
         """Each row is a permutation."""
         for count in (1, 8):
-            for row in self.ask(answer, count).tolist():
+            for row in self.run(answer, count).tolist():
                 require(
                     sorted(row) == list(range(self.tiles)),
                     f"for count {count} there is a row {row}, which is no order of "
@@ -54,7 +50,7 @@ class Far:
     def distinct(self, answer: Answer) -> None:
         """No row appears twice."""
         count = 60  # by the mean, one that was chosen is soon the best again
-        rows = [tuple(row) for row in self.ask(answer, count).tolist()]
+        rows = [tuple(row) for row in self.run(answer, count).tolist()]
         twice = [row for row, times in Counter(rows).items() if times > 1]
         require(
             not twice,
@@ -69,7 +65,7 @@ class Far:
     def distant(self, answer: Answer) -> None:
         """The set is as far apart as a greedy choice makes it."""
         for count, wanted in self.wanted:
-            rows = self.ask(answer, count)
+            rows = self.run(answer, count)
             if self.apart:
                 rows = torch.cat([torch.arange(self.tiles)[None], rows])
             distances = (rows[:, None] != rows[None]).sum(dim=2)
@@ -88,7 +84,7 @@ class Far:
     def repeatable(self, answer: Answer) -> None:
         """All randomness comes from the generator."""
         state = torch.get_rng_state()
-        first, second = (self.ask(answer, 5, seed=3) for _ in range(2))
+        first, second = (self.run(answer, 5, seed=3) for _ in range(2))
         require(
             torch.equal(first, second),
             "two generators with the same seed gave two different sets",
@@ -127,18 +123,18 @@ def permutation_set(count, generator):
 '''
 
 
-FAR = (
-    Far(9, False, False, ((10, 7), (30, 6))),
-    Far(9, True, False, ((10, 8.55), (20, 8.3))),
-    Far(9, False, True, ((10, 7), (30, 6))),
-    Far(6, False, False, ((6, 5), (12, 4))),
-    Far(6, False, True, ((5, 5), (11, 4))),
+PERMUTATION_SET_FORMS = (
+    PermutationSet(9, False, False, ((10, 7), (30, 6))),
+    PermutationSet(9, True, False, ((10, 8.55), (20, 8.3))),
+    PermutationSet(9, False, True, ((10, 7), (30, 6))),
+    PermutationSet(6, False, False, ((6, 5), (12, 4))),
+    PermutationSet(6, False, True, ((5, 5), (11, 4))),
 )
 
 
 def permutation_set(variant: Variant) -> Exercise:
     """The classes of the jigsaw, far apart (Noroozi and Favaro, 2016)."""
-    form = variant.choose("kind of permutation set", FAR)
+    form = variant.choose("kind of permutation set", PERMUTATION_SET_FORMS)
     T, grid = form.tiles, {6: "2×3", 9: "3×3"}[form.tiles]
     what = "mean distance to all" if form.mean else "smallest distance to any"
     apart = (
@@ -150,7 +146,7 @@ def permutation_set(variant: Variant) -> Exercise:
     return Exercise(
         key="permutation-set",
         lesson="06_jigsaw",
-        kind="implement",
+        type="implement",
         title="Permutations far apart",
         points=4,
         minutes=20,

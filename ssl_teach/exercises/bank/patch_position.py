@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
-from ssl_teach.exercises.checks.harness import call, require, seeded, tensor_like
+from ssl_teach.exercises.checks.harness import Answer, call, expect_tensor, make_generator, require
 from ssl_teach.exercises.core import Exercise, Property, Variant
-
-Answer = Callable[..., Any]
-
 
 NUMBERINGS = {
     "reading": ((0, 0), (0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1), (2, 2)),
@@ -27,7 +23,7 @@ STILL = ((0, 0), (0, 0))
 
 
 @dataclass(frozen=True)
-class Pairs:
+class PatchPair:
     """A form of the patch exercise.
 
     Attributes:
@@ -48,7 +44,7 @@ class Pairs:
         cells = {cell: str(number) for number, cell in enumerate(NUMBERINGS[self.numbering])}
         return "\n".join(" ".join(cells.get((r, c), "·") for c in range(3)) for r in range(3))
 
-    def ask(
+    def run(
         self,
         answer: Answer,
         place: int,
@@ -64,13 +60,13 @@ class Pairs:
         side = 3 * patch + 2 * gap
         H, W = side + spare[0], side + spare[1]
         rows, columns = torch.meshgrid(torch.arange(H), torch.arange(W), indexing="ij")
-        noise = torch.rand(H, W, generator=seeded(place))
+        noise = torch.rand(H, W, generator=make_generator(place))
         image = torch.stack([rows.float(), columns.float(), noise])
         measure = patch + gap if self.step else gap
         on = f"an image {(3, H, W)}, place {place}, patch {patch}, {self.measure} {measure}"
         on += f", offsets {tuple(offsets)}" if tuple(offsets) != STILL else ""
         result = call(answer, image, place, patch, measure, tuple(offsets), on=on)
-        pair = tensor_like(result, (2, 3, patch, patch), on=on, names="two patches")
+        pair = expect_tensor(result, (2, 3, patch, patch), on=on, names="two patches")
         found = []
         for which, cut in zip(("first", "second"), pair, strict=True):
             top, left = (int(value) for value in cut[:2, 0, 0].nan_to_num().round())
@@ -86,12 +82,12 @@ class Pairs:
     def shape(self, answer: Answer) -> None:
         """Both patches have the side asked for, up to the rim of the picture."""
         for place in (0, 7):
-            self.ask(answer, place)
-            self.ask(answer, place, patch=3, gap=1, spare=(0, 0))
+            self.run(answer, place)
+            self.run(answer, place, patch=3, gap=1, spare=(0, 0))
 
     def centre(self, answer: Answer) -> None:
         """The first patch is the centre, whatever the place."""
-        found = [self.ask(answer, place) for place in range(8)]
+        found = [self.run(answer, place) for place in range(8)]
         first, second = ({pair[which] for pair in found} for which in (0, 1))
         require(
             len(first) == 1,
@@ -109,7 +105,7 @@ class Pairs:
 
     def side(self, answer: Answer) -> None:
         """The neighbour lies where its number says."""
-        found = [self.ask(answer, place) for place in range(8)]
+        found = [self.run(answer, place) for place in range(8)]
         cells = [
             ((b[0] > a[0]) - (b[0] < a[0]) + 1, (b[1] > a[1]) - (b[1] < a[1]) + 1) for a, b in found
         ]
@@ -129,7 +125,7 @@ class Pairs:
         """The gap is as asked."""
         for patch, gap in ((4, 0), (3, 5), (5, 1)):
             for place in range(8):
-                first, second = self.ask(answer, place, patch, gap)
+                first, second = self.run(answer, place, patch, gap)
                 for axis, name in enumerate(("rows", "columns")):
                     between = abs(second[axis] - first[axis]) - patch
                     require(
@@ -143,9 +139,9 @@ class Pairs:
     def offset(self, answer: Answer) -> None:
         """Each patch moves by its own offset."""
         for place in (0, 3, 7):
-            still = self.ask(answer, place)
+            still = self.run(answer, place)
             for offsets in (((2, 0), (0, 0)), ((0, 0), (0, 3)), ((-1, 1), (2, 0)), STILL):
-                now = self.ask(answer, place, offsets=offsets)
+                now = self.run(answer, place, offsets=offsets)
                 moved = tuple((b[0] - a[0], b[1] - a[1]) for a, b in zip(still, now, strict=True))
                 require(
                     moved == offsets,
@@ -169,19 +165,19 @@ def patch_pair(image, place, patch, {self.measure}, offsets):
 '''
 
 
-PAIRS = (
-    Pairs("reading", False),
-    Pairs("clock", False),
-    Pairs("columns", True),
-    Pairs("angle", False),
-    Pairs("clock", True),
-    Pairs("angle", True),
+PATCH_PAIR_FORMS = (
+    PatchPair("reading", False),
+    PatchPair("clock", False),
+    PatchPair("columns", True),
+    PatchPair("angle", False),
+    PatchPair("clock", True),
+    PatchPair("angle", True),
 )
 
 
 def patch_pair(variant: Variant) -> Exercise:
     """The centre patch and a neighbour, with a gap and jitter (Doersch et al., 2015)."""
-    form = variant.choose("numbering of the patch pair", PAIRS)
+    form = variant.choose("numbering of the patch pair", PATCH_PAIR_FORMS)
     measure = (
         "`step` pixels from the upper left pixel of one to that of the next"
         if form.step
@@ -190,7 +186,7 @@ def patch_pair(variant: Variant) -> Exercise:
     return Exercise(
         key="patch-pair",
         lesson="05_patch_position",
-        kind="implement",
+        type="implement",
         title="A centre and its neighbour",
         points=4,
         minutes=15,

@@ -5,74 +5,63 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ssl_teach.exercises.bank import (
-    backbone,
     contrastive_learning,
-    cosine,
-    evaluation,
     inpainting,
     introduction,
     jigsaw,
-    mending,
     patch_position,
-    pushes,
-    reading_contrast,
-    reading_labels,
-    reading_pretext,
     rotation,
     self_supervised_learning,
     simclr,
-    similarity,
     super_resolution,
     transfer_learning,
+    written,
 )
 from ssl_teach.exercises.core import Exercise, Variant
 
-MAKERS: tuple[Callable[[Variant], Exercise], ...] = (
+BUILDERS: tuple[Callable[[Variant], Exercise], ...] = (
     introduction.draw_labels,
     transfer_learning.transfer_strategy,
     self_supervised_learning.frozen_probe,
-    backbone.unfrozen_backbone,
-    evaluation.seen_test,
+    self_supervised_learning.unfrozen_backbone,
+    self_supervised_learning.seen_test,
     rotation.rotation_batch,
     patch_position.patch_pair,
     jigsaw.permutation_set,
     inpainting.masked_l2,
     super_resolution.psnr,
     contrastive_learning.info_nce_cross_entropy,
-    pushes.push_and_pull,
-    cosine.cosine_similarity,
-    similarity.affinity_matrix,
-    similarity.partner_index,
+    contrastive_learning.push_and_pull,
+    simclr.cosine_similarity,
+    simclr.affinity_matrix,
+    simclr.partner_index,
     simclr.two_loops,
     simclr.nt_xent,
-    mending.s_minus_identity,
-    mending.will_not_fall,
-    *reading_labels.MAKERS,
-    *reading_pretext.MAKERS,
-    *reading_contrast.MAKERS,
+    simclr.s_minus_identity,
+    simclr.will_not_fall,
+    *written.BUILDERS,
 )
 
 
 def all_exercises(seed: int | None = None) -> dict[str, Exercise]:
-    """Every exercise by its key, in the order of the book.
+    """Every exercise by its key: lesson by lesson, checked ones first.
 
     Args:
-        seed: None for the practice forms, else of the graded forms.
+        seed: of the graded forms; None for the practice forms.
     """
-    made = [make(Variant(seed)) for make in MAKERS]
-    made.sort(key=lambda each: each.lesson)  # within a lesson as above: code first, then words
-    return {each.key: each for each in made}
+    built = [build(Variant(seed)) for build in BUILDERS]
+    return {each.key: each for each in sorted(built, key=lambda each: each.lesson)}
 
 
 def exercise(key: str, seed: int | None = None) -> Exercise:
     """One exercise.
 
     Args:
-        key: its name.
-        seed: None for the practice form, else of the graded form.
+        key: name of the exercise.
+        seed: of the graded form; None for the practice form.
 
     Raises:
-        ValueError: if there is none of that name; the message lists those that there are.
+        ValueError: if no exercise has this key; the message lists the keys that exist.
     """
     found = all_exercises(seed)
     if key not in found:

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from ssl_teach.exercises.checks.harness import Wrong, call, parts_of, require, seeded, tensor_like
+from ssl_teach.exercises.checks.harness import (
+    Answer,
+    CheckFailed,
+    call,
+    expect_tensor,
+    make_generator,
+    require,
+    unpack_result,
+)
 from ssl_teach.exercises.core import Exercise, Property, Variant
-
-Answer = Callable[..., Any]
 
 
 @dataclass(frozen=True)
-class Turns:
+class RotationBatch:
     """A form of the rotation exercise.
 
     Attributes:
         clockwise: the direction of the turns.
-        by_picture: whether the copies of one picture lie together, else those of one turn.
+        by_picture: whether the copies of one picture lie stack_numbers, else those of one turn.
         turns: how many quarter turns each label stands for.
     """
 
@@ -45,23 +49,25 @@ class Turns:
         """A picture (C, S, S), turned in the direction of this form."""
         return torch.rot90(image, -turns if self.clockwise else turns, dims=(1, 2))
 
-    def ask(self, answer: Answer, N: int, C: int, S: int) -> tuple[Tensor, Tensor, Tensor]:
+    def run(self, answer: Answer, N: int, C: int, S: int) -> tuple[Tensor, Tensor, Tensor]:
         """Random pictures, with the copies and labels that the answer makes of them."""
-        images, on = torch.rand(N, C, S, S, generator=seeded(N)), f"images {(N, C, S, S)}"
-        copies, labels = parts_of(call(answer, images, on=on), ("images", "labels"), on=on)
+        images, on = torch.rand(N, C, S, S, generator=make_generator(N)), f"images {(N, C, S, S)}"
+        copies, labels = unpack_result(call(answer, images, on=on), ("images", "labels"), on=on)
         M = self.classes * N
-        copies = tensor_like(copies, (M, C, S, S), on=on, names="one for each turn of each picture")
+        copies = expect_tensor(
+            copies, (M, C, S, S), on=on, names="one for each turn of each picture"
+        )
         copies = copies.to(images.dtype)
-        return images, copies, tensor_like(labels, (M,), on=on, whole=True)
+        return images, copies, expect_tensor(labels, (M,), on=on, whole=True)
 
     def shape(self, answer: Answer) -> None:
         """The right numbers of both."""
         for sizes in ((3, 2, 4), (1, 1, 5)):
-            self.ask(answer, *sizes)
+            self.run(answer, *sizes)
 
     def sources(self, answer: Answer) -> tuple[list[tuple[int, int]], Tensor]:
         """Of each copy its picture and its quarter turns; and the labels."""
-        images, copies, labels = self.ask(answer, 3, 2, 4)
+        images, copies, labels = self.run(answer, 3, 2, 4)
         found = []
         for place, copy in enumerate(copies):
             same = [
@@ -115,7 +121,7 @@ class Turns:
         elif sorted(given) == sorted(true):
             where = "do the labels lie in the order of the copies?"
         picture, k = found[wrong[0]]
-        raise Wrong(
+        raise CheckFailed(
             "value",
             f"copy number {wrong[0]}, picture {picture} {self.words(k)}, has the label "
             f"{given[wrong[0]]}",
@@ -132,7 +138,7 @@ class Turns:
             place = [a == b for a, b in zip(found, asked, strict=True)].index(False)
             picture, k = found[place]
             also = ": this is the other of the two orders in use" if found == other else ""
-            raise Wrong(
+            raise CheckFailed(
                 "value",
                 f"copy number {place} is picture {picture}, {self.words(k)}{also}",
                 "read again how the copies are to lie in the batch",
@@ -155,20 +161,20 @@ class Turns:
 
 
 ALL_TURNS = (0, 1, 2, 3)
-TURNS = (
-    Turns(False, False, ALL_TURNS),
-    Turns(True, True, ALL_TURNS),
-    Turns(True, False, ALL_TURNS),
-    Turns(False, True, ALL_TURNS),
-    Turns(True, False, (0, 1)),
-    Turns(True, True, (0, 1, 3)),
-    Turns(False, True, (1, 2, 3)),
+ROTATION_BATCH_FORMS = (
+    RotationBatch(False, False, ALL_TURNS),
+    RotationBatch(True, True, ALL_TURNS),
+    RotationBatch(True, False, ALL_TURNS),
+    RotationBatch(False, True, ALL_TURNS),
+    RotationBatch(True, False, (0, 1)),
+    RotationBatch(True, True, (0, 1, 3)),
+    RotationBatch(False, True, (1, 2, 3)),
 )
 
 
 def rotation_batch(variant: Variant) -> Exercise:
     """All turns of each picture, with their labels (Gidaris et al., 2018)."""
-    form = variant.choose("turns of the rotation batch", TURNS)
+    form = variant.choose("turns of the rotation batch", ROTATION_BATCH_FORMS)
     K = form.classes
     lie = (
         f"The copies lie picture after picture: first the {K} copies of picture 0, in the order of "
@@ -181,7 +187,7 @@ def rotation_batch(variant: Variant) -> Exercise:
     return Exercise(
         key="rotation-batch",
         lesson="04_rotation",
-        kind="implement",
+        type="implement",
         title="A batch of turned pictures",
         points=4,
         minutes=10,

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from ssl_teach.exercises.checks.harness import Wrong, call, require, tensor_like
+from ssl_teach.exercises.checks.harness import Answer, CheckFailed, call, expect_tensor, require
 from ssl_teach.exercises.core import Exercise, Property, Variant
-
-Answer = Callable[..., Any]
 
 
 def _same(ours: float, theirs: float) -> bool:
@@ -21,7 +17,7 @@ def _same(ours: float, theirs: float) -> bool:
 
 
 @dataclass(frozen=True)
-class Signal:
+class Psnr:
     """A form of the PSNR.
 
     Attributes:
@@ -39,21 +35,21 @@ class Signal:
         """The largest difference that there can be."""
         return self.high - self.low
 
-    def ask(self, answer: Answer, off: Tensor, on: str) -> tuple[float, float]:
+    def run(self, answer: Answer, off: Tensor, on: str) -> tuple[float, float]:
         """PSNR of grey pictures that are off by so much of the range, and with both exchanged."""
         grey = torch.full(off.shape, self.low + 0.2 * self.span)
         made = grey + off * self.span
         if self.high == 255:
             grey, made = grey.round().byte(), made.round().byte()
         there, back = (call(answer, *pair, on=on) for pair in ((made, grey), (grey, made)))
-        return tuple(float(tensor_like(each, (), on=on)) for each in (there, back))  # type: ignore[return-value]
+        return tuple(float(expect_tensor(each, (), on=on)) for each in (there, back))  # type: ignore[return-value]
 
     def expect(self, answer: Answer, off: Tensor, right: float, on: str, where: str) -> None:
         """Require this value, both ways."""
-        there, back = self.ask(answer, off, on)
+        there, back = self.run(answer, off, on)
         both = _same(there, right), _same(back, right)
         if any(both) and not all(both):
-            raise Wrong(
+            raise CheckFailed(
                 "value",
                 f"on {on}, it gives {there:.3f}, and with `made` and `true` exchanged {back:.3f}",
                 "an error is as large one way as the other; what is 3 − 5 in whole numbers of "
@@ -63,7 +59,7 @@ class Signal:
 
     def one_number(self, answer: Answer) -> None:
         """A number comes out."""
-        self.ask(answer, torch.full((2, 3, 4, 5), 0.2), "2 pictures (3, 4, 5)")
+        self.run(answer, torch.full((2, 3, 4, 5), 0.2), "2 pictures (3, 4, 5)")
 
     def known(self, answer: Answer) -> None:
         """The definition, where every pixel is off by the same."""
@@ -100,7 +96,7 @@ class Signal:
     def equal(self, answer: Answer) -> None:
         """Equal pictures are infinitely good."""
         on = "two pictures, each compared with itself"
-        found, _ = self.ask(answer, torch.zeros(2, 1, 3, 3), on)
+        found, _ = self.run(answer, torch.zeros(2, 1, 3, 3), on)
         require(found == math.inf, f"on {on}, it gives {found}", "what is the limit?")
         off = torch.zeros(2, 1, 3, 3)
         off[0] = 0.2
@@ -121,19 +117,19 @@ class Signal:
 '''
 
 
-SIGNALS = (
-    Signal(0, 1, False),
-    Signal(0, 255, False),
-    Signal(-1, 1, False),
-    Signal(0, 1, True),
-    Signal(0, 255, True),
-    Signal(-1, 1, True),
+PSNR_FORMS = (
+    Psnr(0, 1, False),
+    Psnr(0, 255, False),
+    Psnr(-1, 1, False),
+    Psnr(0, 1, True),
+    Psnr(0, 255, True),
+    Psnr(-1, 1, True),
 )
 
 
 def psnr(variant: Variant) -> Exercise:
     """Peak signal-to-noise ratio of a batch."""
-    form = variant.choose("range of the psnr", SIGNALS)
+    form = variant.choose("range of the psnr", PSNR_FORMS)
     kind = "whole numbers (uint8)" if form.high == 255 else "real numbers"
     joined = (
         "Take one mean of squared errors over the whole batch, and the PSNR of that."
@@ -143,7 +139,7 @@ def psnr(variant: Variant) -> Exercise:
     return Exercise(
         key="psnr",
         lesson="08_super_resolution",
-        kind="implement",
+        type="implement",
         title="Peak signal-to-noise ratio",
         points=3,
         minutes=10,

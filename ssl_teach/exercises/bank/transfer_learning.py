@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-from ssl_teach.exercises.checks.harness import Wrong, call, describe, require
+from ssl_teach.exercises.checks.harness import Answer, CheckFailed, call, describe, require
 from ssl_teach.exercises.core import Exercise, Property, Variant
 
-Answer = Callable[..., Any]
 STRATEGIES = {
     "linear on top": "a linear classifier on the top layer, all else frozen",
     "linear on stages": "linear classifiers on different stages, all else frozen",
@@ -102,7 +99,7 @@ def _named(answer: Answer, letter: str) -> str:
     name = call(answer, letter, on=f"case {letter}")
     if not isinstance(name, str):
         hint = "is there a return?" if name is None else ""
-        raise Wrong("type", f"for case {letter} it gave {describe(name)}, not a name", hint)
+        raise CheckFailed("type", f"for case {letter} it gave {describe(name)}, not a name", hint)
     require(
         name in STRATEGIES,
         f"for case {letter} it gave {name!r}, which is none of the five names",
@@ -114,7 +111,7 @@ def _judge(answer: Answer, letter: str, case: Case) -> None:
     """Compare with the rule, and ask about what was taken otherwise."""
     name = _named(answer, letter)
     if name == "from scratch":
-        raise Wrong(
+        raise CheckFailed(
             "value",
             f"for case {letter} it throws away all that the network has learnt",
             "what is the start worth, even far from home? Step through “from scratch” beside "
@@ -132,7 +129,9 @@ def _judge(answer: Answer, letter: str, case: Case) -> None:
             "pictures?"
         )
     if asks:
-        raise Wrong("value", f"for case {letter} the rule says otherwise than {name!r}", asks[0])
+        raise CheckFailed(
+            "value", f"for case {letter} the rule says otherwise than {name!r}", asks[0]
+        )
 
 
 def transfer_strategy(variant: Variant) -> Exercise:
@@ -161,7 +160,7 @@ def transfer_strategy(variant: Variant) -> Exercise:
     return Exercise(
         key="transfer-strategy",
         lesson="02_transfer_learning",
-        kind="choose",
+        type="choose",
         title="Which strategy first?",
         points=4,
         minutes=10,

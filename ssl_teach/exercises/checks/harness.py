@@ -1,7 +1,7 @@
 """Call somebody's function and say exactly how it went: the ground that all checks stand on.
 
 A learner's function may raise, never return, spoil its inputs, give another shape, or hand the work
-to the package. Each is told apart, and becomes a `Wrong` that says what happened, on which input.
+to the package. Each is told apart, and becomes a `CheckFailed` that says what happened, on which input.
 """
 
 from __future__ import annotations
@@ -20,12 +20,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+Answer = Callable[..., Any]
+"""A learner's function."""
+
 SECONDS = 2.0  # of computing, for one call; the inputs of the checks are tiny
 PATIENCE = 4  # times as long may it take by the clock on the wall: other programs run as well
 OWN = "ssl_teach.exercises"
 
 
-class Wrong(Exception):
+class CheckFailed(Exception):
     """An answer that a check refuses.
 
     Attributes:
@@ -46,13 +49,13 @@ class Wrong(Exception):
         self.diagnosis, self.where = diagnosis, where
 
 
-class TimeUp(BaseException):
+class CallTimeout(BaseException):
     """Raised inside a call that takes too long; no `except Exception` of a learner's catches it."""
 
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Interrupt the body by `TimeUp` after so many seconds of computing, or waiting longer still.
+    """Interrupt the body by `CallTimeout` after so many seconds of computing, or waiting longer still.
 
     By a signal where there are such (Linux, macOS, the main thread); else a second thread asks the
     interpreter to raise it, which works between two lines of Python.
@@ -60,7 +63,7 @@ def time_limit(seconds: float) -> Iterator[None]:
     if threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer"):
 
         def ring(number: int, frame: FrameType | None) -> None:
-            raise TimeUp
+            raise CallTimeout
 
         clocks = (
             (signal.SIGPROF, signal.ITIMER_PROF, seconds),
@@ -81,7 +84,7 @@ def time_limit(seconds: float) -> Iterator[None]:
         here = ctypes.c_ulong(threading.get_ident())
         raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
         timer = threading.Timer(
-            PATIENCE * seconds, lambda: raise_in(here, ctypes.py_object(TimeUp))
+            PATIENCE * seconds, lambda: raise_in(here, ctypes.py_object(CallTimeout))
         )
         timer.start()
         try:
@@ -106,7 +109,7 @@ def one_thread() -> Iterator[None]:
 
 
 @contextmanager
-def borrowed_names() -> Iterator[set[str]]:
+def package_calls() -> Iterator[set[str]]:
     """Collect the package's functions that are called in the body, by their full names."""
     found: set[str] = set()
 
@@ -167,7 +170,7 @@ def call(
     seconds: float = SECONDS,
     on: str = "",
     may_change: Sequence[int] = (),
-    may_borrow: bool = False,
+    allow_package: bool = False,
 ) -> Any:
     """What a function returns, or what is wrong with how it went.
 
@@ -177,40 +180,40 @@ def call(
         seconds: of computing that it may take.
         on: the input in words, for messages: "z of 6 random views"; else it is described.
         may_change: places of arguments that it may change.
-        may_borrow: whether it may call the package's own functions.
+        allow_package: whether it may call the package's own functions.
 
     Raises:
-        Wrong: "exception", "time", "changed input" or "borrowed".
+        CheckFailed: "exception", "time", "changed input" or "borrowed".
     """
     shown = on or ", ".join(describe(arg) for arg in args)
     before = [_state(arg) for arg in args]
     try:
-        with borrowed_names() as borrowed, one_thread(), time_limit(seconds):
+        with package_calls() as borrowed, one_thread(), time_limit(seconds):
             result = function(*args)
-    except TimeUp:
-        raise Wrong(
+    except CallTimeout:
+        raise CheckFailed(
             "time",
             f"on {shown}, it had not come back after {seconds:g} s",
             "a loop whose condition never becomes false, or far more work than is needed",
         ) from None
-    except Wrong:
+    except CheckFailed:
         raise
     except Exception as error:
         lines = traceback.extract_tb(error.__traceback__)
         own = [line for line in lines if line.filename != __file__]
         at = f"line {own[0].lineno}: {own[0].line}" if own and own[0].line else ""
-        raise Wrong(
+        raise CheckFailed(
             "exception", f"on {shown}, it raised {type(error).__name__}: {error}", at
         ) from error
-    if borrowed and not may_borrow:
-        raise Wrong(
+    if borrowed and not allow_package:
+        raise CheckFailed(
             "borrowed",
             f"it calls {', '.join(sorted(borrowed)[:2])} of the package; here it is to be your own",
             "write the formula itself with torch",
         )
     for place, (was, now) in enumerate(zip(before, args, strict=True)):
         if place not in may_change and not _same(was, now):
-            raise Wrong(
+            raise CheckFailed(
                 "changed input",
                 f"on {shown}, it changed its argument number {place + 1}",
                 "an operation in place (x += …, x[…] = …, fill_diagonal_) on what was passed in; "
@@ -233,8 +236,8 @@ def _as_tensor(result: object) -> object:
         return result  # of strings, say, or of unequal lengths
 
 
-def parts_of(result: object, names: Sequence[str], *, on: str) -> tuple[Any, ...]:
-    """The things that a function returns together, if there are as many as are named.
+def unpack_result(result: object, names: Sequence[str], *, on: str) -> tuple[Any, ...]:
+    """The things that a function returns stack_numbers, if there are as many as are named.
 
     Args:
         result: of the learner's function.
@@ -242,11 +245,11 @@ def parts_of(result: object, names: Sequence[str], *, on: str) -> tuple[Any, ...
         on: the input in words.
 
     Raises:
-        Wrong: "type".
+        CheckFailed: "type".
     """
     if not isinstance(result, (tuple, list)) or len(result) != len(names):
         given = f"{len(result)} things" if isinstance(result, (tuple, list)) else describe(result)
-        raise Wrong(
+        raise CheckFailed(
             "type",
             f"on {on}, it gave {given}, expected {len(names)}: {', '.join(names)}",
             "is there a return?" if result is None else "",
@@ -254,7 +257,7 @@ def parts_of(result: object, names: Sequence[str], *, on: str) -> tuple[Any, ...
     return tuple(result)
 
 
-def tensor_like(
+def expect_tensor(
     result: object, shape: Sequence[int], *, on: str, whole: bool = False, names: str = ""
 ) -> Tensor:
     """The result, if it is a tensor of this shape (and of whole numbers, if asked).
@@ -267,19 +270,25 @@ def tensor_like(
         names: of the axes, for the message: "(2N, 2N)".
 
     Raises:
-        Wrong: "type" or "shape".
+        CheckFailed: "type" or "shape".
     """
     result = _as_tensor(result)  # what comes to the same is as good
     if not isinstance(result, Tensor):
         hint = "is there a return?" if result is None else ""
-        raise Wrong("type", f"on {on}, it gave {describe(result)}, not a tensor", hint)
+        raise CheckFailed("type", f"on {on}, it gave {describe(result)}, not a tensor", hint)
     if tuple(result.shape) != tuple(shape):
         wanted = f"{tuple(shape)}{f', {names}' if names else ''}"
-        raise Wrong("shape", f"on {on}, the result is {tuple(result.shape)}, expected {wanted}")
+        raise CheckFailed(
+            "shape", f"on {on}, the result is {tuple(result.shape)}, expected {wanted}"
+        )
     if whole and result.is_floating_point():
-        raise Wrong("type", f"on {on}, the result holds {result.dtype}, expected whole numbers")
+        raise CheckFailed(
+            "type", f"on {on}, the result holds {result.dtype}, expected whole numbers"
+        )
     if not whole and not result.is_floating_point():
-        raise Wrong("type", f"on {on}, the result holds {result.dtype}, expected real numbers")
+        raise CheckFailed(
+            "type", f"on {on}, the result holds {result.dtype}, expected real numbers"
+        )
     return result.detach()
 
 
@@ -287,17 +296,17 @@ def require(true: object, message: str, where: str = "") -> None:
     """Go on if a property holds.
 
     Raises:
-        Wrong: "value", with this message.
+        CheckFailed: "value", with this message.
     """
     if not bool(true):
-        raise Wrong("value", message, where)
+        raise CheckFailed("value", message, where)
 
 
-def close(ours: Tensor, theirs: Tensor, tolerance: float = 1e-4) -> bool:
+def is_close(ours: Tensor, theirs: Tensor, tolerance: float = 1e-4) -> bool:
     """Whether two tensors agree within a tolerance, relative and absolute."""
     return torch.allclose(ours.double(), theirs.double(), rtol=tolerance, atol=tolerance)
 
 
-def seeded(seed: int = 0) -> torch.Generator:
+def make_generator(seed: int = 0) -> torch.Generator:
     """A source of randomness of a check's own."""
     return torch.Generator().manual_seed(seed)

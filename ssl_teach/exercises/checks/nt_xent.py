@@ -13,63 +13,62 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ssl_teach.exercises.checks.harness import call, require, seeded, tensor_like
+from ssl_teach.exercises.checks.harness import Answer, call, expect_tensor, make_generator, require
 from ssl_teach.exercises.checks.reference import (
     ORDERS,
-    between_losses,
-    in_order,
-    recognised,
-    view_losses,
+    arrange_views,
+    cross_view_losses,
+    nt_xent_losses,
+    recognise,
 )
 from ssl_teach.exercises.core import Property
 
-Answer = Callable[..., Any]
 Views = tuple[Tensor, Tensor]
 
 NO_GRADIENT = (
     "no gradient comes back through the result, so nothing could be trained",
     "was it detached, or rebuilt from numbers (.item(), .tolist(), torch.tensor)?",
 )
-NOT_ITS_SLOPE = (
+WRONG_GRADIENT = (
     "the loss is right, but its gradient is not its slope (compared with finite differences)",
     "is a part of the way detached, or under no_grad?",
 )
 
 
-def together(result: Any) -> Any:
+def stack_numbers(result: Any) -> Any:
     """Several numbers that an answer gives one by one, as one tensor; else what it gives."""
     if isinstance(result, (list, tuple)) and all(isinstance(each, Tensor) for each in result):
         return torch.stack(list(result))
     return result
 
 
-def some_views(seed: int, images: int = 4, width: int = 6) -> Views:
+def random_views(seed: int, images: int = 4, width: int = 6) -> Views:
     """First and second views that resemble each other somewhat: (N, D), (N, D)."""
-    draw = seeded(seed)
+    draw = make_generator(seed)
     first = torch.randn(images, width, generator=draw)
     return first, first + torch.randn(images, width, generator=draw)
 
 
-def strangers(seed: int, images: int = 4, width: int = 6) -> Views:
+def mismatched_views(seed: int, images: int = 4, width: int = 6) -> Views:
     """The same with partners that resemble others more: a search for them loses a lot."""
-    first, second = some_views(seed, images, width)
+    first, second = random_views(seed, images, width)
     return first, second.roll(1, 0)
 
 
-def by_image(losses: Sequence[float]) -> float:
+def mean_over_views(losses: Sequence[float]) -> float:
     """Mean over all views: the paper's 1/2N of the sum."""
     return sum(losses) / len(losses)
 
 
-def _other_ways(losses: Sequence[float]) -> dict[str, float]:
+def _other_reductions(losses: Sequence[float]) -> dict[str, float]:
     """What other ways to put the losses of the views together would give."""
     half = len(losses) // 2
     ways = {
         "the sum over the views were asked for": sum(losses),
-        "the mean over the views were asked for": by_image(losses),
-        "the sum divided by the number of images were asked for": 2 * by_image(losses),
-        "the first views alone were asked for": by_image(losses[:half]),
-        "the second views alone were asked for": by_image(losses[half:]),
+        "the mean over the views were asked for": mean_over_views(losses),
+        "the sum divided by the number of images were asked for": 2 * mean_over_views(losses),
+        "the first views alone were asked for": mean_over_views(losses[:half]),
+        "the second views alone were asked for": mean_over_views(losses[half:]),
     }
     return {f", which would be right if {words}": value for words, value in ways.items()}
 
@@ -86,14 +85,14 @@ class NtXent:
     """
 
     pack: Callable[[Tensor, Tensor, float], tuple[Any, ...]]
-    reduce: Callable[[Sequence[float]], float] = by_image
+    reduce: Callable[[Sequence[float]], float] = mean_over_views
     order: str = ""
     between: bool = False
 
     def value(self, answer: Answer, views: Views, tau: float, on: str = "") -> float:
         """The number that an answer gives."""
         on = on or f"{len(views[0])} images in two views, τ = {tau:g}"
-        return float(tensor_like(call(answer, *self.pack(*views, tau), on=on), (), on=on))
+        return float(expect_tensor(call(answer, *self.pack(*views, tau), on=on), (), on=on))
 
     def truth(self, views: Views, tau: float) -> float:
         """The number that is right."""
@@ -102,8 +101,8 @@ class NtXent:
     def losses(self, views: Views, tau: float) -> list[float]:
         """The right loss of each view, first views first."""
         if self.between:
-            return between_losses(*views, tau)
-        return view_losses(torch.cat(views), "halves", tau)
+            return cross_view_losses(*views, tau)
+        return nt_xent_losses(torch.cat(views), "halves", tau)
 
     def ways(self, images: int) -> int:
         """How many candidates a row has."""
@@ -112,12 +111,12 @@ class NtXent:
     def one_number(self, answer: Answer) -> None:
         """A finite scalar for every N."""
         for images in (4, 3, 2):
-            value = self.value(answer, some_views(1, images), 0.5)
+            value = self.value(answer, random_views(1, images), 0.5)
             require(math.isfinite(value), f"on {images} images, τ = 0.5, it gives {value}")
 
     def single(self, answer: Answer) -> None:
         """0 for one image: nothing to choose from."""
-        value = self.value(answer, some_views(1, 1), 0.5, "1 image in two views, τ = 0.5")
+        value = self.value(answer, random_views(1, 1), 0.5, "1 image in two views, τ = 0.5")
         require(
             abs(value) < 1e-3,
             "with one image each view has one candidate only, so nobody can err; it gives "
@@ -127,7 +126,7 @@ class NtXent:
 
     def identical(self, answer: Answer) -> None:
         """log(2N - 1) for each view."""
-        one = torch.randn(1, 6, generator=seeded(2)).expand(3, 6)
+        one = torch.randn(1, 6, generator=make_generator(2)).expand(3, 6)
         value = self.value(answer, (one.clone(), one.clone()), 0.5, "6 identical vectors, τ = 0.5")
         ways = self.ways(3)
         numbers = {
@@ -147,8 +146,8 @@ class NtXent:
         require(
             abs(value - self.reduce(right)) < 1e-3,
             f"6 identical vectors: nothing tells the candidates apart, and it gives {value:.4f}"
-            + recognised(value, _other_ways(right)),
-            recognised(value, guesses) or where,
+            + recognise(value, _other_reductions(right)),
+            recognise(value, guesses) or where,
         )
 
     def perfect(self, answer: Answer) -> None:
@@ -165,7 +164,7 @@ class NtXent:
 
     def hot(self, answer: Answer) -> None:
         """Close to log(2N - 1) when τ is large."""
-        value = self.value(answer, some_views(3), 100.0)
+        value = self.value(answer, random_views(3), 100.0)
         alike = self.reduce([math.log(self.ways(4))] * 8)
         require(
             abs(value - alike) < 0.02 * alike,
@@ -175,7 +174,7 @@ class NtXent:
         )
 
     def _unchanged(self, answer: Answer, new: Views, what: str, where: str) -> None:
-        before, after = (self.value(answer, views, 0.3) for views in (some_views(4), new))
+        before, after = (self.value(answer, views, 0.3) for views in (random_views(4), new))
         require(
             abs(before - after) < 1e-3,
             f"{what}, and the loss changed: {before:.4f} before, {after:.4f} after",
@@ -184,7 +183,7 @@ class NtXent:
 
     def lengths(self, answer: Answer) -> None:
         """The same for longer and shorter vectors."""
-        first, second = some_views(4)
+        first, second = random_views(4)
         longer = torch.tensor([[0.2], [1.0], [6.0], [30.0]])
         self._unchanged(
             answer,
@@ -195,7 +194,7 @@ class NtXent:
 
     def images(self, answer: Answer) -> None:
         """The same if the images come in another order."""
-        first, second = some_views(4)
+        first, second = random_views(4)
         other = torch.tensor([2, 0, 3, 1])
         self._unchanged(
             answer,
@@ -206,7 +205,7 @@ class NtXent:
 
     def swapped(self, answer: Answer) -> None:
         """The same if first and second views change places."""
-        first, second = some_views(4)
+        first, second = random_views(4)
         self._unchanged(
             answer,
             (second, first),
@@ -217,24 +216,24 @@ class NtXent:
     def formula(self, answer: Answer) -> None:
         """What explicit sums give."""
         for images, tau in ((4, 1.0), (4, 0.3), (3, 0.5), (5, 2.0)):
-            views = some_views(10 + images, images)
+            views = random_views(10 + images, images)
             value, right = self.value(answer, views, tau), self.truth(views, tau)
-            guesses = _other_ways(self.losses(views, tau))
+            guesses = _other_reductions(self.losses(views, tau))
             for order in set(ORDERS) - {self.order} if self.order else ():
-                sought = view_losses(in_order(*views, self.order), order, tau)
+                sought = nt_xent_losses(arrange_views(*views, self.order), order, tau)
                 guesses[", which is right for another order of the views"] = self.reduce(sought)
             guesses[", which is right for 1/τ in the place of τ"] = self.truth(views, 1 / tau)
             guesses[", which would be right in bits"] = right / math.log(2)
             require(
                 abs(value - right) < 2e-3 * max(1.0, right),
                 f"on {images} images in two views, τ = {tau:g}, it gives {value:.4f}, and the sums "
-                f"of the formula, one by one, give another number{recognised(value, guesses)}",
+                f"of the formula, one by one, give another number{recognise(value, guesses)}",
                 "take N = 2 and τ = 1, and write the formula out by hand for one row",
             )
 
     def cold(self, answer: Answer) -> None:
         """Finite and right at τ = 0.01."""
-        views = strangers(5)
+        views = mismatched_views(5)
         value, right = self.value(answer, views, 0.01), self.truth(views, 0.01)
         require(
             math.isfinite(value),
@@ -250,7 +249,7 @@ class NtXent:
     def half(self, answer: Answer) -> None:
         """As exact as float32 is, on half-precision input."""
         for seed in (8, 11):
-            first, second = strangers(seed, width=64)
+            first, second = mismatched_views(seed, width=64)
             views = (60 * first).half(), (60 * second).half()
             value = self.value(answer, views, 0.05, "4 images in half precision, τ = 0.05")
             require(
@@ -269,13 +268,13 @@ class NtXent:
 
     def gradient(self, answer: Answer) -> None:
         """The gradient is the slope of the formula."""
-        first, second = (view.double() for view in some_views(7, 3, 4))
+        first, second = (view.double() for view in random_views(7, 3, 4))
         args = self.pack(first, second, 0.5)
         wanted = [each.requires_grad_() for each in args if _is_double(each)]
         loss = call(answer, *args, on="3 images in two views that want gradients, τ = 0.5")
         require(isinstance(loss, Tensor) and loss.requires_grad, *NO_GRADIENT)
         slopes = torch.autograd.grad(loss, wanted, allow_unused=True)
-        draw, step = seeded(8), 1e-4
+        draw, step = make_generator(8), 1e-4
         for _ in range(3):
             one, two = (torch.randn(3, 4, generator=draw).double() for _ in range(2))
             ways = [each for each in self.pack(one, two, 0.5) if _is_double(each)]
@@ -284,23 +283,25 @@ class NtXent:
             up, down = (
                 self.truth((first + sign * one, second + sign * two), 0.5) for sign in (step, -step)
             )
-            require(abs(theirs - (up - down) / (2 * step)) < 2e-3, *NOT_ITS_SLOPE)
+            require(abs(theirs - (up - down) / (2 * step)) < 2e-3, *WRONG_GRADIENT)
 
     def fast(self, answer: Answer) -> None:
         """A large batch comes back in time."""
-        self.value(answer, some_views(9, 512, 16), 0.5)
+        self.value(answer, random_views(9, 512, 16), 0.5)
 
     def properties(self, *names: str) -> tuple[Property, ...]:
         """The named tests, in this order, with what they ask in words."""
         ways = "N" if self.between else "2N − 1"
-        return tuple(Property(ASKED[name].format(ways), getattr(self, name)) for name in names)
+        return tuple(
+            Property(PROPERTY_NAMES[name].format(ways), getattr(self, name)) for name in names
+        )
 
 
 def _is_double(value: object) -> bool:
     return isinstance(value, Tensor) and value.dtype == torch.float64
 
 
-ASKED = {
+PROPERTY_NAMES = {
     "one_number": "gives one number for any number of images",
     "single": "is 0 for one image, whose views have nobody else to find",
     "identical": "loses log({}) in a row whose candidates are all alike",

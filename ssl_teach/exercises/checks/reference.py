@@ -28,52 +28,52 @@ def partner_of(i: int, views: int, order: str) -> int:
     return (i + views // 2) % views if order == "halves" else views - 1 - i
 
 
-def in_order(first: Tensor, second: Tensor, order: str) -> Tensor:
+def arrange_views(first: Tensor, second: Tensor, order: str) -> Tensor:
     """One batch of the first and the second views: (N, D), (N, D) -> (2N, D)."""
     if order == "pairs":
         return torch.stack([first, second], dim=1).flatten(0, 1)
     return torch.cat([first, second if order == "halves" else second.flip(0)])
 
 
-def cosines(z: Tensor) -> Tensor:
+def cosine_matrix(z: Tensor) -> Tensor:
     """Cosine of every vector with every other, in double precision: (M, D) -> (M, M)."""
     z = z.detach().double()
     return (z @ z.T) / torch.outer(z.norm(dim=1), z.norm(dim=1))
 
 
-def search_loss(scores: Sequence[float], j: int) -> float:
+def cross_entropy_of(scores: Sequence[float], j: int) -> float:
     """Minus the logarithm of the softmax at place j: the loss of one search, in nats."""
     top = max(scores)
     return top + math.log(sum(math.exp(score - top) for score in scores)) - scores[j]
 
 
-def searches(scores: Tensor, positive: Tensor, tau: float) -> Tensor:
+def info_nce_losses(scores: Tensor, positive: Tensor, tau: float) -> Tensor:
     """The loss of each query: (M, K), (M,), τ -> (M,), in nats."""
     rows = (scores.detach().double() / tau).tolist()
-    found = [search_loss(row, j) for row, j in zip(rows, positive.tolist(), strict=True)]
+    found = [cross_entropy_of(row, j) for row, j in zip(rows, positive.tolist(), strict=True)]
     return torch.tensor(found, dtype=torch.float64)
 
 
-def view_losses(z: Tensor, order: str, tau: float) -> list[float]:
+def nt_xent_losses(z: Tensor, order: str, tau: float) -> list[float]:
     """ℓ(i, j) of every view of a batch: (2N, D) -> 2N numbers, in nats."""
     found = []
-    for i, row in enumerate((cosines(z) / tau).tolist()):
+    for i, row in enumerate((cosine_matrix(z) / tau).tolist()):
         j = partner_of(i, len(row), order)
         others = row[:i] + row[i + 1 :]  # without itself
-        found.append(search_loss(others, j - (j > i)))
+        found.append(cross_entropy_of(others, j - (j > i)))
     return found
 
 
-def between_losses(first: Tensor, second: Tensor, tau: float) -> list[float]:
+def cross_view_losses(first: Tensor, second: Tensor, tau: float) -> list[float]:
     """The losses of first views that search among second ones, then of second among first."""
-    both = cosines(torch.cat([first, second])) / tau
+    both = cosine_matrix(torch.cat([first, second])) / tau
     s = both[: len(first), len(first) :].tolist()  # first views with second views
-    rows = [search_loss(row, i) for i, row in enumerate(s)]
-    columns = [search_loss(list(column), i) for i, column in enumerate(zip(*s, strict=True))]
+    rows = [cross_entropy_of(row, i) for i, row in enumerate(s)]
+    columns = [cross_entropy_of(list(column), i) for i, column in enumerate(zip(*s, strict=True))]
     return rows + columns
 
 
-def recognised(value: float, guesses: dict[str, float], tolerance: float = 1e-3) -> str:
+def recognise(value: float, guesses: dict[str, float], tolerance: float = 1e-3) -> str:
     """What a wrong number happens to be, in words, or ""."""
     for words, guess in guesses.items():
         if abs(value - guess) <= tolerance * max(1.0, abs(guess)):

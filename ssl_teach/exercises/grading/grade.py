@@ -17,7 +17,7 @@ import nbformat
 from tqdm.auto import tqdm
 
 from ssl_teach.exercises.assign.notebooks import answers
-from ssl_teach.exercises.core import CHECKED
+from ssl_teach.exercises.core import CHECKED_TYPES
 from ssl_teach.exercises.grading.csv_files import write_text
 from ssl_teach.exercises.grading.sandbox import LIMITS, Limits, Outcome, run
 
@@ -26,7 +26,7 @@ EXERCISES = Path(__file__).parents[1]
 
 @dataclass
 class Plan:
-    """An assignment, as `write_kit` wrote it for the grader.
+    """An assignment, as `write_assignment` wrote it for the grader.
 
     Attributes:
         title: of the assignment.
@@ -57,7 +57,7 @@ class Plan:
 
 
 @dataclass
-class Graded:
+class GradedSubmission:
     """One student's result, before marks and late days.
 
     Attributes:
@@ -117,9 +117,11 @@ def checks_hash(plan: Plan) -> bytes:
     return digest.digest()
 
 
-def grade_one(student: str, path: Path, fingerprint: str, plan: Plan, limits: Limits) -> Graded:
+def grade_submission(
+    student: str, path: Path, fingerprint: str, plan: Plan, limits: Limits
+) -> GradedSubmission:
     """Grade one submission; whatever is wrong with it is said in the result."""
-    graded = Graded(student, path.name, fingerprint)
+    graded = GradedSubmission(student, path.name, fingerprint)
     try:
         given = answers(nbformat.read(path, as_version=4))
     except Exception as error:  # a stranger's file: any reader's error means that it is broken
@@ -128,7 +130,7 @@ def grade_one(student: str, path: Path, fingerprint: str, plan: Plan, limits: Li
     points = {key: int(each["points"]) for key, each in plan.exercises.items()}
     cells = {}
     for key, each in plan.exercises.items():
-        if each["kind"] not in CHECKED:
+        if each["type"] not in CHECKED_TYPES:
             graded.written[key] = given.get(key, "")
         elif key in given:
             cells[key] = given[key]
@@ -139,20 +141,20 @@ def grade_one(student: str, path: Path, fingerprint: str, plan: Plan, limits: Li
     return graded
 
 
-def _kept(path: Path, wanted: str) -> Graded | None:
+def _cached_result(path: Path, wanted: str) -> GradedSubmission | None:
     """A result of an earlier run, if it is whole and still holds."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         data["outcomes"] = {key: Outcome(**each) for key, each in data["outcomes"].items()}
-        graded = Graded(**data)
+        graded = GradedSubmission(**data)
     except (OSError, ValueError, TypeError, KeyError):
         return None
     return graded if graded.fingerprint == wanted else None
 
 
-def grade_all(
+def grade_submissions(
     folder: Path, plan: Plan, out: Path, *, workers: int = 2, limits: Limits = LIMITS
-) -> list[Graded]:
+) -> list[GradedSubmission]:
     """Grade a folder of submissions, some at a time, going on where an earlier run ended.
 
     Args:
@@ -164,14 +166,14 @@ def grade_all(
     """
     checks = checks_hash(plan) + repr(limits).encode()  # more time is another grading
 
-    def work(item: tuple[str, Path]) -> Graded:
+    def work(item: tuple[str, Path]) -> GradedSubmission:
         student, path = item
         file = out / "results" / f"{student}.json"
         fingerprint = hashlib.sha256(checks + path.read_bytes()).hexdigest()[:16]
-        kept = _kept(file, fingerprint)
+        kept = _cached_result(file, fingerprint)
         if kept is not None:
             return kept
-        graded = grade_one(student, path, fingerprint, plan, limits)
+        graded = grade_submission(student, path, fingerprint, plan, limits)
         write_text(file, json.dumps(asdict(graded), indent=1))
         return graded
 

@@ -11,9 +11,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ssl_teach.exercises.assign.notebooks import ASK
+from ssl_teach.exercises.assign.notebooks import PLACEHOLDER
 from ssl_teach.exercises.grading.csv_files import read_rows, write_rows, write_text
-from ssl_teach.exercises.grading.grade import Graded, Plan, grade_all
+from ssl_teach.exercises.grading.grade import GradedSubmission, Plan, grade_submissions
 from ssl_teach.exercises.grading.sandbox import LIMITS, Limits
 
 MARKS = ("student", "exercise", "what", "of", "points", "comment")
@@ -38,15 +38,17 @@ class LateRule:
         return max(0.0, 1 - self.share * min(max(0, days - self.free), self.most))
 
 
-LATE = LateRule()
+DEFAULT_LATE_RULE = LateRule()
 
 
-def to_mark(graded: Iterable[Graded], plan: Plan) -> list[tuple[str, str, str, int]]:
+def answers_to_mark(
+    graded: Iterable[GradedSubmission], plan: Plan
+) -> list[tuple[str, str, str, int]]:
     """What a person has to look at: (student, exercise, what, points that there are)."""
     rows = []
     for each in graded:
         for key, answer in each.written.items():
-            if answer.strip() in ("", ASK):
+            if answer.strip() in ("", PLACEHOLDER):
                 continue
             for what, points in plan.exercises[key]["rubric"].items():
                 rows.append((each.student, key, what, int(points)))
@@ -152,7 +154,7 @@ class Score:
 
 
 def score(
-    graded: Graded,
+    graded: GradedSubmission,
     plan: Plan,
     marks: Mapping[tuple[str, str], float],
     waiting: Collection[tuple[str, str]],
@@ -169,7 +171,9 @@ def score(
     return Score(graded.student, points, days, total, left)
 
 
-def feedback(graded: Graded, result: Score, plan: Plan, comments: Mapping[str, str]) -> str:
+def feedback(
+    graded: GradedSubmission, result: Score, plan: Plan, comments: Mapping[str, str]
+) -> str:
     """A page for one student, whole in one file."""
     parts = []
     for key, each in plan.exercises.items():
@@ -230,7 +234,7 @@ def grade_class(
     out: Path,
     *,
     late: Path | None = None,
-    rule: LateRule = LATE,
+    rule: LateRule = DEFAULT_LATE_RULE,
     roster: Path | None = None,
     workers: int = 2,
     limits: Limits = LIMITS,
@@ -251,8 +255,8 @@ def grade_class(
     Returns:
         The scores, in the order of the students' names.
     """
-    graded = grade_all(folder, plan, out, workers=workers, limits=limits)
-    marks, waiting = update_marks(out / "marks.csv", to_mark(graded, plan))
+    graded = grade_submissions(folder, plan, out, workers=workers, limits=limits)
+    marks, waiting = update_marks(out / "marks.csv", answers_to_mark(graded, plan))
     days, comments = read_days(late), read_comments(out / "marks.csv")
     scores = []
     for each in graded:

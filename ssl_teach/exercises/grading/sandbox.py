@@ -25,7 +25,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-IMPORTS = frozenset(
+ALLOWED_IMPORTS = frozenset(
     {"collections", "copy", "einops", "functools", "itertools", "math", "numpy", "random", "torch"}
 )
 FORBIDDEN_NAMES = frozenset(
@@ -53,14 +53,6 @@ FORBIDDEN_ATTRIBUTES = frozenset(
         *("subprocess", "sys", "tb_frame", "tofile", "tracemalloc"),
     }
 )
-NAMES = """import math
-
-import einops
-import numpy as np
-import torch
-import torch.nn.functional as F
-from torch import nn"""
-"""What an answer finds imported: the first lines of the student's notebook."""
 SETTABLE = frozenset({"data", "grad", "requires_grad", "training"})  # of anything; all on self
 
 
@@ -109,7 +101,7 @@ class Outcome:
     report: str
 
 
-def suspicious(code: str) -> str:
+def rejection_reason(code: str) -> str:
     """Why a piece of code is not run, or "" if it may be.
 
     Args:
@@ -148,7 +140,7 @@ def without_magics(code: str) -> str:
             indent, timed = found["indent"], found["timed"]
             idle = f"{indent}pass  # " if indent else "# "
             lines[at] = f"{indent}{timed}" if timed else idle + lines[at].strip()
-        except (ValueError, RecursionError, MemoryError):  # `suspicious` says what is wrong
+        except (ValueError, RecursionError, MemoryError):  # `rejection_reason` says what is wrong
             break
     return "\n".join(lines)
 
@@ -163,7 +155,7 @@ def _reason(node: ast.AST) -> str:
             names = [f"{node.module or ''}.{name}" for name in names]
         for name in names:
             parts = name.split(".")
-            if parts[0] not in IMPORTS or {"*", *FORBIDDEN_ATTRIBUTES} & set(parts):
+            if parts[0] not in ALLOWED_IMPORTS or {"*", *FORBIDDEN_ATTRIBUTES} & set(parts):
                 return f"imports {name.strip('.')}"
     if isinstance(node, ast.Name) and (node.id in FORBIDDEN_NAMES or node.id.startswith("__")):
         return f"uses {node.id}"
@@ -235,12 +227,13 @@ def _judge(
     import torch
 
     from ssl_teach.exercises import exercise, judge
+    from ssl_teach.exercises.core import ANSWER_IMPORTS
 
     torch.set_num_threads(1)
     os.chdir(folder)
     asked = {key: exercise(key, seed) for key in cells}
     names: dict[str, Any] = {}
-    exec(NAMES, names)
+    exec(ANSWER_IMPORTS, names)
     pipe.send_bytes(json.dumps({"ready": True}).encode())
     _limit(limits)
     _watch(folder)
@@ -263,7 +256,7 @@ def _judge(
                 words = f"there is no function {each.function} in the cell"
                 outcome = Outcome(key, 0, each.points, "missing", words)
             else:
-                status = "right" if verdict.right else "wrong"
+                status = "right" if verdict.correct else "wrong"
                 status = "unchanged" if verdict.unchanged else status
                 outcome = Outcome(key, verdict.points, each.points, status, repr(verdict))
         pipe.send_bytes(json.dumps(asdict(outcome)).encode())
@@ -296,7 +289,7 @@ def run(
     done: dict[str, Outcome] = {}
     cells = {key: without_magics(code) for key, code in cells.items()}
     for key, code in cells.items():
-        reason = suspicious(code)
+        reason = rejection_reason(code)
         if reason:
             words = f"not run: {reason}, which no answer needs. A person will look at it."
             done[key] = Outcome(key, 0, points[key], "refused", words)

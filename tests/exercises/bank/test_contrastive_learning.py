@@ -11,7 +11,7 @@ from ssl_teach.exercises import exercise, judge
 from ssl_teach.losses.contrastive import info_nce as the_packages
 
 from ..answers import Bad, assert_right, assert_wrong
-from .test_simclr_similarity import graded
+from ..forms import graded
 
 
 def query_by_query(scores, positive, tau):
@@ -149,7 +149,7 @@ def test_info_nce_refuses(bad):
 )
 def test_info_nce_says_where_to_look(bad, where):
     verdict = judge(exercise("info-nce-cross-entropy"), bad)
-    assert verdict.wrong is not None and where in verdict.wrong.where
+    assert verdict.failure is not None and where in verdict.failure.where
 
 
 @pytest.mark.parametrize(

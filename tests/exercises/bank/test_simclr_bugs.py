@@ -10,12 +10,12 @@ import torch.nn.functional as F
 from ssl_teach.exercises import all_exercises, exercise, judge
 
 from ..answers import SEEDS, Bad, assert_right, assert_wrong, solved
-from .test_simclr_similarity import graded
+from ..forms import graded
 
 BUGS = ("s-minus-identity", "loss-will-not-fall")
 
 
-def cosines(z):
+def cosine_matrix(z):
     z = F.normalize(z, dim=1)
     return z @ z.T
 
@@ -24,7 +24,7 @@ def over_cosines(way, over="mean"):
     """An answer to the first bug, from what it does with the cosines."""
 
     def loss(z, partner, tau):
-        return way(cosines(z), partner, tau) * (1 if over == "mean" else len(z))
+        return way(cosine_matrix(z), partner, tau) * (1 if over == "mean" else len(z))
 
     return loss
 
@@ -177,7 +177,7 @@ def in_place(z, partner, tau):
 
 
 def partner_in_place(z, partner, tau):
-    s = cosines(z)[~torch.eye(len(z), dtype=torch.bool)].view(len(z), -1)
+    s = cosine_matrix(z)[~torch.eye(len(z), dtype=torch.bool)].view(len(z), -1)
     partner -= (partner > torch.arange(len(z))).long()
     return F.cross_entropy(s / tau, partner)
 
@@ -247,7 +247,7 @@ def with_the_floor_taken_off(first, second, tau):
 
 def all_views(first, second, tau):
     z = torch.cat([first, second])
-    return masked(cosines(z), torch.arange(len(z)).roll(len(first)), tau)
+    return masked(cosine_matrix(z), torch.arange(len(z)).roll(len(first)), tau)
 
 
 def logs_of_probabilities_of_columns(first, second, tau):
@@ -322,8 +322,8 @@ def test_the_bug_as_given_is_told_by_its_effect(key, form, words, where):
     space = {"torch": torch}
     exec(asked.starter, space)
     verdict = judge(asked, space["loss"])
-    assert verdict.wrong is not None
-    assert words in str(verdict.wrong) and where in verdict.wrong.where
+    assert verdict.failure is not None
+    assert words in str(verdict.failure) and where in verdict.failure.where
 
 
 @pytest.mark.parametrize("key", BUGS)

@@ -11,9 +11,9 @@ from ssl_teach.exercises import exercise, judge
 from ssl_teach.losses.contrastive import nt_xent as the_packages
 
 from ..answers import SEEDS, Bad, assert_right, assert_wrong
-from .test_simclr_similarity import graded
+from ..forms import graded
 
-PAIRS = {
+PARTNERS = {
     "pairs": lambda i, n: i ^ 1,
     "halves": lambda i, n: (i + n // 2) % n,
     "mirrored": lambda i, n: n - 1 - i,
@@ -26,7 +26,7 @@ def ell(s, i, j, tau, among):
 
 def loops(order="pairs", sought=None, among=None, rows=None, total=None):
     """An answer with two loops; each argument is something that one may get wrong."""
-    partner = PAIRS[sought or order]
+    partner = PARTNERS[sought or order]
     among = among or (lambda n, i, j: (k for k in range(n) if k != i))
     total = total or (lambda terms, n: sum(terms) / n)
 
@@ -124,7 +124,7 @@ def test_two_loops_refuses(bad):
 )
 def test_two_loops_says_which_candidate_is_too_many_or_missing(among, where):
     verdict = judge(exercise("nt-xent-two-loops"), loops(among=among))
-    assert verdict.wrong is not None and where in verdict.wrong.where
+    assert verdict.failure is not None and where in verdict.failure.where
 
 
 def first_half(n):

@@ -1,4 +1,4 @@
-"""Exercises that a person marks: they are those of the lessons, and their numbers are right."""
+"""Written exercises: each lesson shows its own, and their numbers are right."""
 
 import itertools
 import json
@@ -12,73 +12,115 @@ import torch
 import torch.nn.functional as F
 from einops import rearrange, reduce
 
-from ssl_teach.exercises import all_exercises, exercise, judge, worth
-from ssl_teach.exercises.bank.reading_contrast import SLOW_LINK
-from ssl_teach.exercises.bank.reading_labels import SHAPES
+from ssl_teach.communication import bytes_per_step
+from ssl_teach.exercises import all_exercises, exercise, judge, show
+from ssl_teach.exercises.assign.display import SEED_VARIABLE
+from ssl_teach.exercises.bank import written
 
 NOTEBOOKS = Path(__file__).parents[3] / "notebooks"
 SEEDS = (None, *range(1, 8))
-READ = {key: each for key, each in all_exercises().items() if not each.properties}
-
-
-def words_of(lesson):
-    """All prose and code of a lesson, in lower case, on one line."""
-    cells = json.loads((NOTEBOOKS / f"{lesson}.ipynb").read_text(encoding="utf-8"))["cells"]
-    text = " ".join("".join(cell["source"]) for cell in cells)
-    return re.sub(r"\W+", " ", text).lower()
-
-
-def sentences(text):
-    return [re.sub(r"\W+", " ", each).lower().strip() for each in re.split(r"[.?:\n]", text)]
+WRITTEN = {key: each for key, each in all_exercises().items() if not each.checked}
 
 
 def test_every_lesson_has_two_that_a_person_marks():
     stems = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
-    by_lesson = {stem: [each for each in READ.values() if each.lesson == stem] for stem in stems}
+    by_lesson = {stem: [each for each in WRITTEN.values() if each.lesson == stem] for stem in stems}
     for stem in stems:
         assert len(by_lesson[stem]) >= 2, stem
-    assert {each.kind for each in READ.values()} == {"predict", "explore"}
+    assert {each.type for each in WRITTEN.values()} == {"predict", "flaw", "explore"}
 
 
-def test_each_says_what_it_is_worth_and_stands_in_its_lesson_under_its_heading():
-    for key, each in READ.items():
-        lesson = (NOTEBOOKS / f"{each.lesson}.ipynb").read_text(encoding="utf-8")
-        assert f"**{each.heading}**" in lesson, key
-        line = next(x for x in repr(worth(each.lesson)).splitlines() if each.objective in x)
-        row = next(
-            x for x in worth(each.lesson)._repr_markdown_().splitlines() if each.objective in x
-        )
-        assert line.startswith(each.heading)
-        assert f"{each.points} points, about {each.minutes} minutes" in line
-        assert f"| {each.points} | {each.minutes} |" in row
-    assert not any(each.heading for key, each in all_exercises().items() if key not in READ)
-    with pytest.raises(ValueError, match="no exercises in words in 'nonsense'; there are in 00_"):
-        worth("nonsense")
+def test_every_file_is_an_exercise():
+    assert {path.stem for path in written.FOLDER.glob("*.md")} == set(WRITTEN)
 
 
-@pytest.mark.parametrize("key", READ)
-def test_statement_and_answer_are_in_the_lessons_words(key):
-    """Of the published form: sentences of it stand in the notebook, word for word."""
-    each = READ[key]
-    lesson = words_of(each.lesson)
-    asked = [s for s in sentences(each.statement) if len(s.split()) >= 4]
-    shared = [s for s in asked if s in lesson]
-    assert shared, (key, asked)
+def test_each_lesson_shows_its_exercises_once_and_no_others():
+    for path in NOTEBOOKS.glob("*.ipynb"):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        source = "\n".join("".join(cell["source"]) for cell in cells)
+        shown = re.findall(r'^show\("(.+)"\)$', source, re.MULTILINE)
+        mine = [key for key, each in all_exercises().items() if each.lesson == path.stem]
+        assert sorted(shown) == sorted(mine), path.stem
+
+
+def test_a_lesson_shows_statement_points_hints_and_an_answer_but_no_report():
+    for key, each in WRITTEN.items():
+        text = show(key)._repr_markdown_()
+        assert f"{each.points} points, about {each.minutes} minutes" in text
+        assert each.objective in text and each.statement in text
+        assert all(hint in text for hint in each.hints)
+        assert (each.solution in text) == each.solution_in_lesson, key
+    reports = {key for key, each in WRITTEN.items() if not each.solution_in_lesson}
+    files = {path.stem: path.read_text(encoding="utf-8") for path in written.FOLDER.glob("*.md")}
+    assert reports == {key for key, text in files.items() if "## Report" in text} != set()
+
+
+def test_the_instructors_book_shows_the_graded_form_and_every_answer(monkeypatch):
+    monkeypatch.setenv(SEED_VARIABLE, "3")
+    for key, each in WRITTEN.items():
+        graded, text = exercise(key, 3), show(key)._repr_markdown_()
+        assert each.solution in text and graded.solution in text
+
+
+FILE = """---
+lesson: 04_rotation
+type: predict
+title: A title
+minutes: 5
+objective: do it
+rubric: {one: 1, two: 2}
+mistakes: [None]
+---
+Asked.
+
+## Hint
+First.
+
+## Answer
+Given.
+"""
+
+
+def test_a_file_becomes_an_exercise_and_a_faulty_one_is_refused():
+    made = written.parse("key", FILE)
+    assert (made.statement, made.hints, made.solution, made.points) == (
+        "Asked.",
+        ("First.",),
+        "Given.",
+        3,
+    )
+    with pytest.raises(ValueError, match="has a section 'Hints'"):
+        written.parse("key", FILE.replace("## Hint", "## Hints"))
+    for wrong in (FILE.replace("## Answer", "## Hint"), f"{FILE}\n## Report\nMore.\n"):
+        with pytest.raises(ValueError, match="one section Answer or one section Report"):
+            written.parse("key", wrong)
+    with pytest.raises(KeyError, match="minutes"):
+        written.parse("key", FILE.replace("minutes: 5\n", ""))
+
+
+@pytest.mark.parametrize("key", WRITTEN)
+def test_every_form_has_a_name_of_its_own_and_asks_something_else(key):
+    text, forms = written._read(written.FOLDER / f"{key}.md")
+    made = [written._in_form(written.FOLDER / f"{key}.md", k) for k in range(len(forms))]
+    assert len(forms) != 1, "one form needs no template"
+    assert len({each.form for each in made}) == len({each.statement for each in made}) == len(forms)
+    assert "{{" in text or not forms
+    assert not any("{{" in each.statement + each.solution for each in made or [WRITTEN[key]])
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_rubric_gives_the_points_and_nothing_is_checked_by_code(seed):
     for key, each in all_exercises(seed).items():
-        if key in READ:
+        if key in WRITTEN:
             assert sum(each.rubric.values()) == each.points >= 3
             assert len(each.mistakes) >= 1 and len(each.solution) > 60
-            with pytest.raises(ValueError, match="somebody reads it"):
+            with pytest.raises(ValueError, match="a person marks it"):
                 judge(each, "my answer")
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_forms_that_ask_for_a_number_ask_for_another_one(seed):
-    for key, published in READ.items():
+    for key, published in WRITTEN.items():
         now = exercise(key, seed)
         if published.form and seed is not None:
             assert now.form != published.form and now.statement != published.statement
@@ -88,14 +130,15 @@ def test_forms_that_ask_for_a_number_ask_for_another_one(seed):
 
 def test_the_lines_of_einops_do_what_the_answer_says():
     cat = torch.rand(3, 96, 96, generator=torch.Generator().manual_seed(0))
-    made = {}
-    for line, shape, _ in itertools.chain.from_iterable(SHAPES):
+    _, forms = written._read(written.FOLDER / "what-does-it-show.md")
+    sets, made = [form["lines"] for form in forms], {}
+    for line, shape, _ in itertools.chain.from_iterable(sets):
         code = line if "[" not in line else line.replace("[", "torch.stack([").replace("]", "])")
         made[line] = eval(
             code, {"cat": cat, "rearrange": rearrange, "reduce": reduce, "torch": torch}
         )
-        assert made[line].shape == shape, line
-    first, second, third = ([made[line] for line, _, _ in lines] for lines in SHAPES)
+        assert str(tuple(made[line].shape)) == shape, line
+    first, second, third = ([made[line] for line, _, _ in lines] for lines in sets)
     assert torch.equal(first[0], cat.mT)
     assert torch.equal(first[1][:, 0::2], cat[:, :48]) and torch.equal(
         first[1][:, 1::2], cat[:, 48:]
@@ -165,7 +208,8 @@ def test_the_best_of_ten_gains_what_the_answer_says():
 
 
 def test_the_slow_link_is_counted_by_the_package():
-    (N,) = (int(n.replace(",", "")) for n in re.findall(r"N = ([\d,]+)", SLOW_LINK.solution))
+    found = re.findall(r"N = ([\d,]+)", exercise("slow-link").solution)
+    (N,) = (int(number.replace(",", "")) for number in found)
     many = bytes_per_step(11_000_000, 2 * N, 128, 10_000)
     assert abs(many["views"] / 50e6 - 1) < 0.001
     assert abs(many["gradients of views"] / many["views"] - 2) < 1e-9

@@ -8,8 +8,8 @@ import pytest
 
 from ssl_teach.exercises import exercise
 from ssl_teach.exercises.__main__ import main
-from ssl_teach.exercises.assign.notebooks import answers, write_kit
-from ssl_teach.exercises.grading.grade import Plan, grade_all, submissions
+from ssl_teach.exercises.assign.notebooks import answers, write_assignment
+from ssl_teach.exercises.grading.grade import Plan, grade_submissions, submissions
 from ssl_teach.exercises.grading.gradebook import LateRule, grade_class, read_days, update_marks
 from ssl_teach.exercises.grading.sandbox import Limits
 
@@ -28,7 +28,7 @@ def rows(path):
 @pytest.fixture
 def assignment(tmp_path):
     """An assignment, and a way to hand something in."""
-    paths = write_kit(tmp_path / "kit", CODE, "Week 1", SEED)
+    paths = write_assignment(tmp_path / "kit", CODE, "Week 1", SEED)
     folder = tmp_path / "handed-in"
     folder.mkdir()
 
@@ -122,18 +122,20 @@ def test_it_goes_on_where_it_stopped_and_asks_mended_checks_again(assignment, tm
     first = hand_in("ada")
     hand_in("ben", **named(WRONG))
     out, plan = tmp_path / "graded", Plan.read(paths["grader"])
-    grade_all(folder, plan, out)
+    grade_submissions(folder, plan, out)
     kept = out / "results/ada.json"
     stamp = kept.stat().st_mtime_ns
     (out / "results/ben.json").write_text("{ cut off", encoding="utf-8")
-    grade_all(folder, plan, out)
+    grade_submissions(folder, plan, out)
     assert kept.stat().st_mtime_ns == stamp
     assert (out / "results/ben.json").read_text(encoding="utf-8").endswith("}")
     plan.exercises["affinity-matrix"]["points"] = 9  # as a mended check, another assignment
-    grade_all(folder, plan, out)
+    grade_submissions(folder, plan, out)
     assert kept.stat().st_mtime_ns > stamp
     stamp = kept.stat().st_mtime_ns
-    grade_all(folder, plan, out, limits=Limits(seconds=90))  # who ran out of time has more now
+    grade_submissions(
+        folder, plan, out, limits=Limits(seconds=90)
+    )  # who ran out of time has more now
     assert kept.stat().st_mtime_ns > stamp
     again = nbformat.read(first, as_version=4)
     assert set(answers(again)) == set(CODE)

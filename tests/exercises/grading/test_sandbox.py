@@ -7,9 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from ssl_teach.exercises import exercise
+from ssl_teach.exercises import all_exercises, exercise
 from ssl_teach.exercises.assign.notebooks import notebook
-from ssl_teach.exercises.grading.sandbox import NAMES, Limits, run, suspicious, without_magics
+from ssl_teach.exercises.core import ANSWER_IMPORTS
+from ssl_teach.exercises.grading.sandbox import (
+    Limits,
+    rejection_reason,
+    run,
+    without_magics,
+)
+
+from ..answers import SEEDS
 
 GOOD = {key: exercise(key).solution for key in ("affinity-matrix", "partner-index")}
 POINTS = {key: exercise(key).points for key in GOOD}
@@ -54,7 +62,7 @@ def test_lines_for_the_notebook_cost_nothing():
 
 def test_an_answer_finds_what_the_students_notebook_imports():
     first = notebook([exercise("partner-index")], "Week 1", None).cells[1].source
-    assert first.startswith(NAMES)
+    assert first.startswith(ANSWER_IMPORTS)
     wanted = "z = (math.pi, np.ones(1), torch.ones(1), F.relu, nn.Linear, einops.rearrange)"
     assert judged(f"{wanted}\n{GOOD['affinity-matrix']}").status == "right"
 
@@ -103,7 +111,7 @@ def test_what_loops_crashes_or_fills_the_memory_gets_nothing(code, status, words
     ],
 )
 def test_what_reaches_further_than_mathematics_is_not_run(code, reason):
-    said = suspicious(code)
+    said = rejection_reason(code)
     if reason is None:
         assert said == "" or "ctypes" in said
         return
@@ -124,7 +132,7 @@ def test_what_reaches_further_than_mathematics_is_not_run(code, reason):
     ],
 )
 def test_honest_code_is_not_suspected(code):
-    assert suspicious(code) == ""
+    assert rejection_reason(code) == ""
 
 
 @pytest.mark.parametrize(
@@ -133,13 +141,13 @@ def test_honest_code_is_not_suspected(code):
     ids=["half an emoji", "long", "deep"],
 )
 def test_code_that_no_parser_takes_stops_nobody(code):
-    assert suspicious(code) == "" or "cannot be read" in suspicious(code)
+    assert rejection_reason(code) == "" or "cannot be read" in rejection_reason(code)
 
 
 @pytest.mark.parametrize("name", ["__globals__", "os", "_private"])
 def test_a_pattern_reads_no_attribute_that_a_dot_may_not(name):
     code = f"match torch:\n    case object({name}=found):\n        pass"
-    assert f"reaches for .{name}" in suspicious(code)
+    assert f"reaches for .{name}" in rejection_reason(code)
 
 
 def test_writing_outside_its_folder_is_refused_even_where_reading_the_code_missed_it(tmp_path):
@@ -158,7 +166,7 @@ def test_a_second_submission_starts_in_a_moment():
 
 
 SCRIPT = """
-from ssl_teach.exercises import exercise
+from ssl_teach.exercises import all_exercises, exercise
 from ssl_teach.exercises.grading.sandbox import run
 {guard}
     each = exercise("partner-index")
@@ -187,3 +195,11 @@ def test_a_script_without_the_guard_is_told_so_and_one_with_it_grades(tmp_path):
 def test_a_process_that_does_not_begin_is_no_fault_of_a_submission():
     with pytest.raises(RuntimeError, match="ended before it began"):
         run({"nonsense": "x = 1"}, {"nonsense": 3})
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_every_solution_passes_where_submissions_are_judged(seed):
+    asked = {key: each for key, each in all_exercises(seed).items() if each.properties}
+    points = {key: each.points for key, each in asked.items()}
+    found = run({key: each.solution for key, each in asked.items()}, points, seed)
+    assert {key: outcome.points for key, outcome in found.items()} == points
