@@ -21,7 +21,7 @@ import nbformat
 
 from ssl_teach.exercises import all_exercises
 from ssl_teach.exercises.assign.notebooks import write_assignment
-from ssl_teach.exercises.core import CHECKED_TYPES, Exercise
+from ssl_teach.exercises.core import Exercise
 from ssl_teach.exercises.grading.grade import Plan
 from ssl_teach.exercises.grading.gradebook import grade_class
 

@@ -26,7 +26,7 @@ class RotationBatch:
 
     Attributes:
         clockwise: the direction of the turns.
-        by_picture: whether the copies of one picture lie stack_numbers, else those of one turn.
+        by_picture: whether the copies of one image are adjacent; otherwise those of one rotation.
         turns: how many quarter turns each label stands for.
     """
 

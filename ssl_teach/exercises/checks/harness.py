@@ -1,7 +1,7 @@
-"""Call somebody's function and say exactly how it went: the ground that all checks stand on.
+"""The harness of all checks: call a student's function and report exactly how the call went.
 
-A learner's function may raise, never return, spoil its inputs, give another shape, or hand the work
-to the package. Each is told apart, and becomes a `CheckFailed` that says what happened, on which input.
+A student's function can raise, never return, modify its inputs, return another shape, or leave the
+work to the package. Each case becomes a `CheckFailed` that says what happened, for which input.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ import torch
 from torch import Tensor
 
 Answer = Callable[..., Any]
-"""A learner's function."""
+"""A student's function."""
 
-SECONDS = 2.0  # of computing, for one call; the inputs of the checks are tiny
-PATIENCE = 4  # times as long may it take by the clock on the wall: other programs run as well
+SECONDS = 2.0  # computing time of one call; the inputs of the checks are tiny
+PATIENCE = 4  # wall-clock limit as a multiple of that, since other programs run as well
 OWN = "ssl_teach.exercises"
 
 
 class CheckFailed(Exception):
-    """An answer that a check refuses.
+    """A check refuses an answer.
 
     Attributes:
-        diagnosis: one of "exception", "time", "changed input", "shape", "type", "value",
-            "borrowed": what sort of thing went wrong.
+        diagnosis: the category: "exception", "time", "changed input", "shape", "type", "value" or
+            "borrowed".
         where: where to look, or "".
     """
 
     def __init__(self, diagnosis: str, message: str, where: str = "") -> None:
-        """Say what went wrong.
+        """Record the failure.
 
         Args:
             diagnosis: see the class.
-            message: what was seen, on which input; never the answer.
+            message: the observation and its input; never the answer.
             where: what to read or look at.
         """
         super().__init__(message)
@@ -50,15 +50,15 @@ class CheckFailed(Exception):
 
 
 class CallTimeout(BaseException):
-    """Raised inside a call that takes too long; no `except Exception` of a learner's catches it."""
+    """Raised inside a call that takes too long; a student's `except Exception` cannot catch it."""
 
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Interrupt the body by `CallTimeout` after so many seconds of computing, or waiting longer still.
+    """Raise `CallTimeout` in the body after so much computing time, or a multiple by the clock.
 
-    By a signal where there are such (Linux, macOS, the main thread); else a second thread asks the
-    interpreter to raise it, which works between two lines of Python.
+    Signals do it where they are available (Linux, macOS, the main thread). Elsewhere a second
+    thread asks the interpreter to raise the exception, which works between two lines of Python.
     """
     if threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer"):
 
@@ -95,10 +95,10 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Let torch compute on one thread.
+    """Restrict torch to one thread.
 
-    Tiny inputs gain nothing by a second. Beside another program that computes they lose much by it:
-    the threads wait for each other, and right answers would run out of time.
+    Tiny inputs gain nothing from a second thread. On a busy machine they lose much: the threads
+    wait for each other, and correct answers would run out of time.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -110,7 +110,7 @@ def one_thread() -> Iterator[None]:
 
 @contextmanager
 def package_calls() -> Iterator[set[str]]:
-    """Collect the package's functions that are called in the body, by their full names."""
+    """Collect the full names of the package's functions that are called in the body."""
     found: set[str] = set()
 
     def note(frame: FrameType, event: str, arg: object) -> None:
@@ -129,7 +129,7 @@ def package_calls() -> Iterator[set[str]]:
 
 
 def describe(value: object) -> str:
-    """A value in a few words: shape and type of arrays, the value itself if it is short."""
+    """A short description: shape and type of arrays, the value itself if it is short."""
     if isinstance(value, Tensor):
         small = f" {value.tolist()}" if value.numel() <= 6 and not value.is_sparse else ""
         return f"tensor {tuple(value.shape)} of {str(value.dtype).removeprefix('torch.')}{small}"
@@ -142,7 +142,7 @@ def describe(value: object) -> str:
 
 
 def _state(value: object) -> object:
-    """A copy to compare with after a call."""
+    """A copy for comparison after a call."""
     if isinstance(value, torch.nn.Module):
         return {name: each.clone() for name, each in value.state_dict().items()}
     return copy.deepcopy(value)
@@ -154,13 +154,13 @@ def _same(before: object, after: object) -> bool:
         assert isinstance(before, dict)
         return all(torch.equal(before[name], now[name]) for name in before)
     if isinstance(before, Tensor) and isinstance(after, Tensor):
-        same_kind = before.shape == after.shape and before.dtype == after.dtype
-        return same_kind and torch.equal(before.nan_to_num(), after.nan_to_num())
+        same_type = before.shape == after.shape and before.dtype == after.dtype
+        return same_type and torch.equal(before.nan_to_num(), after.nan_to_num())
     if isinstance(before, (list, tuple)) and isinstance(after, (list, tuple)):
         pairs = zip(before, after, strict=False)
         return len(before) == len(after) and all(_same(a, b) for a, b in pairs)
     if isinstance(before, (torch.Generator, np.random.Generator)) or callable(before):
-        return True  # a source of randomness moves on; that is what it is for
+        return True  # a random generator is meant to advance
     return bool(np.all(before == after))
 
 
@@ -172,14 +172,14 @@ def call(
     may_change: Sequence[int] = (),
     allow_package: bool = False,
 ) -> Any:
-    """What a function returns, or what is wrong with how it went.
+    """Call a function and return its result.
 
     Args:
-        function: the learner's.
-        args: what it is called with; it gets these very objects.
-        seconds: of computing that it may take.
-        on: the input in words, for messages: "z of 6 random views"; else it is described.
-        may_change: places of arguments that it may change.
+        function: the student's function.
+        args: its arguments, passed without a copy.
+        seconds: limit on its computing time.
+        on: the input in words, for messages: "z of 6 random views"; by default it is described.
+        may_change: indices of arguments that it may modify.
         allow_package: whether it may call the package's own functions.
 
     Raises:
@@ -193,8 +193,8 @@ def call(
     except CallTimeout:
         raise CheckFailed(
             "time",
-            f"on {shown}, it had not come back after {seconds:g} s",
-            "a loop whose condition never becomes false, or far more work than is needed",
+            f"on {shown}, it had not returned after {seconds:g} s",
+            "a loop whose condition never becomes false, or far more work than necessary",
         ) from None
     except CheckFailed:
         raise
@@ -208,7 +208,7 @@ def call(
     if borrowed and not allow_package:
         raise CheckFailed(
             "borrowed",
-            f"it calls {', '.join(sorted(borrowed)[:2])} of the package; here it is to be your own",
+            f"it calls {', '.join(sorted(borrowed)[:2])} of the package; write your own here",
             "write the formula itself with torch",
         )
     for place, (was, now) in enumerate(zip(before, args, strict=True)):
@@ -216,14 +216,14 @@ def call(
             raise CheckFailed(
                 "changed input",
                 f"on {shown}, it changed its argument number {place + 1}",
-                "an operation in place (x += …, x[…] = …, fill_diagonal_) on what was passed in; "
+                "an in-place operation (x += …, x[…] = …, fill_diagonal_) on an argument; "
                 "work on a new tensor",
             )
     return result
 
 
 def _as_tensor(result: object) -> object:
-    """Numbers, arrays, and lists of numbers or of tensors, as a tensor; anything else as it is."""
+    """Numbers, arrays, and lists of numbers or tensors as a tensor; anything else unchanged."""
     if isinstance(result, bool) or not isinstance(
         result, (list, tuple, float, int, np.ndarray, np.generic)
     ):
@@ -233,22 +233,22 @@ def _as_tensor(result: object) -> object:
             return torch.stack([torch.as_tensor(each) for each in result])
         return torch.as_tensor(np.asarray(result) if isinstance(result, (list, tuple)) else result)
     except (TypeError, ValueError, RuntimeError):
-        return result  # of strings, say, or of unequal lengths
+        return result  # strings, for instance, or unequal lengths
 
 
 def unpack_result(result: object, names: Sequence[str], *, on: str) -> tuple[Any, ...]:
-    """The things that a function returns stack_numbers, if there are as many as are named.
+    """Unpack the values that a function returns together.
 
     Args:
-        result: of the learner's function.
-        names: what each is: ("images", "labels").
+        result: of the student's function.
+        names: of the expected values: ("images", "labels").
         on: the input in words.
 
     Raises:
         CheckFailed: "type".
     """
     if not isinstance(result, (tuple, list)) or len(result) != len(names):
-        given = f"{len(result)} things" if isinstance(result, (tuple, list)) else describe(result)
+        given = f"{len(result)} values" if isinstance(result, (tuple, list)) else describe(result)
         raise CheckFailed(
             "type",
             f"on {on}, it gave {given}, expected {len(names)}: {', '.join(names)}",
@@ -260,19 +260,19 @@ def unpack_result(result: object, names: Sequence[str], *, on: str) -> tuple[Any
 def expect_tensor(
     result: object, shape: Sequence[int], *, on: str, whole: bool = False, names: str = ""
 ) -> Tensor:
-    """The result, if it is a tensor of this shape (and of whole numbers, if asked).
+    """The result as a tensor, if it has this shape and type.
 
     Args:
-        result: of the learner's function.
-        shape: that is expected.
+        result: of the student's function.
+        shape: expected shape.
         on: the input in words.
-        whole: whether it must hold integers, as labels and indices do.
+        whole: whether it must hold integers, as labels and indices do; otherwise real numbers.
         names: of the axes, for the message: "(2N, 2N)".
 
     Raises:
         CheckFailed: "type" or "shape".
     """
-    result = _as_tensor(result)  # what comes to the same is as good
+    result = _as_tensor(result)
     if not isinstance(result, Tensor):
         hint = "is there a return?" if result is None else ""
         raise CheckFailed("type", f"on {on}, it gave {describe(result)}, not a tensor", hint)
@@ -293,20 +293,20 @@ def expect_tensor(
 
 
 def require(true: object, message: str, where: str = "") -> None:
-    """Go on if a property holds.
+    """Require that a property holds.
 
     Raises:
-        CheckFailed: "value", with this message.
+        CheckFailed: "value", with this message, if it does not.
     """
     if not bool(true):
         raise CheckFailed("value", message, where)
 
 
 def is_close(ours: Tensor, theirs: Tensor, tolerance: float = 1e-4) -> bool:
-    """Whether two tensors agree within a tolerance, relative and absolute."""
+    """Whether two tensors agree within a tolerance, both relative and absolute."""
     return torch.allclose(ours.double(), theirs.double(), rtol=tolerance, atol=tolerance)
 
 
 def make_generator(seed: int = 0) -> torch.Generator:
-    """A source of randomness of a check's own."""
+    """A random generator with its own seed."""
     return torch.Generator().manual_seed(seed)

@@ -1,4 +1,4 @@
-"""Text and CSV files, written whole or not at all, and read with a word about what is missing."""
+"""Text and CSV files: written atomically, and read with clear errors for missing columns."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from ssl_teach.files import write_atomically
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file anew; an interruption leaves the old one.
+    """Replace a text file atomically: an interruption leaves the old one.
 
-    Half a surrogate pair, which no encoding has, is written as its escape.
+    A lone surrogate, which cannot be encoded, is written as its escape sequence.
     """
     write_atomically(path, lambda file: file.write(text.encode("utf-8", "backslashreplace")))
 
 
 def write_rows(path: Path, head: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
-    """Write a CSV file anew; an interruption leaves the old one."""
+    """Replace a CSV file atomically: an interruption leaves the old one."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(head)
@@ -32,18 +32,18 @@ def read_rows(path: Path, columns: Iterable[str]) -> list[dict[str, str]]:
 
     Args:
         path: the file.
-        columns: that it must have.
+        columns: names of required columns.
 
     Raises:
         ValueError: if one of them is missing.
     """
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file, restval="")
-        there = reader.fieldnames or []
-        missing = [name for name in columns if name not in there]
+        present = reader.fieldnames or []
+        missing = [name for name in columns if name not in present]
         if missing:
             raise ValueError(
                 f"{path} has no column {missing[0]!r}: its first line must name "
-                f"{', '.join(columns)}; it names {', '.join(there) or 'nothing'}"
+                f"{', '.join(columns)}; it names {', '.join(present) or 'nothing'}"
             )
         return list(reader)

@@ -1,7 +1,7 @@
-"""Grade a folder of notebooks, some at a time.
+"""Grade a folder of notebooks, several at a time.
 
-What was graded is kept with a fingerprint of the submission and of the checks, so that a run that
-was interrupted goes on, and a check that was mended is asked again. `scores.py` makes points of it.
+Each result is stored with a fingerprint of the submission and of the checks, so an interrupted run
+resumes, and a corrected check grades again. `gradebook.py` computes scores from the results.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ EXERCISES = Path(__file__).parents[1]
 
 @dataclass
 class Plan:
-    """An assignment, as `write_assignment` wrote it for the grader.
+    """The grading plan of an assignment, as `write_assignment` wrote it.
 
     Attributes:
         title: of the assignment.
         seed: of its form.
-        exercises: kind, points and rubric of each, by key.
+        exercises: type, points and rubric of each, by key.
     """
 
     title: str
@@ -40,32 +40,32 @@ class Plan:
 
     @classmethod
     def read(cls, path: Path) -> Plan:
-        """Read it.
+        """Read a plan from its file.
 
         Raises:
-            ValueError: if the file is no such plan.
+            ValueError: if the file is not a plan.
         """
         try:
             plan = cls(**json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError) as error:
-            raise ValueError(f"{path} is no plan of an assignment: {error}") from error
+            raise ValueError(f"{path} is not the plan of an assignment: {error}") from error
         return plan
 
     def total(self) -> int:
-        """Points that there are."""
+        """The maximum number of points."""
         return sum(each["points"] for each in self.exercises.values())
 
 
 @dataclass
 class GradedSubmission:
-    """One student's result, before marks and late days.
+    """One student's result, before manual marks and late days.
 
     Attributes:
         student: name, from the file or its folder.
-        file: of the submission.
-        fingerprint: of the submission and the checks.
+        file: name of the submitted file.
+        fingerprint: hash of the submission and the checks.
         outcomes: of the checked exercises, by key.
-        written: answers that a person reads, by key.
+        written: answers that a person marks, by key.
         problem: why nothing could be graded, or "".
     """
 
@@ -80,15 +80,16 @@ class GradedSubmission:
 def submissions(folder: Path) -> dict[str, Path]:
     """The newest notebook of each student.
 
-    A file may be called `student.ipynb` or `student_anything.ipynb`, as learning platforms write
-    them, or lie in a folder of the student's name, in folders of its own there too.
+    A file can be called `student.ipynb` or `student_anything.ipynb`, as learning platforms name
+    them, or be anywhere in a folder with the student's name.
 
     Raises:
-        ValueError: if there is none; or if a folder may be a student's as well as a class's, since
-            notebooks lie in several folders of it, or it is the only one and holds several.
+        ValueError: if there is none, or if it is unclear whether a folder belongs to a student or
+            to a class: several of its folders hold notebooks, or it is the only folder and holds
+            several.
     """
     found: dict[str, Path] = {}
-    inside: dict[str, set[str]] = {}  # of a folder: the folders in it, and whose its files may be
+    inside: dict[str, set[str]] = {}  # for each folder: its subfolders and possible students
     for path in sorted(folder.rglob("*.ipynb"), key=lambda p: (p.stat().st_mtime, p.name)):
         parts = path.relative_to(folder).parts
         if any(part.startswith(".") for part in parts):
@@ -100,31 +101,32 @@ def submissions(folder: Path) -> dict[str, Path]:
     if not found:
         raise ValueError(f"there is no notebook in {folder}")
     for name, within in inside.items():
-        several = {each for each in within if len(found) == 1 or not each.endswith(".ipynb")}
-        if len(several) > 1:
+        candidates = {each for each in within if len(found) == 1 or not each.endswith(".ipynb")}
+        if len(candidates) > 1:
             raise ValueError(
-                f"{folder / name} holds {', '.join(sorted(several))}: if these are students, grade "
-                "that folder by itself; if it is one student's, leave one notebook in it"
+                f"{folder / name} holds {', '.join(sorted(candidates))}: if these are students, "
+                "grade that folder by itself; if it is one student's, leave one notebook in it"
             )
     return dict(sorted(found.items()))
 
 
 def checks_hash(plan: Plan) -> bytes:
-    """Changes if the assignment or any check does."""
+    """A hash of the assignment and of all code and texts of the exercises."""
     digest = hashlib.sha256(json.dumps(asdict(plan), sort_keys=True).encode())
-    for source in sorted(EXERCISES.rglob("*.py")):
-        digest.update(source.read_bytes())
+    for suffix in (".py", ".md"):
+        for source in sorted(EXERCISES.rglob(f"*{suffix}")):
+            digest.update(source.read_bytes())
     return digest.digest()
 
 
 def grade_submission(
     student: str, path: Path, fingerprint: str, plan: Plan, limits: Limits
 ) -> GradedSubmission:
-    """Grade one submission; whatever is wrong with it is said in the result."""
+    """Grade one submission; any problem with it becomes part of the result."""
     graded = GradedSubmission(student, path.name, fingerprint)
     try:
         given = answers(nbformat.read(path, as_version=4))
-    except Exception as error:  # a stranger's file: any reader's error means that it is broken
+    except Exception as error:  # whatever the reader raises, the file is broken
         graded.problem = f"the notebook cannot be read: {type(error).__name__}: {error}"[:300]
         given = {}
     points = {key: int(each["points"]) for key, each in plan.exercises.items()}
@@ -142,7 +144,7 @@ def grade_submission(
 
 
 def _cached_result(path: Path, wanted: str) -> GradedSubmission | None:
-    """A result of an earlier run, if it is whole and still holds."""
+    """The result of an earlier run, if it is complete and still valid."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         data["outcomes"] = {key: Outcome(**each) for key, each in data["outcomes"].items()}
@@ -155,24 +157,24 @@ def _cached_result(path: Path, wanted: str) -> GradedSubmission | None:
 def grade_submissions(
     folder: Path, plan: Plan, out: Path, *, workers: int = 2, limits: Limits = LIMITS
 ) -> list[GradedSubmission]:
-    """Grade a folder of submissions, some at a time, going on where an earlier run ended.
+    """Grade a folder of submissions, several at a time, and resume an interrupted run.
 
     Args:
-        folder: of the submissions.
+        folder: with the submissions.
         plan: the assignment.
-        out: folder of the results.
-        workers: submissions at a time.
-        limits: on each.
+        out: folder for the results.
+        workers: number of submissions at a time.
+        limits: for each submission.
     """
-    checks = checks_hash(plan) + repr(limits).encode()  # more time is another grading
+    checks = checks_hash(plan) + repr(limits).encode()  # other limits can change results
 
     def work(item: tuple[str, Path]) -> GradedSubmission:
         student, path = item
         file = out / "results" / f"{student}.json"
         fingerprint = hashlib.sha256(checks + path.read_bytes()).hexdigest()[:16]
-        kept = _cached_result(file, fingerprint)
-        if kept is not None:
-            return kept
+        cached = _cached_result(file, fingerprint)
+        if cached is not None:
+            return cached
         graded = grade_submission(student, path, fingerprint, plan, limits)
         write_text(file, json.dumps(asdict(graded), indent=1))
         return graded

@@ -1,7 +1,7 @@
-"""From graded submissions to scores: a person's marks, late days, tables and feedback.
+"""The gradebook: manual marks, late days, score tables and feedback.
 
-Marks that a person gives, for answers in words and for code that was not run, live in one CSV file,
-which is completed and never lost.
+Manual marks, for written answers and for code that was not run, are kept in one CSV file. Each run
+adds new lines to it and preserves the marks it holds.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ MARKS = ("student", "exercise", "what", "of", "points", "comment")
 
 @dataclass(frozen=True)
 class LateRule:
-    """What a late day costs.
+    """The penalty for late days.
 
     Attributes:
-        share: of the points earned, for each day.
-        most: days after which the cost grows no more.
-        free: days that cost nothing.
+        share: fraction of the earned points lost for each day.
+        most: number of days after which the penalty no longer grows.
+        free: number of days without a penalty.
     """
 
     share: float = 0.1
@@ -34,7 +34,7 @@ class LateRule:
     free: int = 0
 
     def factor(self, days: int) -> float:
-        """What the points are multiplied by."""
+        """The factor by which the points are multiplied."""
         return max(0.0, 1 - self.share * min(max(0, days - self.free), self.most))
 
 
@@ -44,7 +44,7 @@ DEFAULT_LATE_RULE = LateRule()
 def answers_to_mark(
     graded: Iterable[GradedSubmission], plan: Plan
 ) -> list[tuple[str, str, str, int]]:
-    """What a person has to look at: (student, exercise, what, points that there are)."""
+    """The manual marks that are needed: (student, exercise, criterion, maximum points)."""
     rows = []
     for each in graded:
         for key, answer in each.written.items():
@@ -61,13 +61,13 @@ def answers_to_mark(
 def update_marks(
     path: Path, rows: list[tuple[str, str, str, int]]
 ) -> tuple[dict[tuple[str, str], float], set[tuple[str, str]]]:
-    """Add what is new to the file of marks, keep what a person wrote, and read the marks.
+    """Add new lines to the file of marks, preserve those that are filled in, and read them.
 
     Returns:
-        Points given, by student and exercise; and which of these are not marked in every line.
+        Points given, by student and exercise; and the pairs that are not completely marked.
 
     Raises:
-        ValueError: if a mark is no number, or more than there are points; it names the line.
+        ValueError: if a mark is not a number or exceeds the maximum; the message names the line.
     """
     written = {
         (row["student"], row["exercise"], row["what"]): (row["points"].strip(), row["comment"])
@@ -84,7 +84,7 @@ def update_marks(
                 number = float(points.replace(",", "."))
             except ValueError:
                 raise ValueError(
-                    f"{path}: {student}, {key}, {what}: {points!r} is no number"
+                    f"{path}: {student}, {key}, {what}: {points!r} is not a number"
                 ) from None
             if not 0 <= number <= most:
                 raise ValueError(f"{path}: {student}, {key}, {what}: {points} is not in 0 … {most}")
@@ -92,7 +92,7 @@ def update_marks(
         else:
             waiting.add((student, key))
     for (student, key, what), (points, comment) in written.items():
-        if points or comment:  # of a submission that is gone: keep what somebody wrote
+        if points or comment:  # its submission is gone: keep the mark all the same
             lines.append((student, key, what, 0, points, comment))
     write_rows(path, MARKS, lines)
     return given, waiting
@@ -112,7 +112,7 @@ def read_days(path: Path | None) -> dict[str, int]:
     """Late days by student, from a CSV file with the columns student and days.
 
     Raises:
-        ValueError: if a column is missing, or days are no whole number.
+        ValueError: if a column is missing, or days are not a whole number.
     """
     days = {}
     for row in read_rows(path, ("student", "days")) if path else []:
@@ -120,16 +120,16 @@ def read_days(path: Path | None) -> dict[str, int]:
             days[row["student"]] = int(row["days"])
         except ValueError:
             raise ValueError(
-                f"{path}: {row['student']}: {row['days']!r} is no whole number of days"
+                f"{path}: {row['student']}: {row['days']!r} is not a whole number of days"
             ) from None
     return days
 
 
 def read_roster(path: Path | None) -> dict[str, dict[str, str]]:
-    """Names, identities, addresses and sections by student, from a CSV file.
+    """Names, ids, email addresses and sections by student, from a CSV file.
 
     Raises:
-        ValueError: if it has no column student; the others may be left out.
+        ValueError: if it has no column student; the other columns are optional.
     """
     return {row["student"]: row for row in (read_rows(path, ("student",)) if path else [])}
 
@@ -139,11 +139,11 @@ class Score:
     """A student's points.
 
     Attributes:
-        student: who.
-        points: by exercise, marks included.
-        days: late.
-        total: after late days.
-        open: answers that a person has not marked yet, or not in every line of the rubric.
+        student: name.
+        points: by exercise, manual marks included.
+        days: number of late days.
+        total: sum of the points, after the penalty for late days.
+        open: number of answers that are not yet completely marked.
     """
 
     student: str
@@ -161,7 +161,7 @@ def score(
     days: int,
     rule: LateRule,
 ) -> Score:
-    """Put checks, marks and late days together."""
+    """Combine checks, manual marks and late days."""
     points = {}
     for key in plan.exercises:
         checked = graded.outcomes[key].points if key in graded.outcomes else 0.0
@@ -174,19 +174,19 @@ def score(
 def feedback(
     graded: GradedSubmission, result: Score, plan: Plan, comments: Mapping[str, str]
 ) -> str:
-    """A page for one student, whole in one file."""
+    """A self-contained HTML page for one student."""
     parts = []
     for key, each in plan.exercises.items():
         outcome = graded.outcomes.get(key)
-        said = outcome.report if outcome else "Read by a person."
+        said = outcome.report if outcome else "Marked by a person."
         note = f"<p><b>Comment.</b> {html.escape(comments[key])}</p>" if comments.get(key) else ""
         parts.append(
             f"<section><h2>{html.escape(key)}: {result.points[key]:g} of {each['points']}</h2>"
             f"<pre>{html.escape(said)}</pre>{note}</section>"
         )
-    late = f"<p>{result.days} late days are counted.</p>" if result.days else ""
+    late = f"<p>{result.days} late days counted.</p>" if result.days else ""
     problem = f"<p><b>{html.escape(graded.problem)}</b></p>" if graded.problem else ""
-    waiting = f"<p>{result.open} answers are still to be read.</p>" if result.open else ""
+    waiting = f"<p>{result.open} answers remain to be marked.</p>" if result.open else ""
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
@@ -202,11 +202,11 @@ def feedback(
 def write_scores(
     out: Path, scores: list[Score], plan: Plan, roster: Mapping[str, Mapping[str, str]]
 ) -> None:
-    """Write scores.csv, and the same in the columns of Canvas and of Gradescope."""
+    """Write scores.csv, and the same scores in the columns of Canvas and Gradescope."""
     keys = list(plan.exercises)
     write_rows(
         out / "scores.csv",
-        ["student", *keys, "late days", "total", "of", "still to be read"],
+        ["student", *keys, "late days", "total", "of", "still to be marked"],
         (
             [s.student, *(s.points[key] for key in keys), s.days, s.total, plan.total(), s.open]
             for s in scores
@@ -239,21 +239,20 @@ def grade_class(
     workers: int = 2,
     limits: Limits = LIMITS,
 ) -> list[Score]:
-    """Grade, merge marks and late days, and write scores and feedback.
+    """Grade submissions, merge marks and late days, and write scores and feedback.
 
     Args:
-        folder: of submissions.
+        folder: with the submissions.
         plan: the assignment.
-        out: folder that gets results/, marks.csv, scores.csv, canvas.csv, gradescope.csv and
-            feedback/.
+        out: folder for results/, marks.csv, scores.csv, canvas.csv, gradescope.csv and feedback/.
         late: CSV file of late days, or None.
-        rule: what they cost.
+        rule: the penalty for late days.
         roster: CSV file with student, name, id, email, section, or None.
-        workers: submissions at a time.
-        limits: on each.
+        workers: number of submissions at a time.
+        limits: for each submission.
 
     Returns:
-        The scores, in the order of the students' names.
+        The scores, sorted by student.
     """
     graded = grade_submissions(folder, plan, out, workers=workers, limits=limits)
     marks, waiting = update_marks(out / "marks.csv", answers_to_mark(graded, plan))

@@ -1,10 +1,10 @@
-"""Run a stranger's answer and lose nothing by it.
+"""Run the answers of a submission in a process with limits.
 
-Each submission is judged in a process of its own, forked from one that has imported what checks
-need. There it may use so much time and memory and no more; it may write into its own empty folder,
-and start nothing. And before any of it runs, its code is read: an answer to these exercises needs
-mathematics, so whatever reaches for the interpreter's insides, for files or for the checks
-themselves is not run, and is left for a person to look at.
+Each submission is judged in its own process, forked from one that has imported the modules that
+checks need. Its time and memory are limited; it can write only into an empty folder of its own and
+cannot start other processes. Before any code runs, it is inspected: answers to these exercises need
+mathematics, so code that accesses the interpreter's internals, files or the checks themselves is
+not run, and a person decides about it.
 """
 
 from __future__ import annotations
@@ -30,40 +30,39 @@ ALLOWED_IMPORTS = frozenset(
 )
 FORBIDDEN_NAMES = frozenset(
     {
-        *("breakpoint", "compile", "delattr", "dir", "eval", "exec", "getattr", "globals", "input"),
-        *("locals", "memoryview", "open", "setattr", "vars"),
+        *("breakpoint", "compile", "delattr", "dir", "eval", "exec", "getattr", "globals"),
+        *("input", "locals", "memoryview", "open", "setattr", "vars"),
     }
 )
 FORBIDDEN_ATTRIBUTES = frozenset(
     {
-        *("builtins", "ctypes", "cr_frame", "dump", "f_back", "f_globals", "f_locals", "fromfile"),
-        *("attrgetter", "methodcaller", "update_wrapper", "wraps"),
-        *("fromregex", "gc", "genfromtxt", "gi_frame", "hub", "importlib", "inspect", "library"),
-        *(
-            "load",
-            "load_library",
-            "loadtxt",
-            "memmap",
-            "modules",
-            "multiprocessing",
-            "os",
-            "package",
-        ),
-        *("pathlib", "pickle", "save", "savetxt", "savez", "serialization", "shutil", "socket"),
-        *("subprocess", "sys", "tb_frame", "tofile", "tracemalloc"),
+        *("attrgetter", "builtins", "cr_frame", "ctypes", "dump", "f_back", "f_globals"),
+        *("f_locals", "fromfile", "fromregex", "gc", "genfromtxt", "gi_frame", "hub"),
+        *("importlib", "inspect", "library", "load", "load_library", "loadtxt", "memmap"),
+        *("methodcaller", "modules", "multiprocessing", "os", "package", "pathlib", "pickle"),
+        *("save", "savetxt", "savez", "serialization", "shutil", "socket", "subprocess", "sys"),
+        *("tb_frame", "tofile", "tracemalloc", "update_wrapper", "wraps"),
     }
 )
-SETTABLE = frozenset({"data", "grad", "requires_grad", "training"})  # of anything; all on self
+FORBIDDEN_EVENTS = (
+    *("ctypes.", "os.exec", "os.fork", "os.posix_spawn", "os.system", "socket.", "subprocess."),
+    *("os.chmod", "os.link", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.symlink"),
+    *("os.truncate", "shutil."),
+)
+"""Beginnings of the names of audit events: other processes, connections, changes of files."""
+SETTABLE = frozenset(  # of any object; on self, every attribute
+    {"data", "grad", "requires_grad", "training"}
+)
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one submission may use.
+    """Limits for one submission.
 
     Attributes:
-        seconds: of wall-clock time for all its exercises; each call has a limit of its own too.
-        megabytes: of memory beyond what the checks have.
-        file_megabytes: of a file in its own folder.
+        seconds: wall-clock time for all its exercises; each call has its own limit as well.
+        megabytes: memory in addition to that of the checks.
+        file_megabytes: size of a file in its own folder.
     """
 
     seconds: float = 60.0
@@ -72,26 +71,26 @@ class Limits:
 
 
 LIMITS = Limits()
-START = 120.0  # seconds that a process may take to import what checks need, on a busy machine
-UNGUARDED = 77  # exit status of a process that met `run` again while it imported the script
+START_TIMEOUT = 120.0  # seconds for a process to import its modules, on a busy machine
+UNGUARDED = 77  # exit status of a process that reached `run` while importing the main script
 REMEDY = (
-    "A process that judges answers first imports the script that called it. If yours is a script, "
-    'put the call beneath `if __name__ == "__main__":`; then importing the script does not '
-    "grade all over again. If it is read from standard input, put it into a file."
+    "A process that judges answers first imports the script that called it. In a script, put the "
+    'call under `if __name__ == "__main__":`, so that importing the script does not grade again. '
+    "If the script is read from standard input, put it into a file."
 )
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one exercise of one submission.
+    """The result for one exercise of one submission.
 
     Attributes:
         key: of the exercise.
         points: earned.
-        of: that there were.
-        status: "right", "wrong", "unchanged" (the starter as it was given), "missing", "refused"
-            (not run, for a person), "crashed", "time", "memory".
-        report: what the learner is told.
+        of: maximum points.
+        status: "right", "wrong", "unchanged" (the unmodified starter), "missing", "refused" (not
+            run; a person decides), "crashed", "time", "memory".
+        report: feedback for the student.
     """
 
     key: str
@@ -102,13 +101,13 @@ class Outcome:
 
 
 def rejection_reason(code: str) -> str:
-    """Why a piece of code is not run, or "" if it may be.
+    """Why a piece of code is not run, or "" if it is.
 
     Args:
         code: of an answer.
 
     Returns:
-        One reason, with its line, in words for whoever reads the answer then.
+        One reason, with its line, for the person who then looks at the answer.
     """
     try:
         for node in ast.walk(ast.parse(code)):
@@ -116,16 +115,20 @@ def rejection_reason(code: str) -> str:
             if reason:
                 return f"line {getattr(node, 'lineno', '?')} {reason}"
     except SyntaxError:
-        return ""  # it will fail by itself, and say where
-    except (ValueError, RecursionError, MemoryError) as error:  # half an emoji; nested too deep
+        return ""  # it will fail with an error that names the line
+    except (
+        ValueError,
+        RecursionError,
+        MemoryError,
+    ) as error:  # a lone surrogate; nested too deeply
         return f"its code cannot be read: {type(error).__name__}"
     return ""
 
 
 def without_magics(code: str) -> str:
-    """Code with the lines that speak to the notebook, such as %%time or !ls, made to do nothing.
+    """Code whose notebook commands, such as %%time or !ls, are disabled.
 
-    A statement behind %time is left, and so is the whole of a cell in another language.
+    A statement after %time is kept, and so is a whole cell in another language.
     """
     if re.match(r"\s*%%(?!time\b|timeit\b|capture\b|prun\b)", code):
         return code
@@ -135,17 +138,17 @@ def without_magics(code: str) -> str:
             ast.parse("\n".join(lines))
         except SyntaxError as error:
             at = (error.lineno or 0) - 1
-            if not 0 <= at < len(lines) or not (found := _MAGIC.fullmatch(lines[at])):
+            if not 0 <= at < len(lines) or not (found := _NOTEBOOK_COMMAND.fullmatch(lines[at])):
                 break
             indent, timed = found["indent"], found["timed"]
             idle = f"{indent}pass  # " if indent else "# "
             lines[at] = f"{indent}{timed}" if timed else idle + lines[at].strip()
-        except (ValueError, RecursionError, MemoryError):  # `rejection_reason` says what is wrong
+        except (ValueError, RecursionError, MemoryError):  # `rejection_reason` reports it
             break
     return "\n".join(lines)
 
 
-_MAGIC = re.compile(r"(?P<indent>\s*)(?:%time\s+(?P<timed>\S.*)|[%!?].*|\S.*\?)")
+_NOTEBOOK_COMMAND = re.compile(r"(?P<indent>\s*)(?:%time\s+(?P<timed>\S.*)|[%!?].*|\S.*\?)")
 
 
 def _reason(node: ast.AST) -> str:
@@ -174,7 +177,7 @@ def _reason(node: ast.AST) -> str:
 
 
 def _limit(limits: Limits) -> None:
-    """Bind this process; where the system knows no such limits, the parent's clock remains."""
+    """Limit this process; where the system lacks such limits, the parent's timeout remains."""
     try:
         import resource
     except ImportError:
@@ -184,38 +187,27 @@ def _limit(limits: Limits) -> None:
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_CPU: int(limits.seconds) + 5,
     }
-    held = Path("/proc/self/statm")  # Linux alone says how much the checks hold already
-    if held.exists():
-        pages = int(held.read_text(encoding="ascii").split()[0])
+    statm = Path("/proc/self/statm")  # only Linux reports the memory in use
+    if statm.exists():
+        pages = int(statm.read_text(encoding="ascii").split()[0])
         bounds[resource.RLIMIT_AS] = pages * resource.getpagesize() + limits.megabytes * 2**20
     for kind, value in bounds.items():
         resource.setrlimit(kind, (value, value))
 
 
 def _watch(folder: str) -> None:
-    """Refuse, from now on, what an answer has no need of; a hook cannot be taken off again."""
+    """From now on, refuse operations that answers do not need; the hook cannot be removed."""
     home = os.path.realpath(folder) + os.sep
-    closed = (
-        "subprocess.",
-        "os.system",
-        "os.exec",
-        "os.posix_spawn",
-        "os.fork",
-        "socket.",
-        "ctypes.",
-    )
-    spoil = ("os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.chmod",
-             "os.truncate", "shutil.")  # fmt: skip
 
     def hook(event: str, args: tuple[Any, ...]) -> None:
-        if event.startswith(closed) or event.startswith(spoil):
-            raise PermissionError(f"an answer may not do this: {event}")
+        if event.startswith(FORBIDDEN_EVENTS):
+            raise PermissionError(f"this operation is not allowed in an answer: {event}")
         if event == "open" and isinstance(args[0], (str, bytes)):
             path, mode = os.fsdecode(args[0]), args[1] or ""
             flags = args[2] if isinstance(args[2], int) else 0
             writes = set(str(mode)) & set("wax+") or flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
             if writes and not os.path.realpath(path).startswith(home):
-                raise PermissionError(f"an answer may write into its own folder only, not {path}")
+                raise PermissionError(f"an answer can only write into its own folder, not {path}")
 
     sys.addaudithook(hook)
 
@@ -223,7 +215,7 @@ def _watch(folder: str) -> None:
 def _judge(
     pipe: Connection, folder: str, cells: dict[str, str], seed: int | None, limits: Limits
 ) -> None:
-    """In the child: judge every answer, and send one line of JSON for each."""
+    """In the child process: judge every answer, and send one line of JSON for each."""
     import torch
 
     from ssl_teach.exercises import exercise, judge
@@ -247,8 +239,10 @@ def _judge(
                 answer = space.get(each.function)
                 verdict = None if answer is None else judge(each, answer, code)
         except MemoryError:
-            outcome = Outcome(key, 0, each.points, "memory", "it asked for more memory than it may")
-        except BaseException as error:  # whatever a stranger's code raises is told to them
+            outcome = Outcome(
+                key, 0, each.points, "memory", "it asked for more memory than allowed"
+            )
+        except BaseException as error:  # report whatever the answer raises
             words = f"the cell raised {type(error).__name__}: {error}"
             outcome = Outcome(key, 0, each.points, "crashed", words)
         else:
@@ -272,20 +266,20 @@ def run(
 
     Args:
         cells: code of each answer, by the exercise's key.
-        points: that each is worth.
+        points: maximum points of each.
         seed: of the graded form.
         limits: on the process.
 
     Returns:
-        What became of each. A crash, an endless loop or a full memory costs the answer where it
-        happened; what comes after it is judged in a process of its own.
+        The outcome of each. A crash, an endless loop or full memory affects only the answer in
+        which it happens; the remaining answers are judged in a new process.
 
     Raises:
-        RuntimeError: if no process to judge in can be started, as from a script that calls this
-            outside ``if __name__ == "__main__":``. No submission is to blame for that.
+        RuntimeError: if no process can be started, as from a script that calls this outside
+            ``if __name__ == "__main__":``. This is not the fault of a submission.
     """
     if getattr(multiprocessing.current_process(), "_inheriting", False):
-        os._exit(UNGUARDED)  # we are such a process, importing a script without that line
+        os._exit(UNGUARDED)  # this is such a process, importing an unguarded script
     done: dict[str, Outcome] = {}
     cells = {key: without_magics(code) for key, code in cells.items()}
     for key, code in cells.items():
@@ -307,16 +301,16 @@ def run(
 
 
 def _not_started(what: str, code: int | None = None) -> str:
-    """Why nothing could be judged, and what to do about it."""
+    """Why nothing could be judged, and how to fix it."""
     if code == UNGUARDED:
-        return f"the script calls for grading wherever it is imported. {REMEDY}"
+        return f"the script starts grading whenever it is imported. {REMEDY}"
     return f"the process in which answers are judged {what}; nothing was graded. {REMEDY}"
 
 
 def _one_process(
     cells: dict[str, str], seed: int | None, limits: Limits
 ) -> tuple[dict[str, Outcome], tuple[str, str, str] | None]:
-    """Outcomes of one child; and where it broke, with status and words, if it did."""
+    """Outcomes of one child process and, if it broke, the key, status and reason."""
     context = multiprocessing.get_context("forkserver")
     # torch imports its compiler at the first optimiser, which it could not do under the limits
     context.set_forkserver_preload(["ssl_teach.exercises", "torch._dynamo", __name__])
@@ -326,15 +320,15 @@ def _one_process(
         child.start()
         theirs.close()
         outcomes: dict[str, Outcome] = {}
-        ready, current, end = False, "", time.monotonic() + START
+        ready, current, end = False, "", time.monotonic() + START_TIMEOUT
         broken: tuple[str, str, str] | None = None
         while len(outcomes) < len(cells):
             try:
                 if not ours.poll(max(0.0, end - time.monotonic())):
                     if not ready:
                         child.kill()
-                        raise RuntimeError(_not_started(f"had not begun after {START:g} s"))
-                    words = f"it had not come back after {limits.seconds:g} s"
+                        raise RuntimeError(_not_started(f"had not begun after {START_TIMEOUT:g} s"))
+                    words = f"it had not returned after {limits.seconds:g} s"
                     broken = (current, "time", words)
                     break
                 said = json.loads(ours.recv_bytes(1_000_000))

@@ -171,7 +171,7 @@ AFFINITY_WRONG = [
     Bad(lambda z: z @ z, "exception", "RuntimeError"),
     Bad(lambda z: None, "type", "None"),
     Bad(in_place, "changed input", "argument number 1"),
-    Bad(forever, "time", "had not come back"),
+    Bad(forever, "time", "had not returned"),
     Bad(the_packages, "borrowed", "of the package"),
 ]
 

@@ -56,7 +56,7 @@ def test_an_answer_cannot_swallow_the_end_of_its_time():
             except Exception:
                 continue
 
-    with pytest.raises(CheckFailed, match="had not come back"):
+    with pytest.raises(CheckFailed, match="had not returned"):
         call(stubborn, seconds=0.2, on="nothing")
     assert not issubclass(CallTimeout, Exception)
 

@@ -92,7 +92,7 @@ def test_a_persons_marks_are_kept_and_counted(assignment, tmp_path):
     assert "well tried" in marks.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(("mark", "words"), [("ten", "is no number"), ("99", "is not in 0")])
+@pytest.mark.parametrize(("mark", "words"), [("ten", "is not a number"), ("99", "is not in 0")])
 def test_marks_that_cannot_be_are_named(mark, words, tmp_path):
     path, asked = tmp_path / "marks.csv", [("ada", "x", "the answer", 3)]
     update_marks(path, asked)
@@ -106,7 +106,7 @@ def test_marks_that_cannot_be_are_named(mark, words, tmp_path):
     ("text", "words"),
     [
         ("who,days\nada,2\n", "no column 'student'"),
-        ("student,days\nada,two\n", "ada: 'two' is no whole number"),
+        ("student,days\nada,two\n", "ada: 'two' is not a whole number"),
         ("", "it names nothing"),
     ],
 )
@@ -214,4 +214,4 @@ def test_the_command_grades_and_says_what_is_wrong(assignment, tmp_path, capsys)
     assert main([*arguments, str(paths["grader"])]) == 0
     assert "students graded: 1" in capsys.readouterr().out
     assert main([*arguments, str(paths["student"])]) == 1
-    assert "is no plan" in capsys.readouterr().err
+    assert "is not the plan" in capsys.readouterr().err

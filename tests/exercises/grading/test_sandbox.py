@@ -70,8 +70,8 @@ def test_an_answer_finds_what_the_students_notebook_imports():
 @pytest.mark.parametrize(
     ("code", "status", "words"),
     [
-        ("def affinity(z):\n    while True:\n        pass", "wrong", "had not come back"),
-        ("while True:\n    pass", "time", "had not come back"),
+        ("def affinity(z):\n    while True:\n        pass", "wrong", "had not returned"),
+        ("while True:\n    pass", "time", "had not returned"),
         ("raise SystemExit", "crashed", "SystemExit"),
         ("def affinity(z:", "crashed", "SyntaxError"),
         (f"{exercise('affinity-matrix').starter}\nprint(1)", "unchanged", "the starter, unchanged"),
@@ -187,8 +187,8 @@ def test_a_script_without_the_guard_is_told_so_and_one_with_it_grades(tmp_path):
     ended = result_of(tmp_path, "if True:")
     assert ended.returncode == 1 and "crashed" not in ended.stdout
     last = ended.stderr.strip().splitlines()[-1]
-    assert last.startswith("RuntimeError: the script calls for grading wherever it is imported")
-    assert 'put the call beneath `if __name__ == "__main__":`' in last
+    assert last.startswith("RuntimeError: the script starts grading whenever it is imported")
+    assert 'put the call under `if __name__ == "__main__":`' in last
     assert result_of(tmp_path, 'if __name__ == "__main__":').stdout == "right\n"
 
 
