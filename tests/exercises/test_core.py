@@ -88,7 +88,7 @@ def test_a_verdict_tells_what_holds_what_does_not_and_where_to_look():
     verdict = check("partner-index", lambda n: torch.arange(n))
     words = repr(verdict)
     assert words.startswith("Where is the partner? not yet")
-    assert "✓ gives one whole number" in words and "✗ pairs no view with itself" in words
+    assert "✓ gives one integer" in words and "✗ pairs no view with itself" in words
     assert "more to check" in words
     assert 0 < verdict.points < verdict.exercise.points
     assert "<b>" in verdict._repr_html_() and "✗" in verdict._repr_html_()

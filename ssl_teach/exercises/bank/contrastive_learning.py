@@ -23,14 +23,14 @@ LESSON = "10_contrastive_learning"
 
 
 def random_scores(seed: int, queries: int = 4, candidates: int = 7) -> tuple[Tensor, Tensor]:
-    """Numbers such as cosines are, and places of positives: (M, K), (M,)."""
+    """Random scores between -1 and 1, and the indices of the positives: (M, K), (M,)."""
     draw = make_generator(seed)
     scores = 2 * torch.rand(queries, candidates, generator=draw) - 1
     return scores, torch.randint(candidates, (queries,), generator=draw)
 
 
 def as_text(values: Tensor) -> str:
-    """A number, or a few, to four digits."""
+    """One or several numbers with four decimals."""
     numbers = [f"{value:.4f}" for value in values.reshape(-1).tolist()]
     return numbers[0] if values.ndim == 0 else f"[{', '.join(numbers)}]"
 
@@ -42,9 +42,9 @@ OVER = {
 }
 UNITS = {
     "nats": ("in nats", ""),
-    "bits": ("in bits, which is to say with the logarithm to base 2", " / math.log(2)"),
+    "bits": ("in bits, that is, with logarithms to base 2", " / math.log(2)"),
     "share": (
-        "as a share of the loss at chance, $\\log K$, so that 1 means chance whatever $K$ is",
+        "as a fraction of the loss at chance, $\\log K$, so that 1 means chance for every $K$",
         " / math.log(candidates)",
     ),
 }
@@ -56,8 +56,8 @@ class InfoNce:
     """The tests of one form of InfoNCE.
 
     Attributes:
-        layout: "rows" or "columns": where the scores of one query lie.
-        unit: "nats", "bits" or "share" of the loss at chance.
+        layout: "rows" or "columns", for the scores of one query.
+        unit: "nats", "bits", or "share" for a fraction of the loss at chance.
         over: "mean" or "sum" over the queries, or "each".
     """
 
@@ -66,35 +66,35 @@ class InfoNce:
     over: str
 
     def pack(self, scores: Tensor) -> Tensor:
-        """The scores as the answer gets them, from (M, K); and back."""
+        """Convert scores from (M, K) to the layout of the answer, and back."""
         return scores.T.contiguous() if self.layout == "columns" else scores.clone()
 
     def reduce(self, losses: Tensor, candidates: int) -> Tensor:
-        """What is wanted, from the losses of the queries in nats."""
+        """The required result, from the losses of the queries in nats."""
         units = {"nats": 1.0, "bits": math.log(2), "share": math.log(candidates)}
         losses = losses / units[self.unit]
         return {"mean": losses.mean(), "sum": losses.sum(), "each": losses}[self.over]
 
     def truth(self, scores: Tensor, positive: Tensor, tau: float) -> Tensor:
-        """What is right."""
+        """The correct result."""
         return self.reduce(info_nce_losses(scores, positive, tau), scores.shape[1])
 
     def value(
         self, answer: Answer, scores: Tensor, positive: Tensor, tau: float = 0.5, on: str = ""
     ) -> Tensor:
-        """What an answer gives."""
+        """The result of an answer."""
         queries, candidates = scores.shape
         on = on or f"{queries} queries with {candidates} candidates each, τ = {tau:g}"
         found = call(answer, self.pack(scores), positive.clone(), tau, on=on)
         return expect_tensor(found, (queries,) if self.over == "each" else (), on=on).double()
 
     def any_size(self, answer: Answer) -> None:
-        """A number (a query) for any M and K."""
+        """The answer gives a number, or one per query, for any M and K."""
         for queries, candidates in ((4, 7), (1, 2), (6, 3)):
             self.value(answer, *random_scores(0, queries, candidates))
 
     def chance(self, answer: Answer) -> None:
-        """What guessing loses when all scores are equal."""
+        """With equal scores, the loss is that at chance."""
         for candidates in (12, 5):
             scores, positive = torch.full((3, candidates), 0.7), torch.tensor([1, 0, 4])
             on = f"3 queries whose {candidates} candidates all have the same score"
@@ -105,8 +105,8 @@ class InfoNce:
             ways = [replace(self, over=over).reduce(nats, candidates) for over in OVER]
             guesses = {
                 "the positive is a candidate too": [right * math.log(candidates - 1) / nats[0]],
-                "in which unit is the loss to be given?": units,
-                "how are the losses of the queries to be put together?": ways,
+                "in which unit should the loss be?": units,
+                "how should the losses of the queries be combined?": ways,
             }
             found = float(value.mean())
             where = [
@@ -116,10 +116,10 @@ class InfoNce:
             ]
             require(
                 is_close(value, right, 1e-3),
-                f"on {on}, it gives {as_text(value)}, and guessing loses something else",
+                f"on {on}, it gives {as_text(value)}, which is not the loss at chance",
                 where[0]
                 if where
-                else "which probability has each candidate, and what is minus its logarithm?",
+                else "what is the probability of each candidate, and minus its logarithm?",
             )
 
     def _unchanged(self, before: Tensor, after: Tensor, what: str, where: str) -> None:
@@ -130,7 +130,7 @@ class InfoNce:
         )
 
     def shifted(self, answer: Answer) -> None:
-        """The same if all scores of a query grow by the same."""
+        """Unchanged if the same number is added to all scores of a query."""
         scores, positive = random_scores(6)
         more = torch.tensor([[0.5], [-2.0], [3.0], [1.0]])
         before, after = (self.value(answer, each, positive) for each in (scores, scores + more))
@@ -138,12 +138,12 @@ class InfoNce:
             before,
             after,
             "the same number was added to all scores of a query, which changes no softmax",
-            "is every score of the query in the sum, the positive's too? and is the sum over the "
-            "candidates?",
+            "is every score of the query in the sum, including that of the positive? and is the "
+            "sum over the candidates?",
         )
 
     def candidates(self, answer: Answer) -> None:
-        """The same if the candidates change places."""
+        """Unchanged if the candidates change places."""
         scores, positive = random_scores(5)
         other = torch.tensor([3, 0, 6, 1, 5, 2, 4])
         before = self.value(answer, scores, positive)
@@ -151,12 +151,12 @@ class InfoNce:
         self._unchanged(
             before,
             after,
-            "the candidates were put in another order, and `positive` names their new places",
+            "the candidates were put in another order, and `positive` gives their new indices",
             "is `positive` used for every query?",
         )
 
     def queries(self, answer: Answer) -> None:
-        """The same if the queries change places."""
+        """Unchanged if the queries change places."""
         scores, positive = random_scores(4)
         other = torch.tensor([2, 3, 0, 1])
         before = self.value(answer, scores, positive)
@@ -164,23 +164,23 @@ class InfoNce:
         self._unchanged(
             before[other] if self.over == "each" else before,
             after,
-            "the queries were put in another order, their positives with them",
-            "does any query get a treatment of its own?",
+            "the queries were put in another order, together with their positives",
+            "is any query treated differently?",
         )
 
     def formula(self, answer: Answer) -> None:
-        """What explicit sums give."""
+        """Equal to explicit sums."""
         for seed, tau in ((1, 1.0), (2, 0.2), (3, 3.0)):
             scores, positive = random_scores(seed)
             value = self.value(answer, scores, positive, tau)
             right = self.truth(scores, positive, tau)
             guesses = {
-                ", which is right for 1/τ in the place of τ": self.truth(scores, positive, 1 / tau),
-                ", which is right but for its sign": -right,
-                ", which is right if candidate 0 is always the positive": self.truth(
+                ", which is correct for 1/τ instead of τ": self.truth(scores, positive, 1 / tau),
+                ", which is correct except for its sign": -right,
+                ", which is correct if candidate 0 is always the positive": self.truth(
                     scores, 0 * positive, tau
                 ),
-                ", which would be right in nats": right / self.reduce(torch.ones(4), 7).mean(),
+                ", which would be correct in nats": right / self.reduce(torch.ones(4), 7).mean(),
             }
             named = {words: float(guess.mean()) for words, guess in guesses.items()}
             require(
@@ -192,7 +192,7 @@ class InfoNce:
             )
 
     def cold(self, answer: Answer) -> None:
-        """Finite and right where exponentials overflow."""
+        """Finite and correct where exponentials overflow."""
         scores, positive = random_scores(7)
         for factor, dtype, what in (
             (1.0, torch.float32, "cosines"),
@@ -204,20 +204,20 @@ class InfoNce:
             require(
                 torch.isfinite(value).all(),
                 f"on {on}, it gives {as_text(value)}: an exponential overflowed, or it took log 0",
-                "what may you subtract from all scores of a query without changing its softmax?",
+                "what can you subtract from all scores of a query without changing its softmax?",
             )
             require(
                 is_close(value, self.truth(given, positive, 0.01), 1e-4),
                 f"on {on}, it gives {as_text(value)}, and double precision another number",
-                "is anything cut off, or added to keep a logarithm away from 0? and in which "
+                "is anything clipped, or added to keep a logarithm away from 0? and in which "
                 "precision is it computed?",
             )
 
     def gradient(self, answer: Answer) -> None:
-        """The gradient is the slope of the formula."""
+        """The gradient agrees with finite differences of the formula."""
         scores, positive = random_scores(8, 3, 4)
         given = self.pack(scores.double()).requires_grad_()
-        on = "3 queries that want gradients, τ = 0.5"
+        on = "3 queries that require gradients, τ = 0.5"
         loss = stack_numbers(call(answer, given, positive, 0.5, on=on))
         require(isinstance(loss, Tensor) and loss.requires_grad, *NO_GRADIENT)
         slopes = self.pack(torch.autograd.grad(loss.sum(), given)[0])
@@ -261,46 +261,48 @@ def info_nce_cross_entropy(variant: Variant) -> Exercise:
         title="InfoNCE is a cross-entropy",
         points=5,
         minutes=15,
-        objective="compute the contrastive loss from scores, so that no exponential overflows",
+        objective="compute the contrastive loss from scores without overflow",
         statement=f"""Each of $M$ queries has $K$ candidates. {line.capitalize()} $m$ of `scores`,
-${shape}$, holds the scores of query $m$, and `positive`, $(M,)$, says which candidate is the right
-one. With $s^+$ the score of the right candidate, the loss of a query is
+${shape}$, holds the scores of query $m$, and `positive`, $(M,)$, the index of its positive. With
+$s^+$ the score of the positive, the loss of a query is
 
 $$-\\log \\frac{{\\exp(s^+/\\tau)}}{{\\sum_{{k=1}}^K \\exp(s_k/\\tau)}}$$
 
-Write `info_nce(scores, positive, tau)`: {wanted}, {in_unit}. It must bear $\\tau = 0.01$, and
-scores in half precision, which are to be turned into float32 first. Try it with `exp`, `log` and
-sums before you reach for a function that does it all.""",
+Write `info_nce(scores, positive, tau)`: {wanted}, {in_unit}. It must be accurate at
+$\\tau = 0.01$, and for scores in half precision, which should first be converted to float32. Try it
+with `exp`, `log` and sums before you use a function that does everything.""",
         function="info_nce",
         starter=f"{needs}{head}...\n",
         solution=f"{needs}{head}{body}\n",
         hints=(
             "The logarithm of a fraction is a difference of two logarithms. What is the first?",
-            "The largest score of a query, subtracted from all of its scores, changes nothing in "
-            "the fraction, and then no exponential is above 1.",
+            "Subtracting the largest score of a query from all of its scores does not change the "
+            "fraction, and then no exponential exceeds 1.",
         ),
         properties=(
             Property(f"gives {result}, however many queries and candidates", checks.any_size),
-            Property("loses what guessing among K loses when all scores are equal", checks.chance),
-            Property("stays the same when all scores of a query grow by the same", checks.shifted),
+            Property("gives the loss at chance when all scores are equal", checks.chance),
+            Property("does not change when all scores of a query grow equally", checks.shifted),
             Property("follows `positive` when the candidates change places", checks.candidates),
             Property("treats all queries alike", checks.queries),
             Property("is the cross-entropy of the softmax", checks.formula),
-            Property("bears τ = 0.01, large scores and half precision", checks.cold),
-            Property("has a gradient that is its slope", checks.gradient),
+            Property(
+                "is accurate at τ = 0.01, for large scores and in half precision", checks.cold
+            ),
+            Property("has the right gradient", checks.gradient),
         ),
         mistakes=(
-            "A softmax over the other axis: the queries compete for a candidate.",
-            "Softmax first, logarithm after: at a small τ that is the logarithm of 0.",
+            "A softmax over the wrong axis: the queries compete for a candidate.",
+            "Softmax first, then the logarithm: at a small τ that is the logarithm of 0.",
             "Only the negatives in the sum: then the loss can fall below 0.",
         ),
-        discuss="What stands in the positive's place in the classifier that you know from "
-        "supervised training?",
+        discuss="What corresponds to the positive in the classifier that you know from supervised "
+        "training?",
         form=f"scores in {layout}, {over} in {unit}",
     )
 
 
-SHIFT_HINT = "what may you subtract from all scores of a query without changing its softmax?"
+SHIFT_HINT = "what can you subtract from all scores of a query without changing its softmax?"
 
 
 @dataclass(frozen=True)
@@ -308,7 +310,7 @@ class PushAndPull:
     """The tests of one form.
 
     Attributes:
-        what: "cosines" or "scores": what the loss is differentiated by; or "shares".
+        what: the loss is differentiated with respect to "cosines" or "scores"; or "shares".
         layout: "one" query, or many in "rows" or "columns".
     """
 
@@ -318,7 +320,7 @@ class PushAndPull:
     def value(
         self, answer: Answer, cosines: Tensor, positive: Tensor, tau: float, on: str = ""
     ) -> Tensor:
-        """What an answer gives, brought into the shape (M, K)."""
+        """The result of an answer, converted to the shape (M, K)."""
         on = on or f"cosines of {cosines.shape[1]} candidates, τ = {tau:g}"
         if self.layout == "one":
             rows = [
@@ -333,7 +335,7 @@ class PushAndPull:
         return (found.T if columns else found).double()
 
     def truth(self, cosines: Tensor, positive: Tensor, tau: float) -> Tensor:
-        """The slope of the loss by each cosine or score, by finite differences: (M, K)."""
+        """The gradient with respect to cosines or scores, by finite differences: (M, K)."""
         step, slopes = 1e-5, torch.zeros_like(cosines, dtype=torch.float64)
         for k in range(cosines.shape[1]):
             moved = torch.zeros_like(slopes)
@@ -348,24 +350,24 @@ class PushAndPull:
         return slopes
 
     def any_size(self, answer: Answer) -> None:
-        """A number for each cosine."""
+        """The answer gives a number for each cosine."""
         for candidates in (5, 2):
             self.value(answer, *random_scores(1, 3, candidates), 0.5)
 
     def balance(self, answer: Answer) -> None:
-        """Pull and pushes add up to 0."""
+        """Attraction and repulsion add up to 0."""
         cosines, positive = random_scores(2, 3, 6)
         found = self.value(answer, cosines, positive, 0.5)
         at_positive = found.gather(1, positive[:, None])
         require(
             bool((at_positive < 0).all()),
-            f"at a positive it gives {as_text(at_positive[0, 0])}: descent would push it away",
+            f"at a positive it gives {as_text(at_positive[0, 0])}: descent would repel it",
             "does the loss rise or fall if the right answer gets a higher score?",
         )
         require(
             is_close(found.sum(dim=1), torch.zeros(3)),
-            f"pull and pushes of one query add up to {as_text(found[0].sum())}; they should "
-            "balance, since a number added to all its scores changes nothing",
+            f"attraction and repulsion of one query add up to {as_text(found[0].sum())}; they "
+            "should balance, since adding a number to all its scores changes nothing",
             "the probabilities add up to 1; what is subtracted, and at which of them?",
         )
 
@@ -376,8 +378,8 @@ class PushAndPull:
         at_positive = found.gather(1, positive[:, None])
         require(
             is_close(at_positive, torch.zeros(3, 1)),
-            f"a positive is given a share of the push: {as_text(at_positive[0, 0])}",
-            "it is pulled, not pushed",
+            f"a positive is given a share of the repulsion: {as_text(at_positive[0, 0])}",
+            "it is attracted, not repelled",
         )
         require(
             is_close(found.sum(dim=1), torch.ones(3)),
@@ -386,25 +388,25 @@ class PushAndPull:
         )
 
     def hard(self, answer: Answer) -> None:
-        """A closer negative gets more, by the softmax."""
+        """A closer negative is repelled more, according to the softmax."""
         cosines = torch.tensor([[0.6, 0.5, 0.1, -0.7]])
         on = f"cosines {as_text(cosines[0])}, the first of the positive, τ = 0.2"
         found = self.value(answer, cosines, torch.tensor([0]), 0.2, on)[0]
         require(
             found[1] > found[2] > found[3] >= 0,
-            f"on {on}, it gives {as_text(found)}: a closer negative should get more of the push",
-            "which of the candidates does the softmax take for the likeliest?",
+            f"on {on}, it gives {as_text(found)}: a closer negative should be repelled more",
+            "to which of the candidates does the softmax give the highest probability?",
         )
         ratio = float(found[1] / found[2])
         require(
             abs(ratio - math.exp(0.4 / 0.2)) < 1e-2,
-            f"on {on}, the second gets {ratio:.3f} times the push of the third",
+            f"on {on}, the second is repelled {ratio:.3f} times as strongly as the third",
             "the ratio of two probabilities of a softmax depends on the difference of their "
             "scores; how does τ enter?",
         )
 
     def slope(self, answer: Answer) -> None:
-        """What finite differences give."""
+        """Equal to finite differences."""
         for seed, tau in ((3, 1.0), (4, 0.25), (5, 2.0)):
             cosines, positive = random_scores(seed, 3, 5)
             found = self.value(answer, cosines, positive, tau)
@@ -419,13 +421,13 @@ class PushAndPull:
                 is_close(found, right, 1e-3),
                 f"on cosines of 5 candidates, τ = {tau:g}, it is not what finite differences of "
                 f"the loss give{named[0] if named else ''}",
-                "compare with the pushes, each divided by their sum"
+                "compare with the repulsions, each divided by their sum"
                 if self.what == "shares"
-                else "by what exactly is the loss differentiated here?",
+                else "with respect to what is the loss differentiated here?",
             )
 
     def cold(self, answer: Answer) -> None:
-        """Finite, and all for the hardest negative, at a small τ."""
+        """At a small τ, finite and concentrated on the hardest negative."""
         cosines = torch.tensor([[0.5, 0.9, 0.7, -0.8], [0.3, 0.1, 0.95, 0.9]])
         found = self.value(answer, cosines, torch.tensor([0, 1]), 0.005)
         require(
@@ -436,44 +438,44 @@ class PushAndPull:
         hardest = found.argmax(dim=1).tolist()
         require(
             hardest == [1, 2],
-            "at τ = 0.005 nearly all the push goes to the hardest negative; here it goes to number "
+            "at τ = 0.005 nearly all the repulsion acts on the hardest negative; here on number "
             f"{hardest[0]} of {as_text(cosines[0])}, the first of which is the positive's",
         )
 
 
 WHAT = {
     "cosines": (
-        "the derivative of a query's loss by each of its cosines. Mind that $\\tau$ divides "
-        "them before the softmax",
-        "Derivative of the loss by each cosine",
+        "the derivative of a query's loss with respect to each of its cosines. Note that $\\tau$ "
+        "divides them before the softmax",
+        "Derivative of the loss with respect to each cosine",
     ),
     "scores": (
-        "the derivative of a query's loss by each of its scores $s_k/\\tau$, which is what the "
-        "softmax sees",
-        "Derivative of the loss by each score s/τ",
+        "the derivative of a query's loss with respect to each of its scores $s_k/\\tau$, the "
+        "input of the softmax",
+        "Derivative of the loss with respect to each score s/τ",
     ),
     "shares": (
-        "which share each negative has of the push on all negatives of its query. The positive has "
-        "share 0, and the shares add up to 1, whatever the positive's cosine is",
-        "Share of each negative in the push on all of them",
+        "the share of each negative in the repulsion of all negatives of its query. The positive "
+        "has share 0, and the shares add up to 1, whatever the positive's cosine is",
+        "Share of each negative in the repulsion of all of them",
     ),
 }
 LAYOUTS = {
     "one": (
         "the cosines of one query with its candidates, `cosines`, $(K,)$, and `positive`, the "
-        "place of the right one",
-        "(K,), place of the positive, τ -> (K,)",
+        "index of the positive",
+        "(K,), index of the positive, τ -> (K,)",
         (0, "positive"),
     ),
     "rows": (
-        "the cosines of $M$ queries with their candidates, `cosines`, $(M, K)$, one row a query, "
-        "and `positive`, $(M,)$, the place of the right one in each row",
+        "the cosines of $M$ queries with their candidates, `cosines`, $(M, K)$, one row per query, "
+        "and `positive`, $(M,)$, the index of the positive in each row",
         "(M, K), (M,), τ -> (M, K)",
         (1, "torch.arange(len(positive)), positive"),
     ),
     "columns": (
-        "the cosines of $M$ queries with their candidates, `cosines`, $(K, M)$, one column a "
-        "query, and `positive`, $(M,)$, the place of the right one in each column",
+        "the cosines of $M$ queries with their candidates, `cosines`, $(K, M)$, one column per "
+        "query, and `positive`, $(M,)$, the index of the positive in each column",
         "(K, M), (M,), τ -> (K, M)",
         (0, "positive, torch.arange(len(positive))"),
     ),
@@ -482,7 +484,7 @@ LAYOUTS = {
 
 
 def push_and_pull(variant: Variant) -> Exercise:
-    """The gradient of InfoNCE by hand: who is pushed, and how hard."""
+    """The gradient of InfoNCE by hand: attraction and repulsion of the candidates."""
     what = variant.choose("push what", tuple(WHAT))
     layout = variant.choose("push layout", tuple(LAYOUTS))
     checks = PushAndPull(what, layout)
@@ -501,41 +503,41 @@ def push_and_pull(variant: Variant) -> Exercise:
         )
     )
     first = (
-        Property("gives shares that add up to 1, none of it to the positive", checks.shares)
+        Property("gives shares that add up to 1, and none to the positive", checks.shares)
         if shares
-        else Property("pulls the positive, and its pull balances all pushes", checks.balance)
+        else Property("attracts the positive, in balance with all repulsions", checks.balance)
     )
     return Exercise(
         key="push-and-pull",
         lesson=LESSON,
         type="implement",
-        title="Who is pushed, and how hard",
+        title="Which candidates are repelled, and how strongly",
         points=4,
         minutes=10,
-        objective="say from the scores alone which negatives a step of training pushes away",
-        statement=f"""Given are {given}. The loss of a query is the cross-entropy of finding the
-right one with the scores $s_k/\\tau$. Write `pushes(cosines, positive, tau)`: {asked}.
+        objective="derive from the scores which negatives a training step repels",
+        statement=f"""You are given {given}. The loss of a query is the cross-entropy of finding the
+positive with the scores $s_k/\\tau$. Write `pushes(cosines, positive, tau)`: {asked}.
 
 Do it by hand, from the probabilities of the softmax.""",
         function="pushes",
         starter=head + "...\n",
         solution=head + "\n    ".join(lines) + "\n",
         hints=(
-            "The derivative of a cross-entropy by its scores is the probability, less 1 at the "
-            "right answer.",
-            "Try it with all cosines equal: what should come out?",
+            "The derivative of a cross-entropy with respect to its scores is the probability, "
+            "minus 1 at the right answer.",
+            "Try it with all cosines equal: which result do you expect?",
         ),
         properties=(
             Property("gives a number for each cosine", checks.any_size),
             first,
-            Property("pushes a closer negative harder, as τ says", checks.hard),
+            Property("repels a closer negative more strongly, according to τ", checks.hard),
             Property("agrees with finite differences of the loss", checks.slope),
-            Property("bears τ = 0.005", checks.cold),
+            Property("is accurate at τ = 0.005", checks.cold),
         ),
         mistakes=(
-            "The factor 1/τ: it is there for cosines, and not for scores.",
-            "The sign: the gradient at the positive is negative, and descent goes against it.",
+            "The factor 1/τ: it appears for cosines, not for scores.",
+            "The sign: the gradient at the positive is negative, and descent moves against it.",
         ),
-        discuss="A negative shows the same kind of thing as the query: how hard is it pushed?",
+        discuss="A negative belongs to the same class as the query: how strongly is it repelled?",
         form=f"by {what}, {layout}",
     )

@@ -1,4 +1,4 @@
-"""Exercise on budgets of labels: a draw class by class (lesson 1)."""
+"""Lesson 1: a budget of labels, drawn class by class."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from ssl_teach.exercises.checks.harness import (
 from ssl_teach.exercises.core import Exercise, Property, Variant
 
 SIZES = (30, 18, 14)
-"""Of the classes in the checks."""
+"""Sizes of the classes in the checks."""
 
 
 @dataclass(frozen=True)
 class DrawLabels:
-    """A form of the draw of labels.
+    """A form of the exercise, with its checks.
 
     Attributes:
-        share: draw a share of each class, else a number of labels per class.
-        held: return a fifth of the drawn, at least one, apart for validation.
-        nested: a larger draw by the same seed must hold the smaller one.
+        share: whether to draw a fraction of each class; otherwise a number of labels per class.
+        held: whether a fifth of the labels drawn, at least one, is returned for validation.
+        nested: whether a larger draw with the same seed must contain the smaller one.
     """
 
     share: bool
@@ -37,15 +37,15 @@ class DrawLabels:
 
     @property
     def budget(self) -> str:
-        """Name of the second argument."""
+        """Name of the second argument of the answer."""
         return "share" if self.share else "per_class"
 
     def take(self, budget: float, size: int) -> int:
-        """How many of a class of this size are drawn."""
+        """The number of labels to draw from a class of this size."""
         return max(1, round(budget * size)) if self.share else int(budget)
 
     def share_of(self, part: str, budget: float) -> list[int]:
-        """How many of each class belong into a part."""
+        """The number of labels of each class that belong to a part."""
         taken = [self.take(budget, size) for size in SIZES]
         if not self.held:
             return taken
@@ -55,11 +55,11 @@ class DrawLabels:
         return [count - fifth for count, fifth in zip(taken, fifths, strict=True)]
 
     def budgets(self) -> tuple[float, float]:
-        """A small and a larger one."""
+        """A small budget and a larger one."""
         return (0.03, 0.45) if self.share else (3, 7)
 
     def run(self, answer: Answer, labels: Tensor, budget: float, seed: int = 0) -> list[list[int]]:
-        """The parts that are drawn: lists of places."""
+        """The parts that the answer draws, as lists of indices."""
         on = f"{len(labels)} labels, {self.budget} {budget}"
         result = call(answer, labels, budget, make_generator(seed), on=on)
         names = ("training", "validation") if self.held else ("drawn",)
@@ -67,41 +67,41 @@ class DrawLabels:
         found = []
         for name, part in zip(names, parts, strict=True):
             shape = getattr(part, "shape", [len(part)] if isinstance(part, (list, tuple)) else [])
-            empty = tuple(shape) == (0,)  # a list of nothing is of no type
+            empty = tuple(shape) == (0,)  # an empty list has no element type
             places = expect_tensor(
                 torch.zeros(0, dtype=torch.long) if empty else part,
                 tuple(shape) if len(shape) == 1 else (sum(self.share_of(name, budget)),),
                 on=on,
                 whole=True,
-                names=f"places of the {name} labels",
+                names=f"indices of the {name} labels",
             ).tolist()
             outside = [place for place in places if not 0 <= place < len(labels)]
-            require(not outside, f"on {on}, it gives the place {outside[:1]}, where no label is")
+            require(not outside, f"on {on}, it gives the index {outside[:1]}, which does not exist")
             found.append(places)
         return found
 
     def all_of(self, answer: Answer, labels: Tensor, budget: float, seed: int = 0) -> list[int]:
-        """All places that are drawn, those for validation too."""
+        """All indices that are drawn, including those for validation."""
         return [place for part in self.run(answer, labels, budget, seed) for place in part]
 
     @staticmethod
     def labels() -> Tensor:
-        """Three classes of 30, 18 and 14, in no order."""
+        """Shuffled labels of three classes."""
         labels = torch.tensor([label for label, size in enumerate(SIZES) for _ in range(size)])
         return labels[torch.randperm(len(labels), generator=make_generator(1))]
 
     def places(self, answer: Answer) -> None:
-        """Places of labels, each once."""
+        """The answer gives indices of labels, without repetition."""
         for budget in self.budgets():
             drawn = self.all_of(answer, self.labels(), budget)
             require(
                 len(set(drawn)) == len(drawn),
                 f"with {self.budget} {budget} it draws the same label twice",
-                "randint may repeat itself, and what validates must not train",
+                "randint can repeat itself, and validation labels must not be trained on",
             )
 
     def counts(self, answer: Answer) -> None:
-        """As many of each class as asked."""
+        """The answer draws the requested number from each class."""
         labels = self.labels()
         for budget in (*self.budgets(), *([0.7] if self.share else [10, 12])):
             for part, places in zip(
@@ -115,11 +115,11 @@ class DrawLabels:
                         count == right,
                         f"with {self.budget} {budget}, of the {size} labels of class {label} it "
                         f"draws {count}{among}",
-                        "go through the classes one by one; what is asked of each of them?",
+                        "go through the classes one by one: how many labels should each give?",
                     )
 
     def chance(self, answer: Answer) -> None:
-        """Every label may be drawn."""
+        """Every label has a chance to be drawn."""
         labels, budget = self.labels(), self.budgets()[1]
         times = torch.zeros(len(labels))
         for seed in range(60):
@@ -130,7 +130,7 @@ class DrawLabels:
                 mine.min() > 0 and mine.max() < 60,
                 f"in 60 draws, some label of class {label} was drawn {int(mine.max())} times, and "
                 f"some {int(mine.min())} times",
-                "the first labels of a class are no random ones",
+                "the first labels of a class are not a random sample",
             )
 
     def repeatable(self, answer: Answer) -> None:
@@ -141,12 +141,12 @@ class DrawLabels:
         require(
             first == second,
             "two generators with the same seed drew different labels",
-            "every drawing must use `generator`",
+            "every random draw must use `generator`",
         )
         require(
             torch.equal(state, torch.get_rng_state()),
-            "torch's own source of randomness was drawn from or seeded anew",
-            "other parts of a program rely on it; use `generator` alone",
+            "torch's global random generator was used or reseeded",
+            "other parts of a program rely on it; use only `generator`",
         )
 
     def holds_smaller(self, answer: Answer) -> None:
@@ -168,7 +168,7 @@ class DrawLabels:
         take = "max(1, round(share * len(mine)))" if self.share else "per_class"
         if not self.held:
             return f'''def draw_labels(labels, {self.budget}, generator):
-    """Places of labels, drawn class by class: (N,) -> (M,)."""
+    """Indices of labels, drawn class by class: (N,) -> (M,)."""
     drawn = []
     for label in labels.unique():
         mine = (labels == label).nonzero().flatten()
@@ -177,7 +177,7 @@ class DrawLabels:
     return torch.cat(drawn)
 '''
         return f'''def draw_labels(labels, {self.budget}, generator):
-    """Places for training and for validation, class by class: (N,) -> (M,), (V,)."""
+    """Indices for training and for validation, class by class: (N,) -> (M,), (V,)."""
     train, val = [], []
     for label in labels.unique():
         mine = (labels == label).nonzero().flatten()
@@ -203,15 +203,15 @@ def draw_labels(variant: Variant) -> Exercise:
     """A budget of labels, drawn class by class."""
     form = variant.choose("budget of labels", DRAW_LABELS_FORMS)
     amount = (
-        "of each class the share `share` of its labels, rounded, and at least one"
+        "the fraction `share` of the labels of each class, rounded, and at least one"
         if form.share
-        else "of each class `per_class` labels (every class has as many)"
+        else "`per_class` labels of each class (every class has at least that many)"
     )
     back = (
-        "Of those of each class a fifth, rounded down and at least one, is for validation. Give "
-        "two tensors of places, those to train on and those to validate on."
+        "A fifth of those of each class, rounded down and at least one, is for validation. Return "
+        "two tensors of indices: those to train on and those to validate on."
         if form.held
-        else "Give their places in `labels`, in any order."
+        else "Return their indices in `labels`, in any order."
     )
     more = (
         " A larger budget must only *add*: with a generator of the same seed, the smaller draw is "
@@ -228,35 +228,34 @@ def draw_labels(variant: Variant) -> Exercise:
         title="A budget of labels",
         points=3,
         minutes=10,
-        objective="draw few labels so that every class has its part, and so that a seed gives "
-        "the same ones again",
+        objective="draw a few labels reproducibly so that every class is represented",
         statement=f"""Write `draw_labels(labels, {form.budget}, generator)`. `labels` is $(N,)$, \
-whole numbers in any order. Draw at random, none twice, {amount}. {back}{more} Whatever is random \
+integers in any order. Draw at random, without repetition, {amount}. {back}{more} All randomness \
 comes from `generator`, a `torch.Generator`.""",
         function="draw_labels",
         starter=f'''def draw_labels(labels, {form.budget}, generator):
-    """Places of labels, drawn class by class: (N,) -> {returns}."""
+    """Indices of labels, drawn class by class: (N,) -> {returns}."""
     ...
 ''',
         solution=form.solution(),
         hints=(
-            "`(labels == label).nonzero().flatten()` are the places of one class.",
+            "`(labels == label).nonzero().flatten()` are the indices of one class.",
             "The first entries of a `torch.randperm` are a draw without repetition.",
         ),
         properties=(
-            Property("draws places of labels, none twice", form.places),
-            Property("draws as many of each class as asked", form.counts),
+            Property("draws indices of labels, without repetition", form.places),
+            Property("draws the requested number from each class", form.counts),
             Property("gives every label a chance", form.chance),
             Property("takes all randomness from the generator", form.repeatable),
             *([nested] if form.nested else []),
         ),
         mistakes=(
-            "Drawing from all labels at once: rare classes come off badly, and may get none.",
-            "The first ones of each class: they often come from one source or one day.",
+            "Drawing from all labels at once: rare classes get few labels, or none.",
+            "Taking the first ones of each class: they often come from one source or one day.",
             "Drawing with replacement.",
         ),
-        discuss="Do you know the classes of pictures that nobody has labelled? Who could draw like "
-        "this?",
+        discuss="Do you know the classes of images that have not been labelled? Who could draw "
+        "like this?",
         form=f"{form.budget}{', with validation' if form.held else ''}"
         f"{', nested' if form.nested else ''}",
     )

@@ -1,4 +1,4 @@
-"""Exercise on the jigsaw: permutations that are far apart (lesson 6)."""
+"""Lesson 6: permutations that are far apart."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ssl_teach.exercises.core import Exercise, Property, Variant
 
 @dataclass(frozen=True)
 class PermutationSet:
-    """A form of the permutation exercise.
+    """A form of the exercise, with its checks.
 
     Attributes:
-        tiles: T, how many are permuted.
-        mean: whether the mean distance is to be large, else the smallest.
-        apart: whether the unshuffled order must be far too, and is no class itself.
+        tiles: the number of tiles, T.
+        mean: whether to maximise the mean distance; otherwise the smallest.
+        apart: whether the unshuffled order must be far away too; it is not a class itself.
         wanted: (count, distance) that every sensible greedy choice reaches.
     """
 
@@ -29,11 +29,11 @@ class PermutationSet:
     wanted: tuple[tuple[int, float], ...]
 
     def run(self, answer: Answer, count: int, seed: int = 0) -> Tensor:
-        """The set that the answer chooses, (P, T), if it is one."""
+        """The set that the answer chooses, (P, T)."""
         on = f"count {count} and a generator"
         result = call(answer, count, make_generator(seed), on=on, seconds=20)
         return expect_tensor(
-            result, (count, self.tiles), on=on, whole=True, names="one permutation a row"
+            result, (count, self.tiles), on=on, whole=True, names="one permutation in each row"
         )
 
     def permutations(self, answer: Answer) -> None:
@@ -42,24 +42,24 @@ class PermutationSet:
             for row in self.run(answer, count).tolist():
                 require(
                     sorted(row) == list(range(self.tiles)),
-                    f"for count {count} there is a row {row}, which is no order of "
-                    f"0 … {self.tiles - 1}",
+                    f"for count {count} there is a row {row}, which is not a permutation "
+                    f"of 0 … {self.tiles - 1}",
                     "each tile must appear once",
                 )
 
     def distinct(self, answer: Answer) -> None:
         """No row appears twice."""
-        count = 60  # by the mean, one that was chosen is soon the best again
+        count = 60  # by mean distance, a chosen one is soon the best again
         rows = [tuple(row) for row in self.run(answer, count).tolist()]
         twice = [row for row, times in Counter(rows).items() if times > 1]
         require(
             not twice,
-            f"for count {count}, the order {twice[:1]} is there more than once",
-            "two classes with one answer cannot be told apart",
+            f"for count {count}, the order {twice[:1]} appears more than once",
+            "two identical classes cannot be distinguished",
         )
         require(
             not self.apart or tuple(range(self.tiles)) not in rows,
-            "the order in which nothing is shuffled is among them",
+            "the unshuffled order is among them",
         )
 
     def distant(self, answer: Answer) -> None:
@@ -72,13 +72,13 @@ class PermutationSet:
             among = distances[~torch.eye(len(rows), dtype=torch.bool)].float()
             reached = float(among.mean() if self.mean else among.min())
             name = "mean" if self.mean else "smallest"
-            also = ", the unshuffled order with them" if self.apart else ""
+            also = " and the unshuffled order" if self.apart else ""
             require(
                 reached >= wanted,
                 f"of {count} permutations{also}, the {name} distance is {reached:.3g}; a greedy "
                 f"choice among a few hundred candidates reaches {wanted:g} or more",
-                "take each new one with regard to all that were chosen before; are there enough "
-                "candidates, and is it their mean or their smallest distance that counts?",
+                "compare each new one with all that were chosen before; are there enough "
+                "candidates, and does their mean or their smallest distance count?",
             )
 
     def repeatable(self, answer: Answer) -> None:
@@ -88,12 +88,12 @@ class PermutationSet:
         require(
             torch.equal(first, second),
             "two generators with the same seed gave two different sets",
-            "every drawing must use `generator`: torch.randperm(n, generator=generator)",
+            "every random draw must use `generator`: torch.randperm(n, generator=generator)",
         )
         require(
             torch.equal(state, torch.get_rng_state()),
-            "torch's own source of randomness was drawn from or seeded anew",
-            "other parts of a program rely on it; use `generator` alone",
+            "torch's global random generator was used or reseeded",
+            "other parts of a program rely on it; use only `generator`",
         )
 
     def solution(self) -> str:
@@ -103,7 +103,7 @@ class PermutationSet:
         else:
             start = "torch.full((len(candidates),), TILES)"
         join = (
-            "(score + distance) * (distance > 0)  # nobody is chosen twice"
+            "(score + distance) * (distance > 0)  # none is chosen twice"
             if self.mean
             else "torch.minimum(score, distance)"
         )
@@ -113,7 +113,7 @@ class PermutationSet:
 def permutation_set(count, generator):
     """Permutations that are far apart: -> (count, {self.tiles})."""
     candidates = torch.stack([torch.randperm(TILES, generator=generator) for _ in range(500)])
-    score = {start}  # how far each is from those chosen
+    score = {start}  # distance of each from those chosen
     chosen = []
     for _ in range(count):
         chosen.append(candidates[score.argmax()])
@@ -138,8 +138,8 @@ def permutation_set(variant: Variant) -> Exercise:
     T, grid = form.tiles, {6: "2×3", 9: "3×3"}[form.tiles]
     what = "mean distance to all" if form.mean else "smallest distance to any"
     apart = (
-        " The order in which nothing is shuffled, $0, 1, 2, \\dots$, counts as one that is chosen "
-        "already: it is no class, and all classes are to be far from it too."
+        " The unshuffled order, $0, 1, 2, \\dots$, counts as already chosen: it is not a class, "
+        "and all classes should be far from it too."
         if form.apart
         else ""
     )
@@ -150,14 +150,14 @@ def permutation_set(variant: Variant) -> Exercise:
         title="Permutations far apart",
         points=4,
         minutes=20,
-        objective="choose the classes of a task so that no two of them look alike",
-        statement=f"""A puzzle of {grid} tiles is to be shuffled in one of $P$ orders. The Hamming \
-distance of two orders is the number of places in which they differ. Write \
+        objective="choose the classes of a task so that no two of them are similar",
+        statement=f"""A puzzle of {grid} tiles is shuffled in one of $P$ orders. The Hamming \
+distance of two orders is the number of positions in which they differ. Write \
 `permutation_set(count, generator)`: $P$ different permutations of $0 \\dots {T - 1}$, $(P, {T})$ \
-whole numbers, chosen greedily: each time, of many candidates, one whose {what} of those chosen \
-before is largest.{apart}
+integers, chosen greedily. Each time, choose from many candidates one whose {what} of those \
+chosen before is largest.{apart}
 
-The candidates may be all ${T}!$ orders, or some hundreds drawn at random. Whatever is random \
+The candidates can be all ${T}!$ orders, or several hundred drawn at random. All randomness \
 comes from `generator`, a `torch.Generator`.""",
         function="permutation_set",
         starter=f'''def permutation_set(count, generator):
@@ -167,12 +167,12 @@ comes from `generator`, a `torch.Generator`.""",
         solution=form.solution(),
         hints=(
             "Distances of all candidates to one permutation: `(candidates != one).sum(dim=1)`.",
-            "Keep one number for each candidate, and bring it up to date when one is chosen: no "
-            "table of all pairs is needed.",
+            "Keep one number for each candidate, and update it when one is chosen: no table of all "
+            "pairs is needed.",
         ),
         properties=(
             Property("gives P permutations", form.permutations),
-            Property("gives none twice", form.distinct),
+            Property("gives no permutation twice", form.distinct),
             Property(
                 f"is as far apart as a greedy choice, by the {'mean' if form.mean else 'smallest'} "
                 "distance",
@@ -181,10 +181,10 @@ comes from `generator`, a `torch.Generator`.""",
             Property("takes all randomness from the generator", form.repeatable),
         ),
         mistakes=(
-            "The first P in lexicographic order: two neighbours differ in two places.",
-            "Random ones: good in the mean, but some pair is close.",
-            "Looking at the distance to the one chosen last, and forgetting those before.",
-            "The mean for the smallest distance, or the other way round.",
+            "The first P in lexicographic order: two neighbours differ in two positions.",
+            "Random permutations: good on average, but some pair is close.",
+            "Looking only at the distance to the one chosen last.",
+            "The mean instead of the smallest distance, or the other way round.",
         ),
         discuss="What would the network learn if two of the classes differed in two tiles of sky?",
         form=f"{T} tiles, {'mean' if form.mean else 'smallest'} distance"

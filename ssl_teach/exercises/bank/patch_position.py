@@ -1,4 +1,4 @@
-"""Exercise on patches: a centre and its neighbour (lesson 5)."""
+"""Lesson 5: a centre patch and its neighbour."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NUMBERINGS = {
     "columns": ((0, 0), (1, 0), (2, 0), (0, 1), (2, 1), (0, 2), (1, 2), (2, 2)),
     "angle": ((1, 2), (0, 2), (0, 1), (0, 0), (1, 0), (2, 0), (2, 1), (2, 2)),
 }
-"""Row and column in the 3×3 grid of each place number, by the name of the numbering."""
+"""Row and column of each position in the 3×3 grid, for each numbering."""
 
 Corners = list[tuple[int, int]]
 STILL = ((0, 0), (0, 0))
@@ -24,11 +24,11 @@ STILL = ((0, 0), (0, 0))
 
 @dataclass(frozen=True)
 class PatchPair:
-    """A form of the patch exercise.
+    """A form of the exercise, with its checks.
 
     Attributes:
-        numbering: of the eight places, one of `NUMBERINGS`.
-        step: whether the fourth argument is the step from patch to patch, else the gap between.
+        numbering: of the eight positions, one of `NUMBERINGS`.
+        step: whether the fourth argument is the step from patch to patch; otherwise the gap.
     """
 
     numbering: str
@@ -36,10 +36,10 @@ class PatchPair:
 
     @property
     def measure(self) -> str:
-        """Name of the fourth argument."""
+        """Name of the fourth argument of the answer."""
         return "step" if self.step else "gap"
 
-    def picture(self) -> str:
+    def image(self) -> str:
         """The numbering, drawn as the grid."""
         cells = {cell: str(number) for number, cell in enumerate(NUMBERINGS[self.numbering])}
         return "\n".join(" ".join(cells.get((r, c), "·") for c in range(3)) for r in range(3))
@@ -55,7 +55,7 @@ class PatchPair:
     ) -> Corners:
         """Where the two patches were cut: rows and columns of their upper left pixels.
 
-        The picture tells: its channels are the row and the column of each pixel, and noise.
+        The channels of the image reveal it: row and column of each pixel, and noise.
         """
         side = 3 * patch + 2 * gap
         H, W = side + spare[0], side + spare[1]
@@ -73,56 +73,56 @@ class PatchPair:
             there = image[:, top : top + patch, left : left + patch]
             require(
                 torch.equal(cut, there.to(cut.dtype)),
-                f"on {on}, the {which} patch is not a block of the picture, pixel for pixel",
-                "is it turned, resampled, or taken from two places?",
+                f"on {on}, the {which} patch is not a block of the image, pixel for pixel",
+                "is it rotated, resampled, or taken from two places?",
             )
             found.append((top, left))
         return found
 
     def shape(self, answer: Answer) -> None:
-        """Both patches have the side asked for, up to the rim of the picture."""
+        """Both patches have the requested size, up to the edge of the image."""
         for place in (0, 7):
             self.run(answer, place)
             self.run(answer, place, patch=3, gap=1, spare=(0, 0))
 
     def centre(self, answer: Answer) -> None:
-        """The first patch is the centre, whatever the place."""
+        """The first patch is the centre, whatever the position of the second."""
         found = [self.run(answer, place) for place in range(8)]
         first, second = ({pair[which] for pair in found} for which in (0, 1))
         require(
             len(first) == 1,
-            "the first patch lies elsewhere for another place number"
+            "the first patch moves with the position number"
             + (", and the second does not" if len(second) == 1 else ""),
             "which of the two patches is the centre, and does it move?",
         )
         top, left = found[0][0]
         require(
             (top, left) == (6, 6),
-            f"of patches of 4 pixels with 2 between them, the first one begins in row {top}, "
-            f"column {left}; the middle one of the grid does not",
-            "the grid begins at the upper left pixel; how far is it from there to the middle one?",
+            f"with patches of 4 pixels and gaps of 2, the first patch begins in row {top}, "
+            f"column {left}; the centre of the grid does not",
+            "the grid begins at the upper left pixel; how far from there is the centre patch?",
         )
 
     def side(self, answer: Answer) -> None:
-        """The neighbour lies where its number says."""
+        """The neighbour is at the position of its number."""
         found = [self.run(answer, place) for place in range(8)]
         cells = [
             ((b[0] > a[0]) - (b[0] < a[0]) + 1, (b[1] > a[1]) - (b[1] < a[1]) + 1) for a, b in found
         ]
         for place, (cell, right) in enumerate(zip(cells, NUMBERINGS[self.numbering], strict=True)):
             words = (
-                f"{('above', 'beside', 'below')[cell[0]]}, {('left', 'middle', 'right')[cell[1]]}"
+                f"{('above', 'level', 'below')[cell[0]]}, {('left', 'middle', 'right')[cell[1]]}"
             )
             known = tuple(cells) in NUMBERINGS.values()
             require(
                 cell == right,
-                f"for place {place} the second patch lies so to the first: {words}"
-                + ("; the numbering is another one in use" if known else ""),
-                "compare with the numbers drawn in the statement; are row and column exchanged?",
+                f"for position {place} the second patch is here, relative to the first: {words}"
+                + ("; that is another of the usual numberings" if known else ""),
+                "compare with the numbers in the statement; are row and column exchanged?",
             )
 
     def apart(self, answer: Answer) -> None:
-        """The gap is as asked."""
+        """The gap has the requested size."""
         for patch, gap in ((4, 0), (3, 5), (5, 1)):
             for place in range(8):
                 first, second = self.run(answer, place, patch, gap)
@@ -132,8 +132,8 @@ class PatchPair:
                         between in (-patch, gap),
                         f"with patches of {patch} pixels and "
                         f"{f'a step of {patch + gap}' if self.step else f'a gap of {gap}'}, "
-                        f"there are {between} {name} between the two for place {place}",
-                        "a step is a patch and a gap",
+                        f"there are {between} {name} between the two for position {place}",
+                        "a step is a patch plus a gap",
                     )
 
     def offset(self, answer: Answer) -> None:
@@ -146,7 +146,7 @@ class PatchPair:
                 require(
                     moved == offsets,
                     f"with the offsets {offsets} the patches moved by {moved} rows and columns",
-                    "each patch has an offset of its own: rows first, then columns",
+                    "each patch has its own offset: rows first, then columns",
                 )
 
     def solution(self) -> str:
@@ -190,20 +190,20 @@ def patch_pair(variant: Variant) -> Exercise:
         title="A centre and its neighbour",
         points=4,
         minutes=15,
-        objective="cut the two patches of the task, so that no line runs on from one to the other",
-        statement=f"""A 3×3 grid of patches lies in a picture: square ones with sides of `patch` \
-pixels, {measure}. The grid begins at the upper left pixel. Its places are numbered like this, \
+        objective="cut the two patches of the task so that no line continues from one to the other",
+        statement=f"""An image contains a 3×3 grid of square patches with sides of `patch` \
+pixels, {measure}. The grid begins at the upper left pixel. Its positions are numbered as follows, \
 with a dot for the centre:
 
 ```
-{form.picture()}
+{form.image()}
 ```
 
 Write `patch_pair(image, place, patch, {form.measure}, offsets)`: the centre patch and the one at \
-`place`, in this order, $(2, C, p, p)$ of a picture $(C, H, W)$. `offsets` is jitter that somebody \
-has drawn already, `((down, right), (down, right))` in pixels: by how much the centre is off its \
-place in the grid, and by how much the neighbour is. They may be negative. All patches lie within \
-the picture.""",
+position `place`, in this order, $(2, C, p, p)$, from an image $(C, H, W)$. `offsets` is the \
+jitter, already drawn, `((down, right), (down, right))` in pixels: the shift of the centre from \
+its position in the grid, and the shift of the neighbour. Shifts can be negative. All patches are \
+within the image.""",
         function="patch_pair",
         starter=f'''def patch_pair(image, place, patch, {form.measure}, offsets):
     """The centre and a neighbour: (C, H, W) -> (2, C, patch, patch)."""
@@ -211,22 +211,22 @@ the picture.""",
 ''',
         solution=form.solution(),
         hints=(
-            "First turn the place number into row and column of the grid, counted from 0.",
-            "Where does patch number 0, 1, 2 of a row begin? Then add the offset.",
+            "First convert the position number into row and column of the grid, counted from 0.",
+            "Where do patches 0, 1 and 2 of a row begin? Then add the offset.",
         ),
         properties=(
-            Property("cuts two blocks of the side asked for", form.shape),
-            Property("puts the centre first, wherever the neighbour lies", form.centre),
-            Property("takes the neighbour from the side that its number says", form.side),
-            Property("leaves the right space between the two", form.apart),
+            Property("cuts two blocks of the requested size", form.shape),
+            Property("puts the centre first, wherever the neighbour is", form.centre),
+            Property("takes the neighbour from the position of its number", form.side),
+            Property("leaves the right gap between the two", form.apart),
             Property("moves each patch by its own offset", form.offset),
         ),
         mistakes=(
-            "The same offset for both patches: lines then run on in a way to rely on.",
-            "The number 4 for the centre, so that the last four places are off by one.",
-            "Row and column exchanged: the places are mirrored at the diagonal. Nothing fails, "
-            "since these are eight places too.",
+            "The same offset for both patches: lines then continue predictably.",
+            "The number 4 for the centre, so that the last four positions are off by one.",
+            "Row and column exchanged: the positions are mirrored along the diagonal. Nothing "
+            "fails, since these are eight positions too.",
         ),
-        discuss="Which cue is left if the gap is wide but the jitter is none?",
-        form=f"places in the order {form.numbering}, {form.measure} given",
+        discuss="Which cue is left with a wide gap but no jitter?",
+        form=f"positions in the order {form.numbering}, {form.measure} given",
     )

@@ -1,4 +1,4 @@
-"""Exercise on rotation: pictures in all their turns, with labels (lesson 4)."""
+"""Lesson 4: images in all rotations, with labels."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from ssl_teach.exercises.core import Exercise, Property, Variant
 
 @dataclass(frozen=True)
 class RotationBatch:
-    """A form of the rotation exercise.
+    """A form of the exercise, with its checks.
 
     Attributes:
-        clockwise: the direction of the turns.
-        by_picture: whether the copies of one image are adjacent; otherwise those of one rotation.
-        turns: how many quarter turns each label stands for.
+        clockwise: the direction of rotation.
+        by_image: whether the copies of one image are adjacent; otherwise those of one rotation.
+        turns: number of quarter turns of each label.
     """
 
     clockwise: bool
-    by_picture: bool
+    by_image: bool
     turns: tuple[int, ...]
 
     @property
     def classes(self) -> int:
-        """K, how many labels there are."""
+        """The number of classes, K."""
         return len(self.turns)
 
     def words(self, turns: int) -> str:
@@ -46,27 +46,27 @@ class RotationBatch:
         return f"by {90 * turns}° {'clockwise' if self.clockwise else 'anticlockwise'}"
 
     def turned(self, image: Tensor, turns: int) -> Tensor:
-        """A picture (C, S, S), turned in the direction of this form."""
+        """An image (C, S, S), rotated in the direction of this form."""
         return torch.rot90(image, -turns if self.clockwise else turns, dims=(1, 2))
 
     def run(self, answer: Answer, N: int, C: int, S: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Random pictures, with the copies and labels that the answer makes of them."""
+        """Random images, and the copies and labels that the answer makes from them."""
         images, on = torch.rand(N, C, S, S, generator=make_generator(N)), f"images {(N, C, S, S)}"
         copies, labels = unpack_result(call(answer, images, on=on), ("images", "labels"), on=on)
         M = self.classes * N
         copies = expect_tensor(
-            copies, (M, C, S, S), on=on, names="one for each turn of each picture"
+            copies, (M, C, S, S), on=on, names="one for each rotation of each image"
         )
         copies = copies.to(images.dtype)
         return images, copies, expect_tensor(labels, (M,), on=on, whole=True)
 
     def shape(self, answer: Answer) -> None:
-        """The right numbers of both."""
+        """The numbers of copies and labels are correct."""
         for sizes in ((3, 2, 4), (1, 1, 5)):
             self.run(answer, *sizes)
 
     def sources(self, answer: Answer) -> tuple[list[tuple[int, int]], Tensor]:
-        """Of each copy its picture and its quarter turns; and the labels."""
+        """The image and the quarter turns of each copy; and the labels."""
         images, copies, labels = self.run(answer, 3, 2, 4)
         found = []
         for place, copy in enumerate(copies):
@@ -77,37 +77,37 @@ class RotationBatch:
             ]
             require(
                 same,
-                f"copy number {place} does not consist of the pixels of any one picture",
-                "a turn by 90° moves pixels inside each channel; it mixes and changes none",
+                f"copy number {place} does not have the pixels of any single image",
+                "a rotation by 90° moves pixels within each channel and does not change them",
             )
             at = [k for k in range(4) if torch.equal(copy, self.turned(images[same[0]], k))]
             require(
                 at,
-                f"copy number {place} has the pixels of picture {same[0]}, but no turn of it looks "
-                "like that: it is mirrored, or its channels or pixels changed places",
-                "write [[1, 2], [3, 4]] on paper and turn the sheet",
+                f"copy number {place} has the pixels of image {same[0]}, but is not a rotation of "
+                "it: it is mirrored, or its channels or pixels changed places",
+                "write [[1, 2], [3, 4]] on paper and rotate the sheet",
             )
             found.append((same[0], at[0]))
         return found, labels
 
     def turns_alone(self, answer: Answer) -> None:
-        """Each copy is a turn of a picture."""
+        """Each copy is a rotation of an image."""
         self.sources(answer)
 
     def once_each(self, answer: Answer) -> None:
-        """Each picture in each turn, once."""
+        """Each image appears in each rotation once."""
         times = Counter(self.sources(answer)[0])
-        for picture in range(3):
+        for image in range(3):
             for k in range(4):
-                seen = times[picture, k]
+                seen = times[image, k]
                 require(
                     seen == int(k in self.turns),
-                    f"picture {picture}, {self.words(k)}, is there {seen} times",
-                    "which turns are asked for?",
+                    f"image {image}, {self.words(k)}, appears {seen} times",
+                    "which rotations does the statement ask for?",
                 )
 
     def labelled(self, answer: Answer) -> None:
-        """The labels tell the turns."""
+        """The labels match the rotations."""
         found, labels = self.sources(answer)
         given = labels.tolist()
         true = [self.turns.index(k) for _, k in found]
@@ -115,33 +115,33 @@ class RotationBatch:
         wrong = [place for place in range(len(true)) if given[place] != true[place]]
         if not wrong:
             return
-        where = "label k belongs to the turn number k of the list"
+        where = "label k belongs to rotation number k of the list"
         if given == other:
-            where = "turn a sheet of paper: in which direction do the copies go?"
+            where = "rotate a sheet of paper: in which direction do the copies go?"
         elif sorted(given) == sorted(true):
-            where = "do the labels lie in the order of the copies?"
-        picture, k = found[wrong[0]]
+            where = "are the labels in the order of the copies?"
+        image, k = found[wrong[0]]
         raise CheckFailed(
             "value",
-            f"copy number {wrong[0]}, picture {picture} {self.words(k)}, has the label "
+            f"copy number {wrong[0]}, image {image} {self.words(k)}, has the label "
             f"{given[wrong[0]]}",
             where,
         )
 
     def ordered(self, answer: Answer) -> None:
-        """The copies lie as asked."""
+        """The copies are in the requested order."""
         found, _ = self.sources(answer)
         by_turn = [(i, k) for k in self.turns for i in range(3)]
-        by_picture = [(i, k) for i in range(3) for k in self.turns]
-        asked, other = (by_picture, by_turn) if self.by_picture else (by_turn, by_picture)
+        by_image = [(i, k) for i in range(3) for k in self.turns]
+        asked, other = (by_image, by_turn) if self.by_image else (by_turn, by_image)
         if found != asked:
             place = [a == b for a, b in zip(found, asked, strict=True)].index(False)
-            picture, k = found[place]
-            also = ": this is the other of the two orders in use" if found == other else ""
+            image, k = found[place]
+            also = ": this is the other of the two usual orders" if found == other else ""
             raise CheckFailed(
                 "value",
-                f"copy number {place} is picture {picture}, {self.words(k)}{also}",
-                "read again how the copies are to lie in the batch",
+                f"copy number {place} is image {image}, {self.words(k)}{also}",
+                "read again in which order the copies should be",
             )
 
     def solution(self) -> str:
@@ -149,11 +149,11 @@ class RotationBatch:
         k, K = "-k" if self.clockwise else "k", self.classes
         ending = (
             "torch.stack(copies, dim=1).flatten(0, 1), labels.repeat(len(images))"
-            if self.by_picture
+            if self.by_image
             else "torch.cat(copies), labels.repeat_interleave(len(images))"
         )
         return f'''def rotation_batch(images):
-    """Turned copies and their labels: (N, C, S, S) -> ({K}N, C, S, S), ({K}N,)."""
+    """Rotated copies and their labels: (N, C, S, S) -> ({K}N, C, S, S), ({K}N,)."""
     copies = [torch.rot90(images, {k}, dims=(2, 3)) for k in {self.turns}]
     labels = torch.arange({K})
     return {ending}
@@ -173,59 +173,58 @@ ROTATION_BATCH_FORMS = (
 
 
 def rotation_batch(variant: Variant) -> Exercise:
-    """All turns of each picture, with their labels (Gidaris et al., 2018)."""
+    """All rotations of each image, with their labels (Gidaris et al., 2018)."""
     form = variant.choose("turns of the rotation batch", ROTATION_BATCH_FORMS)
     K = form.classes
     lie = (
-        f"The copies lie picture after picture: first the {K} copies of picture 0, in the order of "
-        "their labels, then those of picture 1."
-        if form.by_picture
-        else "The copies lie turn after turn: first those of all pictures with label 0, in the "
-        "order of the pictures, then those with label 1."
+        f"Order the copies image by image: first the {K} copies of image 0, in the order of "
+        "their labels, then those of image 1."
+        if form.by_image
+        else "Order the copies rotation by rotation: first those of all images with label 0, in "
+        "the order of the images, then those with label 1."
     )
     listed = "\n".join(f"- label {y}: {form.words(k)}" for y, k in enumerate(form.turns))
     return Exercise(
         key="rotation-batch",
         lesson="04_rotation",
         type="implement",
-        title="A batch of turned pictures",
+        title="A batch of rotated images",
         points=4,
         minutes=10,
-        objective="make questions out of pictures whose answers come for free, and lay out the "
-        "batch so that question and answer stay together",
-        statement=f"""Write `rotation_batch(images)`. It takes square pictures $(N, C, S, S)$ and \
-gives two things: {K} copies of each picture, $({K}N, C, S, S)$, and their labels, $({K}N,)$ whole \
-numbers.
+        objective="make questions from images whose answers come for free, and arrange the batch "
+        "so that question and answer stay together",
+        statement=f"""Write `rotation_batch(images)`. It takes square images $(N, C, S, S)$ and \
+returns {K} copies of each image, $({K}N, C, S, S)$, and their labels, $({K}N,)$ integers.
 
 {listed}
 
 {lie}""",
         function="rotation_batch",
         starter=f'''def rotation_batch(images):
-    """Turned copies and their labels: (N, C, S, S) -> ({K}N, C, S, S), ({K}N,)."""
+    """Rotated copies and their labels: (N, C, S, S) -> ({K}N, C, S, S), ({K}N,)."""
     ...
 ''',
         solution=form.solution(),
         hints=(
-            "`torch.rot90` turns; which two of the four axes are rows and columns? Try it on "
+            "`torch.rot90` rotates; which two of the four axes are rows and columns? Try it on "
             "`torch.tensor([[[[1, 2], [3, 4]]]])` to see the direction.",
-            "Lay the labels out for two pictures on paper before you choose between `repeat` and "
+            "Write down the labels for two images before you choose between `repeat` and "
             "`repeat_interleave`.",
         ),
         properties=(
-            Property(f"gives {K} copies of each picture, and a label for each", form.shape),
-            Property("turns the pictures, and does nothing else to them", form.turns_alone),
-            Property("gives each picture in each of the turns once", form.once_each),
-            Property("gives each copy the label of its turn", form.labelled),
-            Property("lays the copies in the order asked", form.ordered),
+            Property(f"gives {K} copies of each image, and a label for each", form.shape),
+            Property("rotates the images, and does nothing else to them", form.turns_alone),
+            Property("gives each image in each of the rotations once", form.once_each),
+            Property("gives each copy the label of its rotation", form.labelled),
+            Property("puts the copies in the requested order", form.ordered),
         ),
         mistakes=(
             "Labels by `repeat` for copies that `torch.cat` joined, or the other way round: the "
-            "loss then stays at the level of guessing.",
-            "The transpose for a turn: it mirrors as well.",
-            "Turning over the wrong axes, which for square pictures of S = C goes unnoticed.",
+            "loss then stays at chance.",
+            "The transpose instead of a rotation: it mirrors as well.",
+            "Rotating over the wrong axes, which for square images with S = C goes unnoticed.",
         ),
-        discuss="Why all turns of a picture in one batch, and not one random turn of each?",
+        discuss="Why all rotations of an image in one batch, and not one random rotation of each?",
         form=f"{'clockwise' if form.clockwise else 'anticlockwise'}, quarter turns {form.turns}, "
-        f"{'picture after picture' if form.by_picture else 'turn after turn'}",
+        f"{'image by image' if form.by_image else 'rotation by rotation'}",
     )

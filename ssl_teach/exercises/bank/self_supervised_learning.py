@@ -26,21 +26,21 @@ LESSON = "03_self_supervised_learning"
 
 
 class ForwardRecorder:
-    """What is seen of an encoder's passes, by a hook: whether a graph was built, and the mode."""
+    """Records each forward pass of a module: graph built or not, mode, batch size."""
 
     def __init__(self, module: nn.Module) -> None:
-        """Look at each pass of a module from now on."""
+        """Record the forward passes of a module from now on."""
         self.graphs: list[bool] = []
         self.training: list[bool] = []
         self.sizes: list[int] = []
         module.register_forward_hook(self.look)
 
     def __deepcopy__(self, memo: dict[int, object]) -> ForwardRecorder:
-        """A copied encoder goes on writing here."""
+        """Copies of the encoder share this recorder."""
         return self
 
     def look(self, module: nn.Module, given: tuple[Tensor, ...], result: Tensor) -> None:
-        """Note one pass."""
+        """Record one forward pass."""
         self.graphs.append(result.requires_grad)
         self.training.append(module.training)
         self.sizes.append(len(given[0]))
@@ -68,7 +68,7 @@ def small_encoder(channels: int = 1) -> nn.Sequential:
 
 
 def unmoved(before: dict[str, Tensor], module: nn.Module, names: Iterable[str]) -> list[str]:
-    """Which of the named tensors of a module are no longer what they were."""
+    """The names of those tensors of a module that have changed."""
     now = module.state_dict()
     return [name for name in names if not torch.equal(before[name], now[name])]
 
@@ -79,10 +79,10 @@ def saved(module: nn.Module) -> dict[str, Tensor]:
 
 
 def require_unmoved(before: dict[str, Tensor], module: nn.Module, weights: bool) -> None:
-    """Require that the weights, or else the buffers, are what they were.
+    """Require that the weights, or the buffers, have not changed.
 
     Raises:
-        CheckFailed: "changed input", with the names of those that moved.
+        CheckFailed: "changed input", naming the first that changed.
     """
     parameters = {name for name, _ in module.named_parameters()}
     mine = [name for name in before if (name in parameters) == weights]
@@ -101,13 +101,13 @@ def require_unmoved(before: dict[str, Tensor], module: nn.Module, weights: bool)
 
 @dataclass(frozen=True)
 class FrozenProbe:
-    """A form of the frozen features.
+    """A form of the exercise, with its checks.
 
     Attributes:
-        unit: scale each row to length one.
-        mirror: the mean of the features of a picture and of its mirror image.
-        size: pictures in a pass at most; 0 for all at once.
-        bytes: uint8 pictures, to be brought to [0, 1].
+        unit: whether each row is scaled to length one.
+        mirror: whether to average the features of an image and of its mirror image.
+        size: maximum number of images in a pass; 0 for all at once.
+        bytes: whether images are uint8, to be scaled to [0, 1].
     """
 
     unit: bool = False
@@ -116,19 +116,19 @@ class FrozenProbe:
     bytes: bool = False
 
     def images(self, N: int, seed: int = 0) -> Tensor:
-        """Random pictures (N, 1, 5, 5)."""
+        """Random images (N, 1, 5, 5)."""
         made = torch.rand(N, 1, 5, 5, generator=make_generator(seed))
         return (255 * made).byte() if self.bytes else made
 
     def run(self, answer: Answer, encoder: nn.Module, images: Tensor) -> tuple[object, Tensor]:
-        """The features as they come, and checked."""
-        on = f"{len(images)} pictures, an encoder in {'training' if encoder.training else 'eval'}"
+        """The result of the answer, as returned and as a checked tensor."""
+        on = f"{len(images)} images, an encoder in {'training' if encoder.training else 'eval'}"
         on += " mode"
         raw = call(answer, encoder, images, on=on, may_change=(0,))
-        return raw, expect_tensor(raw, (len(images), 6), on=on, names="one row a picture")
+        return raw, expect_tensor(raw, (len(images), 6), on=on, names="one row for each image")
 
     def expected(self, encoder: nn.Module, images: Tensor, training: bool = False) -> Tensor:
-        """What the features should be, or would be in training mode."""
+        """The correct features, or those that training mode would give."""
         encoder = copy.deepcopy(encoder).train(training)
         images = images.float() / 255 if self.bytes else images
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
@@ -138,12 +138,12 @@ class FrozenProbe:
         return nn.functional.normalize(h, dim=1) if self.unit else h
 
     def shape(self, answer: Answer) -> None:
-        """One row a picture, also of one alone."""
+        """The answer gives one row for each image, also for a single image."""
         for N in (7, 1):
             self.run(answer, small_encoder().eval(), self.images(N))
 
     def unmoved(self, answer: Answer) -> None:
-        """No weight and no statistic moves."""
+        """No weight and no running statistic changes."""
         for mode in (True, False):
             encoder = small_encoder().train(mode)
             before = saved(encoder)
@@ -154,12 +154,12 @@ class FrozenProbe:
             require_unmoved(before, encoder, weights=False)
             require(
                 all(p.grad is not None and (p.grad == 1).all() for p in encoder.parameters()),
-                "the gradients that the encoder's parameters held before are no longer there",
-                "a pass that only looks needs neither backward nor zero_grad",
+                "the gradients that the encoder's parameters had before are gone",
+                "extracting features needs neither backward nor zero_grad",
             )
 
     def handed_back(self, answer: Answer) -> None:
-        """The encoder is in the mode that it was in."""
+        """The encoder is in the same mode as before."""
         for mode in (True, False):
             encoder = small_encoder().train(mode)
             self.run(answer, encoder, self.images(4))
@@ -168,28 +168,28 @@ class FrozenProbe:
                 all(each == mode for each in now),
                 f"an encoder that was in {'training' if mode else 'evaluation'} mode is in the "
                 "other one now",
-                "somebody goes on with it: remember the mode that you found",
+                "the caller goes on using it: remember the mode that you found",
             )
             require(
                 all(parameter.requires_grad for parameter in encoder.parameters()),
-                "parameters that wanted gradients no longer do",
-                "somebody goes on training; is there a way that leaves no trace?",
+                "parameters that required gradients no longer do",
+                "the caller goes on training; is there a way that leaves no trace?",
             )
 
     def no_graph(self, answer: Answer) -> None:
-        """The pass builds no graph."""
+        """The forward pass builds no graph."""
         encoder = small_encoder()
         notes = ForwardRecorder(encoder)
         raw, _ = self.run(answer, encoder, self.images(5))
         require(
             not (isinstance(raw, Tensor) and raw.requires_grad),
-            "the features want gradients: a classifier on top would train the encoder too",
-            "under what does a pass keep no record of itself?",
+            "the features require gradients: a classifier on top would train the encoder too",
+            "which context keeps a forward pass from being recorded?",
         )
         require(
             not any(notes.graphs),
-            "the features want none, but the pass itself kept all that gradients would need",
-            "detaching afterwards is late: the memory was needed all the same",
+            "the features require none, but the pass itself kept everything that gradients need",
+            "detaching afterwards is too late: the memory was needed all the same",
         )
 
     def correct(self, answer: Answer) -> None:
@@ -204,47 +204,47 @@ class FrozenProbe:
             )
             require(
                 is_close(found, before),
-                f"on 6 pictures the features are off by {float((found - before).abs().max()):.3f} "
-                f"from what the encoder says in evaluation mode{words}",
-                "is all done that the statement asks of pictures and features, and nothing else?",
+                f"on 6 images the features differ by {float((found - before).abs().max()):.3f} "
+                f"from those of the encoder in evaluation mode{words}",
+                "does the function do everything that the statement asks, and nothing else?",
             )
 
     def alone(self, answer: Answer) -> None:
-        """A picture's features do not depend on the others."""
+        """An image's features do not depend on the rest of the batch."""
         encoder, images = small_encoder(), self.images(9, 3)
         _, together = self.run(answer, encoder, images)
         singly = [self.run(answer, encoder, image[None])[1] for image in images]
         require(
             is_close(torch.cat(singly), together),
-            "a picture's features change with the pictures that come with it",
-            "what in the function looks at more than one row?",
+            "an image's features change with the rest of the batch",
+            "which operation involves more than one row?",
         )
 
     def passes(self, answer: Answer) -> None:
-        """No pass takes more pictures than allowed."""
+        """No forward pass takes more images than allowed."""
         for N in (9, 8, 3):
             encoder = small_encoder()
             notes = ForwardRecorder(encoder)
             self.run(answer, encoder, self.images(N))
             require(
                 notes.sizes and max(notes.sizes) <= self.size and sum(notes.sizes) == N,
-                f"of {N} pictures the passes took {notes.sizes}, where {self.size} are allowed",
-                "`split` cuts a batch into parts; the last one may be smaller",
+                f"for {N} images the passes took {notes.sizes}, but {self.size} are allowed",
+                "`split` cuts a batch into parts; the last one can be smaller",
             )
 
     def solution(self) -> str:
         """Code that passes."""
-        pictures = "images.float() / 255" if self.bytes else "images"
+        images = "images.float() / 255" if self.bytes else "images"
         if self.mirror:
-            take = f"h = (encoder({pictures}) + encoder(({pictures}).flip(3))) / 2"
+            take = f"h = (encoder({images}) + encoder(({images}).flip(3))) / 2"
         elif self.size:
-            take = f"h = torch.cat([encoder(part) for part in ({pictures}).split({self.size})])"
+            take = f"h = torch.cat([encoder(part) for part in ({images}).split({self.size})])"
         else:
-            take = f"h = encoder({pictures})"
+            take = f"h = encoder({images})"
         end = "torch.nn.functional.normalize(h, dim=1)" if self.unit else "h"
         return f'''@torch.no_grad()
 def frozen_features(encoder, images):
-    """Features of an encoder that is held still: (N, C, H, W) -> (N, D)."""
+    """Features of a frozen encoder: (N, C, H, W) -> (N, D)."""
     was_training = encoder.training
     encoder.eval()
     {take}
@@ -267,20 +267,20 @@ def frozen_probe(variant: Variant) -> Exercise:
     """Features of a frozen encoder, for a probe."""
     form = variant.choose("kind of frozen features", FROZEN_PROBE_FORMS)
     asks = [
-        "The pictures are uint8 from 0 to 255; the encoder wants real numbers from 0 to 1."
+        "The images are uint8 from 0 to 255; the encoder expects real numbers from 0 to 1."
         if form.bytes
         else "",
-        f"At most {form.size} pictures may go into the encoder at once, and each goes in once."
+        f"At most {form.size} images can go into the encoder at once, and each goes in once."
         if form.size
         else "",
-        "The feature of a picture is the mean of what the encoder says of it and of its mirror "
+        "The features of an image are the mean of the encoder's output for it and for its mirror "
         "image (left and right exchanged)."
         if form.mirror
         else "",
         "Each row of the result is scaled to length one." if form.unit else "",
     ]
     added = " ".join(each for each in asks if each)
-    passes = Property("keeps to the size of a pass", form.passes)
+    passes = Property("keeps to the maximum size of a pass", form.passes)
     return Exercise(
         key="frozen-probe",
         lesson=LESSON,
@@ -288,38 +288,38 @@ def frozen_probe(variant: Variant) -> Exercise:
         title="Frozen means frozen",
         points=5,
         minutes=15,
-        objective="take features from an encoder so that nothing of it moves, and hand it back as "
-        "it was",
-        statement=f"""Write `frozen_features(encoder, images)`: what an encoder says of pictures, \
-$(N, C, H, W) \\to (N, D)$, for a probe. The encoder is any `nn.Module`; it may hold batch norm \
-and dropout, and it may be given in training mode or in evaluation mode. Take its features in \
-*evaluation mode* and *without gradients*. Afterwards everything of it is as it was: weights, \
-running statistics, mode.{" " if added else ""}{added}""",
+        objective="extract features from an encoder without changing it, and return it to its "
+        "previous mode",
+        statement=f"""Write `frozen_features(encoder, images)`: an encoder's features of images, \
+$(N, C, H, W) \\to (N, D)$, for a probe. The encoder is any `nn.Module`; it can contain batch norm \
+and dropout, and it can be in training mode or in evaluation mode. Take its features in \
+*evaluation mode* and *without gradients*. Afterwards the encoder must be exactly as before: \
+weights, running statistics, mode.{" " if added else ""}{added}""",
         function="frozen_features",
         starter='''def frozen_features(encoder, images):
-    """Features of an encoder that is held still: (N, C, H, W) -> (N, D)."""
+    """Features of a frozen encoder: (N, C, H, W) -> (N, D)."""
     ...
 ''',
         solution=form.solution(),
         hints=(
-            "`encoder.training` tells the mode. When must you ask it?",
-            "Evaluation mode and no gradients are two things, and neither brings the other.",
+            "`encoder.training` tells you the mode. When must you read it?",
+            "Evaluation mode and the absence of gradients are independent of each other.",
         ),
         properties=(
-            Property("gives one row for each picture", form.shape),
-            Property("moves no weight and no running statistic", form.unmoved),
-            Property("hands the encoder back in the mode it was in", form.handed_back),
-            Property("keeps no record for gradients", form.no_graph),
+            Property("gives one row for each image", form.shape),
+            Property("changes no weight and no running statistic", form.unmoved),
+            Property("returns the encoder to the mode it was in", form.handed_back),
+            Property("builds no graph for gradients", form.no_graph),
             Property("gives the features of evaluation mode", form.correct),
-            Property("says the same of a picture, whatever comes with it", form.alone),
+            Property("gives an image the same features in any batch", form.alone),
             *([passes] if form.size else []),
         ),
         mistakes=(
-            "`torch.no_grad()` alone: batch norm updates its statistics all the same.",
-            "`encoder.eval()` alone: the pass keeps a graph, and a head trained on the result "
+            "Only `torch.no_grad()`: batch norm updates its statistics all the same.",
+            "Only `encoder.eval()`: the pass builds a graph, and a head trained on the result "
             "trains the encoder.",
             "Ending with `encoder.train()`, whatever the mode was before.",
-            "`squeeze()`, which takes the batch away too when it is a single picture.",
+            "`squeeze()`, which removes the batch axis too when there is a single image.",
         ),
         discuss="Why is a check that runs better here than a rule to remember?",
         form=added or "all at once",
@@ -357,14 +357,14 @@ BACKBONE_BUGS = {
         "logits = model(images)",
     ),
 }
-"""Of each bug: the lines that mean to freeze, with the bug and mended; optimiser; pass."""
+"""For each bug: the freezing lines, wrong and fixed; the optimiser; the forward pass."""
 
 
 class Backbone:
     """Data and network for the head that is to be trained on a frozen backbone."""
 
     def __init__(self) -> None:
-        """Three kinds of pictures that differ in their brightness and in their slope."""
+        """Three classes of images, with different brightness and gradients."""
         # torch's first optimiser imports its compiler: not within the time of an answer
         torch.optim.SGD([torch.zeros(1)])
         self.backbone = small_encoder()
@@ -376,7 +376,7 @@ class Backbone:
 
     def run(self, answer: Answer, steps: int) -> nn.Module:
         """The head that the answer trains."""
-        on = f"30 pictures of 3 kinds and {steps} steps"
+        on = f"30 images of 3 classes and {steps} steps"
         state = torch.get_rng_state()
         torch.manual_seed(0)
         try:
@@ -434,8 +434,8 @@ def _looks_frozen(answer: Answer) -> None:
     made.run(answer, 5)
     require(
         not any(any(each.training) for each in notes),
-        "while the head learns, parts of the backbone are in training mode",
-        "what will the head be given when it is used?",
+        "while the head is trained, parts of the backbone are in training mode",
+        "which features will the head receive when it is used?",
     )
 
 
@@ -446,14 +446,14 @@ def _head_learns(answer: Answer) -> None:
     made.backbone.load_state_dict(before)
     require(
         last < min(0.7, first),
-        f"on the features of evaluation mode the head has a loss of {first:.2f} after 1 step and "
+        f"on features of evaluation mode the head has a loss of {first:.2f} after 1 step and "
         f"of {last:.2f} after 150",
         "does the optimiser hold the head, and does a gradient reach it?",
     )
 
 
 def unfrozen_backbone(variant: Variant) -> Exercise:
-    """A linear probe that trains the backbone, or moves its statistics."""
+    """A linear probe that trains the backbone, or changes its statistics."""
     bug = variant.choose("bug of the backbone", tuple(BACKBONE_BUGS))
     wrong, right, optimizer, logits = BACKBONE_BUGS[bug]
 
@@ -461,7 +461,7 @@ def unfrozen_backbone(variant: Variant) -> Exercise:
         model = "    model = torch.nn.Sequential(backbone, head)\n" if with_model else ""
         head = "" if bug != "copy" else "import copy\n\n\n"
         return f'''{head}def train_head(backbone, width, images, labels, steps):
-    """A linear head on D = width frozen features: pictures (N, …), labels (N,) -> nn.Linear."""
+    """A linear head on D = width frozen features: images (N, …), labels (N,) -> nn.Linear."""
     head = torch.nn.Linear(width, len(labels.unique()))
 {model}{freeze}{optimizer}    for _ in range(steps):
         {logits}
@@ -476,37 +476,37 @@ def unfrozen_backbone(variant: Variant) -> Exercise:
         key="unfrozen-backbone",
         lesson=LESSON,
         type="bug",
-        title="A backbone that thaws",
+        title="A backbone that is not frozen",
         points=4,
         minutes=15,
-        objective="find out whether a probe trains what it is to judge, and hold it still",
-        statement="""`train_head(backbone, width, images, labels, steps)` is to train a linear \
-head on a backbone that stays frozen, and that gives `width` features. No weight and no running \
-statistic of it may move, and the head must learn from what the backbone says in evaluation mode. \
-It trains, the loss falls, and the accuracy is good. But the backbone is another one afterwards. \
-Find out what moves, and mend it in as few lines as you can.""",
+        objective="find out whether a probe changes the encoder it evaluates, and prevent it",
+        statement="""`train_head(backbone, width, images, labels, steps)` should train a linear \
+head on a frozen backbone, which gives `width` features. None of the backbone's weights and \
+running statistics may change, and the head must learn from its features in evaluation mode. The \
+function runs, the loss falls, and the accuracy is good. Afterwards, however, the backbone has \
+changed. Find out what changes, and fix it in as few lines as you can.""",
         function="train_head",
         starter=code(wrong, bug != "no grad"),
         solution=code(right, bug not in ("no grad", "copy")),
         hints=(
             "Copy `backbone.state_dict()` before (clone each tensor) and compare afterwards: which "
             "names differ?",
-            "Three things must be right: which parameters want gradients, which the optimiser "
+            "Three things matter: which parameters require gradients, which ones the optimiser "
             "holds, and in which mode the backbone runs.",
         ),
         properties=(
-            Property("gives a head that takes features to scores", _a_head),
-            Property("moves no weight of the backbone", _weights_stay),
-            Property("moves no running statistic of the backbone", _statistics_stay),
+            Property("gives a head that maps features to scores", _a_head),
+            Property("changes no weight of the backbone", _weights_stay),
+            Property("changes no running statistic of the backbone", _statistics_stay),
             Property("runs the backbone in evaluation mode", _looks_frozen),
             Property("trains the head", _head_learns),
         ),
         mistakes=(
-            "Putting statistics back afterwards: the head has then learnt from other features.",
-            "Evaluation mode alone: it stops no weight from learning.",
-            "No gradients alone: batch norm needs none to move.",
+            "Restoring the statistics afterwards: the head has then learnt from other features.",
+            "Only evaluation mode: it does not stop weights from learning.",
+            "Only disabling gradients: batch norm's statistics change without them.",
         ),
-        discuss="Which of the numbers that one looks at in training would have shown this?",
+        discuss="Which of the numbers that you watch during training would have shown this?",
         form=bug,
     )
 
@@ -517,7 +517,7 @@ TEST_LEAKS = {
     "report": ("x_train", "val", "val", ""),
     "own statistics": ("x_train", "val", "test", "own"),
 }
-"""Of each bug: whose statistics, which part chooses, which is reported, and a second sort."""
+"""For each bug: whose statistics, which part chooses, which is reported, and a variant."""
 
 
 def _probe_code(statistics: str, chooses: str, reports: str, own: str) -> str:
@@ -557,8 +557,8 @@ Part = tuple[Tensor, Tensor]
 def part(N: int, seed: int, noise: str = "shared") -> Part:
     """Features (N, 4) of three classes, with labels.
 
-    The last two features hold the noise of the first two, so that it can be taken away. With
-    `noise` "other" they hold another noise: then it is better not to look at them.
+    The last two features contain the noise of the first two, so that it can be subtracted. With
+    `noise` "other" they contain independent noise: then it is better to ignore them.
     """
     generator = make_generator(seed)
     labels = torch.arange(N) % 3
@@ -577,17 +577,17 @@ GRID = (SMALL, LARGE)
 def _run(
     answer: Answer, train: Part, val: Part, test: Part, grid: tuple[float, ...] = GRID
 ) -> tuple[float, float]:
-    """Accuracy and penalty that the probe gives."""
+    """The accuracy and the penalty that the probe returns."""
     on = f"parts of {len(train[0])}, {len(val[0])} and {len(test[0])}, penalties {grid}"
     result = unpack_result(
         call(answer, train, val, test, grid, on=on), ("accuracy", "penalty"), on=on
     )
     accuracy, penalty = (float(expect_tensor(each, (), on=on)) for each in result)
-    require(penalty in grid, f"on {on}, the penalty is {penalty}, which is none of them")
+    require(penalty in grid, f"on {on}, the penalty is {penalty}, which is not one of them")
     hits = accuracy * len(test[0])
     require(
         -0.01 < hits < len(test[0]) + 0.01 and abs(hits - round(hits)) < 0.01,
-        f"on {on}, the accuracy is {accuracy:.4f}, no share of {len(test[0])} test pictures",
+        f"on {on}, the accuracy is {accuracy:.4f}, not a fraction of {len(test[0])} test images",
     )
     return accuracy, penalty
 
@@ -604,9 +604,9 @@ def _reports_test(answer: Answer) -> None:
         sums += _run(answer, part(60, 1), part(40, 2), (x, (y + moved) % 3), GRID[:1])[0]
     require(
         abs(sums - 1) < 1e-4,
-        "three classes were renamed in the test labels, 0 to 1 to 2 to 0, and again: each picture "
-        f"is right under one of the three names, but the accuracies add up to {sums:.3f}",
-        "of which part is the number that is handed back?",
+        "the three classes were renamed in the test labels, 0 to 1 to 2 to 0, twice: each image "
+        f"is correct under one of the names, but the accuracies add up to {sums:.3f}",
+        "on which part was the returned number measured?",
     )
 
 
@@ -616,17 +616,17 @@ def _val_chooses(answer: Answer) -> None:
             _, penalty = _run(answer, part(90, 1), part(90, 2, noise), part(90, 3, test_noise))
             require(
                 penalty == right,
-                f"validation data speak for the penalty {right:g}; with test data that "
-                f"{'agree' if test_noise == noise else 'would rather have the other'} it chose "
+                f"validation data favour the penalty {right:g}; with test data that "
+                f"{'agree' if test_noise == noise else 'favour the other'} it chose "
                 f"{penalty:g}",
-                "what is looked at when the best one is picked?",
+                "which part decides which penalty is best?",
             )
 
 
 def _each_alone(answer: Answer) -> None:
     train, val, (x, y) = part(60, 1), part(30, 2), part(90, 3)
     order = y.argsort(stable=True)
-    x, y = torch.cat([x[order], x[:30] + 40]), torch.cat([y[order], y[:30]])  # strange ones last
+    x, y = torch.cat([x[order], x[:30] + 40]), torch.cat([y[order], y[:30]])  # outliers last
     for penalty in GRID:
         whole, _ = _run(answer, train, val, (x, y), (penalty,))
         pieces = [
@@ -636,10 +636,10 @@ def _each_alone(answer: Answer) -> None:
         mean = sum(pieces) / 4
         require(
             abs(mean - whole) < 1e-4,
-            f"120 test pictures together: {whole:.3f} right; the same in four parts of 30, class "
-            f"by class: {mean:.3f} in the mean",
-            "a test picture's answer may not depend on which others are tested with it: what of "
-            "the test split enters before the accuracy is counted?",
+            f"120 test images together: {whole:.3f} correct; the same in four parts of 30, class "
+            f"by class: {mean:.3f} on average",
+            "a test image's prediction must not depend on the other test images: which part of "
+            "the test split is used before the accuracy is counted?",
         )
 
 
@@ -651,8 +651,8 @@ def _train_alone_fits(answer: Answer) -> None:
         require(
             len(found) == 1,
             "with one penalty there is nothing to choose, and yet other validation data change the "
-            "accuracy on the test",
-            "from which part do mean and deviation come?",
+            "accuracy on the test split",
+            "from which part are mean and deviation computed?",
         )
 
 
@@ -661,8 +661,8 @@ def _still_a_probe(answer: Answer) -> None:
     accuracy, _ = _run(answer, *parts)
     require(
         accuracy > 0.85,
-        f"on classes that lie well apart the accuracy is {accuracy:.3f} now",
-        "mend one line; the rest was right",
+        f"on well-separated classes the accuracy is now {accuracy:.3f}",
+        "fix one line; the rest was correct",
     )
     units = torch.tensor([0.01, 1.0, 1.0, 100.0])
     for penalty, noise in ((SMALL, "shared"), (LARGE, "other")):
@@ -674,48 +674,48 @@ def _still_a_probe(answer: Answer) -> None:
             abs(again - accuracy) < 0.05,
             f"the features were given in other units, and the accuracy went from {accuracy:.3f} to "
             f"{again:.3f}",
-            "features are standardised, so that one penalty is fair to all of them",
+            "features are standardised so that one penalty suits all of them",
         )
 
 
 def seen_test(variant: Variant) -> Exercise:
-    """A probe to whose number the test split has contributed."""
+    """A probe whose result the test split has influenced."""
     bug = variant.choose("bug of the test split", tuple(TEST_LEAKS))
     return Exercise(
         key="seen-test",
         lesson="03_self_supervised_learning",
         type="bug",
-        title="Who has seen the test?",
+        title="A leak from the test split",
         points=4,
         minutes=15,
-        objective="find the place where the test split slips into a result, and keep it out",
+        objective="find where the test split leaks into a result, and prevent it",
         statement="""`probe(train, val, test, penalties)` fits a linear classifier to \
-standardised features, for several penalties. It is to choose the penalty on validation data and \
-report the accuracy on the test, which has no other part in it: a test picture's answer depends on \
-the training data, on the choice and on itself. Each part is features $(N, D)$ and labels $(N,)$. \
-One thing is not as it should be. The numbers look good. Find it, and change as little as you \
-can.""",
+standardised features, for several penalties. It should choose the penalty on validation data and \
+report the accuracy on the test split, which must play no other role: a test image's prediction \
+depends on the training data, on the choice and on itself. Each part is features $(N, D)$ and \
+labels $(N,)$. The results look good, but there is one mistake. Find it, and change as little as \
+you can.""",
         function="probe",
         starter=_probe_code(*TEST_LEAKS[bug]),
         solution=_probe_code("x_train", "val", "test", ""),
         hints=(
             "Follow each of the three parts through the function, and write down what it touches.",
-            "Which lines would still run if you had to write down the answer for one test picture "
-            "before you were shown the next?",
+            "Which lines would still run if you had to predict the label of one test image before "
+            "you were shown the next?",
         ),
         properties=(
             Property("gives an accuracy and one of the penalties", _shares),
-            Property("reports the accuracy on the test", _reports_test),
+            Property("reports the accuracy on the test split", _reports_test),
             Property("chooses by validation data", _val_chooses),
-            Property("answers for each test picture by itself", _each_alone),
-            Property("fits to training data alone", _train_alone_fits),
+            Property("predicts each test image independently", _each_alone),
+            Property("fits to training data only", _train_alone_fits),
             Property("is as good a probe as before", _still_a_probe),
         ),
         mistakes=(
-            "Thinking that statistics without labels are harmless: they tell about the pictures "
-            "that are to be answered.",
-            "Mending by leaving the standardisation out.",
+            "Thinking that statistics without labels are harmless: they contain information about "
+            "the test images.",
+            "Fixing it by leaving the standardisation out.",
         ),
-        discuss="How large is the harm, with 100 test pictures and with 100,000?",
+        discuss="How large is the harm with 100 test images, and with 100,000?",
         form=bug,
     )

@@ -27,57 +27,57 @@ Pairwise = Callable[[Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class CosineSimilarity:
-    """The tests of one form of the cosine of pairs.
+    """A form of the exercise on the cosine of pairs, with its checks.
 
     Attributes:
-        what: "cosine", "distance" (1 - cosine) or "chord" (the squared distance of the ends).
-        layout: "rows" or "columns" that are compared, or "one" vector with rows.
+        what: "cosine", "distance" (1 - cosine) or "chord" (the squared Euclidean distance).
+        layout: whether "rows" or "columns" are compared, or "one" vector with rows.
     """
 
     what: str
     layout: str
 
     def pack(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-        """What the answer is called with, from (M, D) each; "one" takes the first row of a."""
+        """The arguments of the answer, from (M, D) each; "one" takes the first row of a."""
         if self.layout == "columns":
             return a.T.contiguous(), b.T.contiguous()
         return (a[0].clone() if self.layout == "one" else a.clone()), b.clone()
 
     def of_cosine(self, cosine: float) -> float:
-        """What is wanted, for a cosine."""
+        """The required number for a cosine."""
         return {"cosine": cosine, "distance": 1 - cosine, "chord": 2 - 2 * cosine}[self.what]
 
     def value(self, answer: Pairwise, a: Tensor, b: Tensor, on: str = "") -> Tensor:
-        """What an answer gives."""
+        """The result of an answer."""
         on = on or f"{len(b)} pairs of random vectors with {b.shape[1]} numbers each"
         found = call(answer, *self.pack(a, b), on=on)
-        return expect_tensor(found, (len(b),), on=on, names="one number a pair")
+        return expect_tensor(found, (len(b),), on=on, names="one number per pair")
 
     def any_size(self, answer: Pairwise) -> None:
-        """A number for each pair."""
+        """The answer gives a number for each pair."""
         for pairs, width in ((6, 4), (3, 5)):
             self.value(answer, *random_pairs(pairs, width))
 
     def known(self, answer: Pairwise) -> None:
-        """Pairs whose angle one can see."""
+        """Correct for pairs with familiar angles."""
         b = torch.tensor([[3.0, 4.0], [-3.0, -4.0], [-4.0, 3.0], [4.0, 3.0], [24.0, 32.0]])
         a = torch.tensor([[3.0, 4.0]]).repeat(5, 1)
         found = self.value(answer, a, b, "[3, 4] with five other vectors").tolist()
-        kinds = ("the same", "opposite", "perpendicular", "neighbouring", "parallel")
-        for kind, cosine, vector, value in zip(
-            kinds, (1.0, -1.0, 0.0, 0.96, 1.0), b.tolist(), found, strict=True
+        relations = ("the same", "opposite", "perpendicular", "neighbouring", "parallel")
+        for relation, cosine, vector, value in zip(
+            relations, (1.0, -1.0, 0.0, 0.96, 1.0), b.tolist(), found, strict=True
         ):
             where = "is the product divided by both lengths?"
             if self.what != "cosine" and abs(value - cosine) < 1e-3:
-                where = "that is the cosine itself; read again what is wanted"
+                where = "that is the cosine itself; read again what is required"
             require(
                 abs(value - self.of_cosine(cosine)) < 1e-3,
-                f"for [3, 4] and {vector}, {kind} vectors, it gives {value:.4f}",
+                f"for [3, 4] and {vector}, {relation} vectors, it gives {value:.4f}",
                 where,
             )
 
     def lengths(self, answer: Pairwise) -> None:
-        """The same for longer and shorter vectors."""
+        """Independent of the lengths of the vectors."""
         a, b = random_pairs(5, 4)
         longer = torch.tensor([[0.2], [1.0], [7.0], [30.0], [2.0]])
         before, after = (
@@ -86,21 +86,21 @@ class CosineSimilarity:
         require(
             is_close(before, after, 1e-3),
             "vectors were made longer and shorter, which changes no angle, and the result changed",
-            "along which axis do the numbers of one vector lie?",
+            "which axis runs over the dimensions of one vector?",
         )
 
     def swapped(self, answer: Pairwise) -> None:
-        """The same if the two sides change places."""
+        """Symmetric in the two sides."""
         a, b = random_pairs(1 if self.layout == "one" else 5, 4)
         before, after = (self.value(answer, *pair) for pair in ((a, b), (b, a)))
         require(
             is_close(before, after, 1e-3),
-            "the two sides changed places, which changes no angle, and the result changed",
-            "is one side treated otherwise than the other?",
+            "the two sides were exchanged, which changes no angle, and the result changed",
+            "is one side treated differently?",
         )
 
     def formula(self, answer: Pairwise) -> None:
-        """What the angle gives, computed number by number."""
+        """Equal to the formula, computed number by number."""
         a, b = random_pairs(6, 3)
         found = self.value(answer, a, b).tolist()
         for i, (y, value) in enumerate(zip(b.tolist(), found, strict=True)):
@@ -110,37 +110,37 @@ class CosineSimilarity:
             require(
                 abs(value - right) < 1e-3,
                 f"of 6 pairs of random vectors, number {i} gets {value:.4f}, and the sums of the "
-                "formula, one by one, give another number",
+                "formula, term by term, give another number",
                 "compare the first pair by hand: which vector is compared with which?",
             )
 
     def half(self, answer: Pairwise) -> None:
-        """Half precision of long vectors."""
+        """Accurate for long vectors in half precision."""
         a, b = (60 * each for each in random_pairs(4, 64))
         exact = self.value(answer, a.half().float(), b.half().float())
         found = self.value(answer, a.half(), b.half(), "4 pairs of long vectors in half precision")
         require(
             torch.isfinite(found).all() and is_close(found, exact, 1e-2),
             f"of long vectors in half precision it gives {[round(x, 3) for x in found.tolist()]}: "
-            "something ran over 65,504",
+            "something exceeded 65,504",
             "divide by the lengths before you multiply, or compute in float32",
         )
 
     def gradient(self, answer: Pairwise) -> None:
-        """The gradient is the slope, and so at right angles to the vector."""
+        """The gradient is orthogonal to each vector, since length has no effect."""
         args = [each.requires_grad_() for each in self.pack(*random_pairs(3, 4))]
-        found = stack_numbers(call(answer, *args, on="3 pairs of vectors that want gradients"))
+        found = stack_numbers(call(answer, *args, on="3 pairs of vectors that require gradients"))
         require(isinstance(found, Tensor) and found.requires_grad, *NO_GRADIENT)
         slopes = torch.autograd.grad(found.sum(), args, allow_unused=True)
         along = 0 if self.layout == "columns" else -1
         for slope, each in zip(slopes, args, strict=True):
             reached = slope is not None and bool((slope != 0).any())
-            require(reached, "no gradient comes back to one of the two sides", "is it detached?")
+            require(reached, "no gradient reaches one of the two sides", "is it detached?")
             assert slope is not None
             stretch = (slope * each).sum(dim=along).abs().max()
             require(
                 stretch < 1e-3,
-                "to lengthen a vector changes no angle, yet the gradient has a part along the "
+                "lengthening a vector changes no angle, yet the gradient has a component along the "
                 "vector itself",
                 "are the lengths detached?",
             )
@@ -154,7 +154,7 @@ def random_pairs(pairs: int, width: int) -> tuple[Tensor, Tensor]:
 
 
 def cosine_similarity(variant: Variant) -> Exercise:
-    """Cosine of the angle between two vectors, or one of the distances that it makes."""
+    """Cosine of the angle between two vectors, or a distance derived from it."""
     what = variant.choose("cosine what", ("cosine", "distance", "chord"))
     layout = variant.choose("cosine layout", ("rows", "columns", "one"))
     checks = CosineSimilarity(what, layout)
@@ -178,8 +178,7 @@ def cosine_similarity(variant: Variant) -> Exercise:
         "cosine": ("the cosines", "Cosines", "cosines"),
         "distance": ("the cosine distances, $1 - \\cos$", "Cosine distances", "1 - cosines"),
         "chord": (
-            "the squared distances of the points that they become when each vector is scaled to "
-            "length one",
+            "the squared distances between the vectors after each has been scaled to length one",
             "Squared distances on the unit sphere",
             "2 - 2 * cosines",
         ),
@@ -196,17 +195,15 @@ def cosine_similarity(variant: Variant) -> Exercise:
     head = f'''def similarity(a, b):
     """{doc}: {shapes} -> (M,)."""
     '''
-    both = (
-        () if layout == "one" else (Property("does not care which side is which", checks.swapped),)
-    )
+    both = () if layout == "one" else (Property("is symmetric in the two sides", checks.swapped),)
     return Exercise(
         key="cosine-similarity",
         lesson=LESSON,
         type="implement",
-        title="Alike or not",
+        title="Cosine similarity",
         points=3,
         minutes=10,
-        objective="compute how alike two vectors are, whatever their lengths",
+        objective="compute the similarity of two vectors independently of their lengths",
         statement=f"""{lie}. Write `similarity(a, b)`: {asked}, $(M,)$. The cosine of two
 vectors is
 
@@ -217,27 +214,28 @@ No loop is needed. Long vectors in half precision must not overflow.""",
         starter=head + "...\n",
         solution=head + "\n    ".join(lines) + "\n",
         hints=(
-            "Multiply the two sides number by number. What is left to do, and along which axis?",
+            "Multiply the two sides element by element. What remains to be done, and along which "
+            "axis?",
             "Expand $\\lVert u - v \\rVert^2$ for two vectors of length one."
             if what == "chord"
             else "A length is the root of a sum of squares, along the same axis.",
         ),
         properties=(
             Property("gives one number for each pair", checks.any_size),
-            Property("is right for angles that one can see", checks.known),
-            Property("does not depend on how long the vectors are", checks.lengths),
+            Property("is correct for familiar angles", checks.known),
+            Property("does not depend on the lengths of the vectors", checks.lengths),
             *both,
             Property("is what the formula gives for each pair", checks.formula),
-            Property("bears half precision", checks.half),
-            Property("has a gradient at right angles to each vector", checks.gradient),
+            Property("is accurate in half precision", checks.half),
+            Property("has a gradient orthogonal to each vector", checks.gradient),
         ),
         mistakes=(
-            "Summing over the pairs, not over the numbers of one vector.",
+            "Summing over the pairs, not over the dimensions of one vector.",
             "Dividing by one length, or by squared lengths.",
-            "All pairs in a matrix, where only $M$ of them were asked for.",
+            "All pairs in a matrix, where only $M$ of them were required.",
         ),
-        discuss="Two images have the cosine 0.9 in one network and 0.7 in another: what does that "
-        "say?",
+        discuss="Two images have a cosine of 0.9 in one network and 0.7 in another: what does that "
+        "tell you?",
         form=f"{what}, {layout}",
     )
 
@@ -246,8 +244,10 @@ Matrix = Callable[[Tensor], Tensor]
 
 
 def _square(answer: Matrix, z: Tensor, on: str) -> Tensor:
-    """The learner's matrix of z, (M, D) -> (M, M)."""
-    return expect_tensor(call(answer, z, on=on), (len(z), len(z)), on=on, names="one row a vector")
+    """The student's matrix for z, (M, D) -> (M, M)."""
+    return expect_tensor(
+        call(answer, z, on=on), (len(z), len(z)), on=on, names="one row per vector"
+    )
 
 
 def _shape(answer: Matrix) -> None:
@@ -264,7 +264,7 @@ def _cosines(answer: Matrix) -> None:
             abs(float(s[i, j]) - cosine) < 1e-4,
             f"for the {what} vectors {z[i].tolist()} and {z[j].tolist()} it gives "
             f"{float(s[i, j]):.4f}, which is not the cosine of the angle between them",
-            "each product is to be divided by both lengths",
+            "each product must be divided by both lengths",
         )
 
 
@@ -275,7 +275,7 @@ def _lengths(answer: Matrix) -> None:
     require(
         is_close(s, scaled),
         "vectors were made longer and shorter, which changes no angle, and the matrix changed",
-        "along which axis is the length taken? dim=1 runs over the numbers of one vector",
+        "along which axis is the length computed? dim=1 runs over the dimensions of one vector",
     )
 
 
@@ -285,8 +285,8 @@ def _order(answer: Matrix) -> None:
     s, moved = (_square(answer, x, "6 random vectors") for x in (z, z[order]))
     require(
         is_close(s[order][:, order], moved),
-        "the vectors were put in another order, and the matrix did not follow in rows and columns",
-        "does any vector get a treatment of its own?",
+        "the vectors were put in another order, but rows and columns of the matrix did not follow",
+        "is any vector treated differently?",
     )
 
 
@@ -305,14 +305,14 @@ def _half(answer: Matrix) -> None:
     s = _square(answer, z.half(), "4 long vectors in half precision")
     require(
         torch.isfinite(s).all() and float(s.abs().max()) < 1.01,
-        "in half precision it gives numbers that are no cosines: a sum of squares ran over 65,504",
+        "in half precision it gives numbers that are not cosines: a sum of squares exceeded 65,504",
         "divide by the lengths before you multiply, or compute in float32",
     )
 
 
 def _gradient(answer: Matrix) -> None:
     z = torch.randn(3, 4, generator=make_generator(5), dtype=torch.float64, requires_grad=True)
-    s = call(answer, z, on="3 random vectors that want gradients")
+    s = call(answer, z, on="3 random vectors that require gradients")
     require(
         isinstance(s, Tensor) and s.requires_grad,
         "no gradient comes back through the result, so nothing could be trained",
@@ -321,7 +321,7 @@ def _gradient(answer: Matrix) -> None:
 
 
 def affinity_matrix(variant: Variant) -> Exercise:
-    """Cosine of every view with every other (Chen et al., 2020, Algorithm 1)."""
+    """Cosines of all pairs of views (Chen et al., 2020, Algorithm 1)."""
     return Exercise(
         key="affinity-matrix",
         lesson=LESSON,
@@ -329,7 +329,7 @@ def affinity_matrix(variant: Variant) -> Exercise:
         title="The affinity matrix",
         points=4,
         minutes=10,
-        objective="compute all cosines of a batch without a loop, and say what they are blind to",
+        objective="compute all cosines of a batch without a loop, and say what they ignore",
         statement="""Write `affinity(z)`: all pairwise cosines of the rows of `z`.
 
 $$s_{ij} = \\frac{z_i^\\top z_j}{\\lVert z_i \\rVert\\, \\lVert z_j \\rVert}$$
@@ -352,23 +352,23 @@ $$s_{ij} = \\frac{z_i^\\top z_j}{\\lVert z_i \\rVert\\, \\lVert z_j \\rVert}$$
         properties=(
             Property("gives a matrix with one row and one column for each vector", _shape),
             Property("gives the cosine of the angle between two vectors", _cosines),
-            Property("does not depend on how long the vectors are", _lengths),
-            Property("follows when the vectors change places", _order),
+            Property("does not depend on the lengths of the vectors", _lengths),
+            Property("follows when the vectors are reordered", _order),
             Property("is symmetric, with ones on the diagonal", _symmetric),
-            Property("bears half precision", _half),
+            Property("is accurate in half precision", _half),
             Property("lets gradients through", _gradient),
         ),
         mistakes=(
             "Normalising over the batch (`dim=0`): features get length one, and vectors do not.",
             "Dividing by the squared lengths, or by one of the two lengths only.",
-            "Taking the diagonal out here, where it belongs to the loss.",
+            "Removing the diagonal here; that belongs in the loss.",
         ),
-        discuss="To which changes of an image should the cosine be blind, and to which not?",
+        discuss="Which changes of an image should the cosine ignore, and which not?",
     )
 
 
 def partner_index(variant: Variant) -> Exercise:
-    """Where each view's partner stands, in one of three orders."""
+    """The index of each view's partner, in one of three orders."""
     order = variant.choose("partner order", tuple(ORDERS))
     solution = {
         "pairs": "    return torch.arange(num_views) ^ 1",
@@ -389,7 +389,7 @@ def partner_index(variant: Variant) -> Exercise:
         itself = (found == torch.arange(8)).nonzero().flatten().tolist()
         require(not itself, f"of 8 views, number {itself[:1]} is said to be its own partner")
         outside = [place for place in found.tolist() if not 0 <= place < 8]
-        require(not outside, f"of 8 views, a partner is said to stand at {outside[:1]}")
+        require(not outside, f"of 8 views, a partner is said to be number {outside[:1]}")
 
     def mutual(answer: Callable[[int], Tensor]) -> None:
         found = index(answer, 8)
@@ -397,8 +397,8 @@ def partner_index(variant: Variant) -> Exercise:
         lost = (back != torch.arange(8)).nonzero().flatten().tolist()
         require(
             not lost,
-            f"of 8 views, the partner of number {lost[:1]} has another partner itself",
-            "belonging together is mutual: twice to the partner leads back",
+            f"of 8 views, the partner of number {lost[:1]} has a different partner",
+            "partnership is mutual: the partner's partner is the view itself",
         )
 
     def right_order(answer: Callable[[int], Tensor]) -> None:
@@ -411,8 +411,8 @@ def partner_index(variant: Variant) -> Exercise:
             require(
                 not strays,
                 f"of {views} views, number {i} is paired with number {found[i]}"
-                + (": that is another of the orders in use" if other else ""),
-                "read again how the views lie in the batch",
+                + (": that is another of the usual orders" if other else ""),
+                "read again in which order the views are",
             )
 
     return Exercise(
@@ -422,30 +422,30 @@ def partner_index(variant: Variant) -> Exercise:
         title="Where is the partner?",
         points=3,
         minutes=5,
-        objective="give each row of the affinity matrix its label, in the order that the batch has",
-        statement=f"""A batch of $2N$ views is given in this order: {ORDERS[order]}.
-Write `partner(num_views)`: for each view the place of its partner, $(2N,)$ whole numbers.""",
+        objective="give each row of the affinity matrix its label, for the order of the batch",
+        statement=f"""A batch of $2N$ views has this order: {ORDERS[order]}. Write
+`partner(num_views)`: for each view the index of its partner, $(2N,)$ integers.""",
         function="partner",
         starter='''def partner(num_views):
-    """Place of each view's partner: 2N -> (2N,)."""
+    """Index of each view's partner: 2N -> (2N,)."""
     ...
 ''',
         solution=f'''def partner(num_views):
-    """Place of each view's partner: 2N -> (2N,)."""
+    """Index of each view's partner: 2N -> (2N,)."""
 {solution[order]}
 ''',
         hints=("Write down the answer for six views first.",),
         properties=(
-            Property("gives one whole number for each view", shape),
+            Property("gives one integer for each view", shape),
             Property("pairs no view with itself", no_fixed_point),
             Property("is mutual", mutual),
             Property("fits the order of the batch", right_order),
         ),
         mistakes=(
-            "Another order: nothing fails, and the loss pulls strangers together.",
+            "Another order: nothing fails, and the loss attracts views of different images.",
             "Counting from 1, as the paper does.",
         ),
-        discuss="How would you notice in a training that labels and batch have different orders?",
+        discuss="How would you notice during training that labels and batch have different orders?",
         form=f"views in {order}",
     )
 
@@ -455,7 +455,7 @@ FORMULA = """$$\\ell(i, j) = -\\log \\frac{\\exp(s_{i,j}/\\tau)}
 
 
 def _first_half(losses: Sequence[float]) -> float:
-    """Mean over the first views alone."""
+    """Mean over the first views only."""
     return mean_over_views(losses[: len(losses) // 2])
 
 
@@ -470,7 +470,7 @@ def _per_image(losses: Sequence[float]) -> float:
 
 
 def two_loops(variant: Variant) -> Exercise:
-    """Algorithm 1 read literally, from the affinity matrix (Chen et al., 2020)."""
+    """Algorithm 1 implemented literally, from the affinity matrix (Chen et al., 2020)."""
     order = variant.choose("two loops order", ("pairs", "halves", "mirrored"))
     over = variant.choose("two loops reduction", ("mean", "sum", "first"))
     place = {
@@ -514,15 +514,15 @@ def two_loops(variant: Variant) -> Exercise:
         title="The loss, one term at a time",
         points=5,
         minutes=15,
-        objective="read the formula of the loss term by term, and know which terms are in the sum",
-        statement=f"""Given is the affinity matrix `s`, $(2N, 2N)$: the cosines of $2N$ views,
-of which {ORDERS[order]}. The loss of view $i$ with its partner $j$ is
+        objective="read the formula of the loss term by term, and say which terms are in the sum",
+        statement=f"""You are given the affinity matrix `s`, $(2N, 2N)$: the cosines of $2N$
+views, of which {ORDERS[order]}. The loss of view $i$ with its partner $j$ is
 
 {FORMULA}
 
 Write `two_loops(s, tau)`: {asked}. Use a loop over the views and a loop over the terms of each sum,
-and read one number of `s` at a time. It will be slow. It is the form that one can check by reading,
-and what every faster form has to agree with.""",
+and read one number of `s` at a time. It will be slow, but it can be checked by reading, and
+every faster form has to agree with it.""",
         function="two_loops",
         starter=f'''def two_loops(s, tau):
     """NT-Xent by explicit sums: (2N, 2N), τ -> {wanted}."""
@@ -542,14 +542,14 @@ and what every faster form has to agree with.""",
 ''',
         hints=(
             "Write a function for one $\\ell(i, j)$ first, and print it for $N = 1$.",
-            "For $N = 1$ the sum has one term, the partner. Which place does it have?",
+            "For $N = 1$ the sum has one term, the partner. Which index does it have?",
             "The outer loop runs over $i$. Its partner $j$ follows from $i$, without a third loop.",
         ),
         properties=checks.properties(
             "one_number", "identical", "perfect", "hot", "images", *both, "formula", "single"
         ),
         mistakes=(
-            "Leaving the partner out of the sum, as if it ran over the negatives alone.",
+            "Leaving the partner out of the sum, as if it ran only over the negatives.",
             "Summing over all $k$, itself included.",
             "Taking the logarithm once, of the mean of the fractions, and not of each fraction.",
             "Counting the views from 1, as the paper does.",
@@ -595,18 +595,18 @@ LAYOUTS = {
         "halves",
     ),
 }
-"""Arguments, in words, shapes, code that makes z (2N, D) of them, its partners, its order."""
+"""Arguments, description, shapes, code for z (2N, D), its partners, its order."""
 
 TEMPERATURES = {
     "tau": ("tau", "the temperature $\\tau$", "s / tau"),
     "scale": ("scale", "the factor $1/\\tau$ by which the cosines are multiplied", "s * scale"),
     "logit": (
         "t",
-        "a tensor with one number $t = \\log(1/\\tau)$, which is what CLIP learns",
+        "a tensor with one number $t = \\log(1/\\tau)$, which CLIP learns",
         "s * t.exp()",
     ),
 }
-"""Argument, in words, scores made with it."""
+"""Argument, description, scores."""
 
 REDUCTIONS: dict[str, tuple[str, str, Callable[[Sequence[float]], float]]] = {
     "mean": ("the mean over all $2N$ views", "{}(s, partner)", mean_over_views),
@@ -622,7 +622,7 @@ REDUCTIONS: dict[str, tuple[str, str, Callable[[Sequence[float]], float]]] = {
 def packed(
     layout: str, temperature: str = "tau"
 ) -> Callable[[Tensor, Tensor, float], tuple[Any, ...]]:
-    """What makes an answer's arguments out of first views, second views and τ."""
+    """A function from first views, second views and τ to the arguments of an answer."""
     order = LAYOUTS[layout][-1]
 
     def pack(first: Tensor, second: Tensor, tau: float) -> tuple[Any, ...]:
@@ -668,27 +668,26 @@ def nt_xent(variant: Variant) -> Exercise:
         title="The loss, all rows at once",
         points=6,
         minutes=20,
-        objective="write the contrastive loss as a cross-entropy over the rows of one matrix, so "
-        "that it is fast and bears small temperatures",
+        objective="write the contrastive loss as a cross-entropy over the rows of one matrix, fast "
+        "and accurate at small temperatures",
         statement=f"""Write `loss({names}, {tau})`, SimCLR's loss of $N$ images in two views each.
 With the cosines $s_{{i,k}}$, and $j$ the partner of $i$,
 
 {FORMULA}
 
-and {wanted} is wanted. Given are {views}; and `{tau}`, {meaning}.
+Return {wanted}. The arguments are {views}; and `{tau}`, {meaning}.
 
-- No loop: 512 images must be done within two seconds.
-- It must bear $\\tau = 0.01$.
-- With input in half precision it must compute in float32, or digits are lost.""",
+- Use no loop: 512 images must take less than two seconds.
+- The loss must be accurate at $\\tau = 0.01$.
+- With input in half precision it must compute in float32, or precision is lost.""",
         function="loss",
         starter=head + "...\n",
         solution=head + body + "\n",
         hints=(
-            "First bring the views into one tensor of $2N$ rows, and write down for $N = 2$ where "
-            "each row's partner stands.",
-            "A candidate with the score $-\\infty$ has no part in a softmax.",
-            "What remains is the cross-entropy of a classifier. What are its scores, what are its "
-            "labels?",
+            "First put the views into one tensor of $2N$ rows, and write down for $N = 2$ the "
+            "index of each row's partner.",
+            "A candidate with the score $-\\infty$ does not contribute to a softmax.",
+            "What remains is the cross-entropy of a classifier. What are its scores and labels?",
         ),
         properties=checks.properties(
             "one_number",
@@ -706,19 +705,19 @@ and {wanted} is wanted. Given are {views}; and `{tau}`, {meaning}.
             "fast",
         ),
         mistakes=(
-            "Labels for another order of the views than the batch has: nothing fails.",
+            "Labels for a different order of the views: nothing fails.",
             "Normalising over the batch, not each vector.",
-            "First views against second views alone: half of the negatives are missing.",
+            "First views only against second views: half of the negatives are missing.",
             "Exponentials before the logarithm: at a small τ they overflow.",
         ),
-        discuss="Which of these properties would you check after every change of a training code, "
-        "and what does each cost?",
+        discuss="Which of these properties would you check after every change to your training "
+        "code, and what does each check cost?",
         form=f"views {layout}, {tau} given, {plain}",
     )
 
 
 def in_any_order(first: Tensor, second: Tensor, tau: float) -> tuple[Tensor, Tensor, float]:
-    """Both views of all images, shuffled, and where partners are: (2N, D), (2N,), τ."""
+    """Both views of all images, shuffled, and the indices of partners: (2N, D), (2N,), τ."""
     views = 2 * len(first)
     order = torch.randperm(views, generator=make_generator(views))
     place = order.argsort()
@@ -726,7 +725,7 @@ def in_any_order(first: Tensor, second: Tensor, tau: float) -> tuple[Tensor, Ten
 
 
 def s_minus_identity(variant: Variant) -> Exercise:
-    """The view itself is taken out where it does not help."""
+    """A failed attempt to exclude the view itself from its own row."""
     bug = variant.choose("minus identity bug", ("minus", "times", "sum"))
     over = variant.choose("minus identity reduction", ("mean", "sum"))
     head = f'''def loss(z, partner, tau):
@@ -767,51 +766,51 @@ def s_minus_identity(variant: Variant) -> Exercise:
         key="s-minus-identity",
         lesson=LESSON,
         type="bug",
-        title="The view that would not leave",
+        title="A view in its own row",
         points=4,
         minutes=10,
-        objective="say what becomes of a score whose candidate is to have no part in a softmax",
+        objective="exclude a candidate from a softmax correctly",
         statement=f"""`z`, $(2N, D)$, holds both views of $N$ images, in any order, and `partner`,
-$(2N,)$, says where the partner of each view stands. Each view is to search among the *others*.
-Somebody {words}. The code runs, and the loss falls, and yet it is not the loss that was meant:
+$(2N,)$, the index of each view's partner. The candidates of each view are the *others*. This code
+{words}. It runs, and the loss falls, but it is not the loss that was intended:
 
 ```python
 {head}{starter.rstrip()}
 ```
 
-What remains of each view in its own row? Mend `loss`. There are several ways.""",
+What remains of each view in its own row? Fix `loss`. There are several ways.""",
         function="loss",
         starter=head + starter,
         solution=head + solution,
         hints=(
             "Give it identical vectors, and compare with $\\log(2N - 1)$ for a row.",
-            "What stands on the diagonal just before the sum over a row is taken, and what would "
-            "have to stand there?",
+            "What is on the diagonal just before the sum over a row is taken, and what should be "
+            "there?",
         ),
         properties=checks.properties(
             *("one_number", "identical", "lengths", "hot", "perfect", "images"),
             *("formula", "single", "gradient"),
         ),
         mistakes=(
-            "A score of 0 for a vanished candidate: $e^0 = 1$ stays in the sum.",
-            "A large negative number that is not large enough once τ has divided it.",
+            "A score of 0 for an excluded candidate: $e^0 = 1$ stays in the sum.",
+            "A large negative number that is not large enough after division by τ.",
             "Setting the diagonal of the softmax to 0, after the others were divided by the sum.",
         ),
-        discuss="For which τ does this bug hardly matter, for which does it matter most?",
+        discuss="For which τ does this bug hardly matter, and for which does it matter most?",
         form=f"{words}, {over}",
     )
 
 
 SIDES: dict[str, tuple[str, str, str, Callable[[Sequence[float]], float]]] = {
     "one": (
-        "Each first view is to search for its partner among the $N$ second views",
+        "Each first view must find its partner among the $N$ second views",
         "each first view among the second ones",
         "return torch.nn.functional.cross_entropy({0}, labels)",
         _first_half,
     ),
     "both": (
-        "Each first view is to search for its partner among the $N$ second views, and each second "
-        "view among the first; the mean of all $2N$ losses is wanted",
+        "Each first view must find its partner among the $N$ second views, and each second view "
+        "among the first; the result is the mean of all $2N$ losses",
         "each view among those of the other side",
         "return sum(torch.nn.functional.cross_entropy(x, labels) for x in ({0}, {1})) / 2",
         mean_over_views,
@@ -821,7 +820,7 @@ SIDES: dict[str, tuple[str, str, str, Callable[[Sequence[float]], float]]] = {
 
 
 def will_not_fall(variant: Variant) -> Exercise:
-    """A loss that has a floor far above 0."""
+    """A loss that cannot fall far below its value at chance."""
     side = variant.choose("will not fall side", tuple(SIDES))
     bug = variant.choose("will not fall bug", ("softmax", "temperature", "positive"))
     searching, short, ending, reduce = SIDES[side]
@@ -832,7 +831,7 @@ def will_not_fall(variant: Variant) -> Exercise:
 '''
     labels = "    labels = torch.arange(len(first))\n"
     scores = "    s = first @ second.T / tau\n"
-    mended = f"{scores}{labels}    {ending.format('s', 's.T')}\n"
+    fixed = f"{scores}{labels}    {ending.format('s', 's.T')}\n"
     sums = {
         "one": "e.sum(dim=1)",
         "both": "torch.stack([e.sum(dim=1), e.sum(dim=0)])",
@@ -844,24 +843,24 @@ def will_not_fall(variant: Variant) -> Exercise:
             f"    {ending.format('p', 'q')}\n"
             if side == "both"
             else f"{scores}    p = torch.softmax(s, dim=1)\n{labels}    {ending.format('p')}\n",
-            mended,
-            "`cross_entropy` takes scores and makes its own softmax; given probabilities, it takes "
-            "the softmax of a softmax, whose scores lie between 0 and 1.",
-            "Print what goes into the last line. Which values can it have at best, and what does "
-            "the function do with them?",
+            fixed,
+            "`cross_entropy` takes scores and applies its own softmax; given probabilities, it "
+            "computes the softmax of a softmax, with scores between 0 and 1.",
+            "Print the input of the last line. Which values can it have at best, and what does the "
+            "function do with them?",
         ),
         "temperature": (
-            mended.replace("/ tau", "* tau"),
-            mended,
-            "A small τ multiplied makes all scores alike; divided by, it sets them apart.",
+            fixed.replace("/ tau", "* tau"),
+            fixed,
+            "Multiplying by a small τ makes all scores similar; dividing by it separates them.",
             "Print the scores of one row at τ = 0.05. How far apart can they be?",
         ),
         "positive": (
             f"{by_sums}    others = e.diagonal() + all_of_them  # the positive and the rest\n"
             "    return -torch.log(e.diagonal() / others).mean()\n",
             f"{by_sums}    return -torch.log(e.diagonal() / all_of_them).mean()\n",
-            "The positive stands twice in the sum, so the fraction cannot exceed one half.",
-            "How large can the fraction be, if the positive is all that counts in its row?",
+            "The positive is in the sum twice, so the fraction cannot exceed one half.",
+            "How large can the fraction be if the positive dominates its row?",
         ),
     }[bug]
     checks = NtXent(
@@ -875,17 +874,17 @@ def will_not_fall(variant: Variant) -> Exercise:
         title="A loss that will not fall",
         points=4,
         minutes=10,
-        objective="find a mistake in a loss by asking what the best possible network would lose",
+        objective="find a mistake in a loss by computing the loss of a perfect network",
         statement=f"""Row $k$ of `first` and of `second`, both $(N, D)$, are the two views of image
-$k$. {searching}. With $\\tau = 0.05$ this loss falls a little, and then no more, though nearly
+$k$. {searching}. With $\\tau = 0.05$ this loss falls a little and then stops, although nearly
 every partner is found:
 
 ```python
 {head}{starter.rstrip()}
 ```
 
-What would a perfect network lose: one that gives partners the same vector, and all others vectors
-at right angles? Find what keeps this loss up, and mend it.""",
+What is the loss of a perfect network, which gives partners the same vector and all others
+orthogonal vectors? Find what keeps this loss high, and fix it.""",
         function="loss",
         starter=head + starter,
         solution=head + solution,
@@ -896,10 +895,10 @@ at right angles? Find what keeps this loss up, and mend it.""",
         ),
         mistakes=(
             mistake,
-            "Hiding the floor by subtracting it: the number is then 0 at best, and the gradients "
-            "are still those of another loss.",
+            "Hiding the floor by subtracting it: the minimum is then 0, but the gradients are "
+            "still those of a different loss.",
         ),
-        discuss="Does a loss with such a floor train nothing, or only worse? What do its gradients "
+        discuss="Does such a loss prevent training, or only make it worse? What do its gradients "
         "still get right?",
         form=f"{bug}, {short}",
     )

@@ -1,4 +1,4 @@
-"""Exercise on transfer: which strategy to try first, by the rule of thumb of lesson 2."""
+"""Lesson 2: which transfer strategy to try first, by the rule of thumb."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STRATEGIES = {
     "fine-tune many": "fine-tune a larger number of layers",
     "from scratch": "train the same network from random weights",
 }
-"""What an answer may name, and in words."""
+"""The names that an answer can give, and their meaning."""
 
 RULE = {
     (False, False): "linear on top",
@@ -22,17 +22,17 @@ RULE = {
     (True, False): "fine-tune few",
     (True, True): "fine-tune many",
 }
-"""What the rule says, by (quite a lot of data, very different data)."""
+"""The rule of thumb: (quite a lot of data, very different data) -> strategy."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """Somebody who has a trained network and a new task.
+    """A trained network and a new task.
 
     Attributes:
         words: the description.
         much: whether there are quite a lot of labels.
-        different: whether the new pictures are very different from those of the source.
+        different: whether the new images are very different from those of the source.
     """
 
     words: str
@@ -44,44 +44,44 @@ CASES: dict[tuple[bool, bool], tuple[Case, ...]] = {
     (much, different): tuple(Case(words, much, different) for words in described)
     for (much, different), described in {
         (False, False): (
-            "a network that tells 200 breeds of dogs apart in photographs, and photographs of five "
-            "further breeds, six of each",
+            "a network that distinguishes 200 dog breeds in photographs, and photographs of five "
+            "other breeds, six of each",
             "a network that reads 3,000 handwritten characters, and an alphabet of 24 new ones, "
-            "five of each, written by hand as well",
-            "a network that names 400 kinds of birds in photographs, and four rare kinds, of which "
-            "there are eight photographs each",
-            "a network trained on the street signs of one country, and the twelve signs that "
-            "another country has besides, five photographs of each",
+            "five of each, also handwritten",
+            "a network that classifies 400 species of birds in photographs, and eight photographs "
+            "each of four rare species",
+            "a network trained on the street signs of one country, and five photographs each of "
+            "twelve signs that only another country has",
         ),
         (False, True): (
-            "a network that names things in photographs, and recordings of sound, drawn as "
-            "spectrograms: ten kinds of noise, five labelled spectrograms of each",
-            "a network that names things in photographs, and maps of a planet's surface made by "
-            "radar: four kinds of ground, six labelled patches of each",
-            "a network trained on handwriting, and cells under a microscope: three kinds, eight "
-            "labelled pictures of each",
-            "a network that names breeds of dogs in photographs, and plots of stock prices: two "
-            "kinds, ten labelled plots of each",
+            "a network that classifies objects in photographs, and spectrograms of recorded "
+            "sounds: ten classes of noise, five labelled spectrograms of each",
+            "a network that classifies objects in photographs, and radar maps of a planet's "
+            "surface: four classes of ground, six labelled patches of each",
+            "a network trained on handwriting, and cells under a microscope: three classes, eight "
+            "labelled images of each",
+            "a network that classifies dog breeds in photographs, and plots of stock prices: two "
+            "classes, ten labelled plots of each",
         ),
         (True, False): (
-            "a network trained on photographs of a thousand kinds of things, and photographs of "
-            "furniture: 20 kinds, 2,000 labelled photographs of each",
+            "a network trained on photographs of a thousand classes of objects, and photographs of "
+            "furniture: 20 classes, 2,000 labelled photographs of each",
             "a network trained on photographs from cars in one city, and 40,000 labelled "
-            "photographs from cars in another city, of the same ten kinds of things",
-            "a network that names plants in photographs, and 30,000 labelled photographs of "
-            "mushrooms of 15 kinds",
+            "photographs from cars in another city, of the same ten classes of objects",
+            "a network that classifies plants in photographs, and 30,000 labelled photographs of "
+            "mushrooms of 15 species",
             "a network trained on printed letters of 500 typefaces, and 25,000 labelled letters of "
             "a 501st",
         ),
         (True, True): (
-            "a network trained on photographs of a thousand kinds of things, and 60,000 slices of "
-            "tomography, labelled in three classes",
-            "a network trained on photographs of animals, and 80,000 labelled pictures of stars "
+            "a network trained on photographs of a thousand classes of objects, and 60,000 "
+            "tomographic slices, labelled in three classes",
+            "a network trained on photographs of animals, and 80,000 labelled images of stars "
             "from a telescope, in five classes",
-            "a network that reads handwriting, and 50,000 labelled photographs of landscapes, of "
-            "ten kinds",
+            "a network that reads handwriting, and 50,000 labelled photographs of landscapes, in "
+            "ten classes",
             "a network trained on photographs from the web, and 45,000 labelled ultrasound "
-            "pictures, in four classes",
+            "images, in four classes",
         ),
     }.items()
 }
@@ -91,30 +91,30 @@ ORDERS = (
     ((True, False), (True, True), (False, True), (False, False)),
     ((False, False), (False, True), (True, True), (True, False)),
 )
-"""In which order the cells appear as A, B, C, D."""
+"""Orders in which the cells appear as A, B, C, D."""
 
 
 def _named(answer: Answer, letter: str) -> str:
-    """The strategy that the answer names, if it is one."""
+    """The strategy that the answer names, after checking that it exists."""
     name = call(answer, letter, on=f"case {letter}")
     if not isinstance(name, str):
         hint = "is there a return?" if name is None else ""
         raise CheckFailed("type", f"for case {letter} it gave {describe(name)}, not a name", hint)
     require(
         name in STRATEGIES,
-        f"for case {letter} it gave {name!r}, which is none of the five names",
+        f"for case {letter} it gave {name!r}, which is not one of the five names",
     )
     return name
 
 
 def _judge(answer: Answer, letter: str, case: Case) -> None:
-    """Compare with the rule, and ask about what was taken otherwise."""
+    """Compare with the rule, and ask about the first of the two criteria that was misjudged."""
     name = _named(answer, letter)
     if name == "from scratch":
         raise CheckFailed(
             "value",
-            f"for case {letter} it throws away all that the network has learnt",
-            "what is the start worth, even far from home? Step through “from scratch” beside "
+            f"for case {letter} it throws away everything that the network has learnt",
+            "how much does pretraining help even on dissimilar data? Compare “from scratch” with "
             "“fine-tune all” in the table of the lesson",
         )
     much, different = next(cell for cell, strategy in RULE.items() if strategy == name)
@@ -125,13 +125,11 @@ def _judge(answer: Answer, letter: str, case: Case) -> None:
         )
     if different != case.different:
         asks.append(
-            "what do the late layers of this network answer to, and is that to be seen in the new "
-            "pictures?"
+            "what do the late layers of this network respond to, and does it occur in the new "
+            "images?"
         )
     if asks:
-        raise CheckFailed(
-            "value", f"for case {letter} the rule says otherwise than {name!r}", asks[0]
-        )
+        raise CheckFailed("value", f"for case {letter} the rule does not say {name!r}", asks[0])
 
 
 def transfer_strategy(variant: Variant) -> Exercise:
@@ -164,13 +162,13 @@ def transfer_strategy(variant: Variant) -> Exercise:
         title="Which strategy first?",
         points=4,
         minutes=10,
-        objective="find a new task's place in the 2×2 table, and the strategy that it proposes",
-        statement=f"""Four people have a trained network and a new task.
+        objective="find the cell of the 2×2 table for a new task and the strategy it proposes",
+        statement=f"""In each of four cases there is a trained network and a new task.
 
 {listed}
 
-Which strategy does the rule of thumb of lesson 2 propose to each? Write \
-`strategy(case)`: the letter of a case goes in, a name comes out. The names:
+Which strategy does the rule of thumb of lesson 2 propose for each? Write \
+`strategy(case)`, which takes the letter of a case and returns a name. The names:
 
 {names}""",
         function="strategy",
@@ -183,21 +181,22 @@ Which strategy does the rule of thumb of lesson 2 propose to each? Write \
     return {{{answers}}}[case]
 ''',
         hints=(
-            "Ask two questions of each case: how many labels for each class, and how like are the "
-            "pictures to those that the network was trained on?",
-            "Few labels bear few free parameters. Late layers are about the source.",
+            "Ask two questions about each case: how many labels are there for each class, and how "
+            "similar are the images to those that the network was trained on?",
+            "Few labels can fit only few free parameters. Late layers are specific to the source.",
         ),
         properties=(
             Property("names a strategy for each case", names_all),
             *(asks(letter, case) for letter, case in cases.items()),
         ),
         mistakes=(
-            "Judging likeness by the subject (animals and cells are alive) and not by what the "
-            "pictures look like.",
-            "Counting labels in all, and not for each class, against what is trained.",
-            "From scratch as soon as the pictures are different.",
+            "Judging similarity by the subject (animals and cells are alive) and not by how the "
+            "images look.",
+            "Comparing the total number of labels with the parameters trained, not the number per "
+            "class.",
+            "Training from scratch as soon as the images are different.",
         ),
-        discuss="The rule is a beginning. What would you measure, on which labels, before you "
+        discuss="The rule is a starting point. What would you measure, on which labels, before you "
         "believe it for your case?",
         form="".join(
             f"{letter}: {RULE[case.much, case.different]}; " for letter, case in cases.items()

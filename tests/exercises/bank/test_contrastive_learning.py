@@ -70,17 +70,25 @@ INFO_NCE_RIGHT = [
 ]
 INFO_NCE_WRONG = [
     Bad(lambda s, j, tau: F.cross_entropy(s, j), "value", "cross-entropy of the softmax"),
-    Bad(lambda s, j, tau: F.cross_entropy(s * tau, j), "value", "1/τ in the place of τ"),
-    Bad(lambda s, j, tau: -F.cross_entropy(s / tau, j), "value", "guessing"),
+    Bad(lambda s, j, tau: F.cross_entropy(s * tau, j), "value", "1/τ instead of τ"),
+    Bad(lambda s, j, tau: -F.cross_entropy(s / tau, j), "value", "not the loss at chance"),
     Bad(lambda s, j, tau: F.cross_entropy(s / tau, 0 * j), "value", "candidates were put"),
-    Bad(lambda s, j, tau: F.cross_entropy(s / tau, j, reduction="sum"), "value", "guessing"),
+    Bad(
+        lambda s, j, tau: F.cross_entropy(s / tau, j, reduction="sum"),
+        "value",
+        "not the loss at chance",
+    ),
     Bad(lambda s, j, tau: F.cross_entropy(s / tau, j, reduction="none"), "shape", "(4,)"),
-    Bad(lambda s, j, tau: F.cross_entropy(s / tau, j) / math.log(2), "value", "guessing"),
+    Bad(
+        lambda s, j, tau: F.cross_entropy(s / tau, j) / math.log(2),
+        "value",
+        "not the loss at chance",
+    ),
     Bad(lambda s, j, tau: F.cross_entropy(s / tau, j, label_smoothing=0.1), "value", "another"),
     Bad(
         lambda s, j, tau: F.nll_loss(torch.log_softmax(s / tau, dim=0), j),
         "value",
-        "guessing",
+        "not the loss at chance",
     ),
     Bad(
         lambda s, j, tau: F.cross_entropy(torch.softmax(s / tau, dim=1), j),
@@ -100,7 +108,7 @@ INFO_NCE_WRONG = [
     Bad(
         lambda s, j, tau: -torch.log(torch.softmax(s.float() / tau, 1)[range(len(s)), j]).mean(),
         "value",
-        "ran over, or a logarithm met 0",
+        "overflowed, or it took log 0",
     ),
     Bad(
         lambda s, j, tau: (
@@ -115,7 +123,7 @@ INFO_NCE_WRONG = [
     Bad(
         lambda s, j, tau: cross_entropy(s.detach(), j, tau) + 0 * s.sum(),
         "value",
-        "not its slope",
+        "but its gradient is not",
     ),
     Bad(lambda s, j, tau: F.cross_entropy(s[:, j] / tau, j), "exception", "IndexError"),
     Bad(
@@ -123,8 +131,8 @@ INFO_NCE_WRONG = [
         "borrowed",
         "of the package",
     ),
-    Bad(with_a_shift_of_all, "value", "a logarithm met 0"),
-    Bad(negatives_only, "value", "guessing"),
+    Bad(with_a_shift_of_all, "value", "it took log 0"),
+    Bad(negatives_only, "value", "not the loss at chance"),
     Bad(in_place, "changed input", "argument number 1"),
 ]
 
@@ -144,7 +152,7 @@ def test_info_nce_refuses(bad):
     [
         (negatives_only, "the positive is a candidate too"),
         (lambda s, j, tau: cross_entropy(s, j, tau) / math.log(2), "unit"),
-        (lambda s, j, tau: len(s) * cross_entropy(s, j, tau), "put together"),
+        (lambda s, j, tau: len(s) * cross_entropy(s, j, tau), "be combined"),
     ],
 )
 def test_info_nce_says_where_to_look(bad, where):
@@ -164,7 +172,7 @@ def test_info_nce_says_where_to_look(bad, where):
             Bad(
                 lambda s, j, tau: F.cross_entropy(s.T.float() / tau, j, reduction="none"),
                 "value",
-                "guessing",
+                "not the loss at chance",
             ),
         ),
         (
@@ -175,7 +183,7 @@ def test_info_nce_says_where_to_look(bad, where):
             Bad(
                 lambda s, j, tau: F.cross_entropy(s.T / tau, j) / math.log(len(s)),
                 "value",
-                "guessing",
+                "not the loss at chance",
             ),
         ),
         (
@@ -246,9 +254,9 @@ def in_place_push(cosines, positive, tau):
 
 PUSH_RIGHT = [by_autograd, by_terms, by_jacobian]
 PUSH_WRONG = [
-    Bad(swapped_sign, "value", "descent would push it away"),
-    Bad(only_probabilities, "value", "descent would push it away"),
-    Bad(only_the_pushes, "value", "descent would push it away"),
+    Bad(swapped_sign, "value", "descent would repel it"),
+    Bad(only_probabilities, "value", "descent would repel it"),
+    Bad(only_the_pushes, "value", "descent would repel it"),
     Bad(
         lambda c, j, tau: F.softmax(c / tau, dim=0) - 2 * torch.eye(len(c))[j],
         "value",
@@ -256,10 +264,10 @@ PUSH_WRONG = [
     ),
     Bad(lambda c, j, tau: tau * by_jacobian(c, j, tau), "value", "τ times what it should be"),
     Bad(lambda c, j, tau: by_jacobian(c, j, tau) / tau, "value", "1/τ times"),
-    Bad(lambda c, j, tau: by_jacobian(c, j, 1.0), "value", "times the push of the third"),
-    Bad(lambda c, j, tau: by_jacobian(c, j, 1 / tau), "value", "times the push of the third"),
+    Bad(lambda c, j, tau: by_jacobian(c, j, 1.0), "value", "times as strongly as the third"),
+    Bad(lambda c, j, tau: by_jacobian(c, j, 1 / tau), "value", "times as strongly as the third"),
     Bad(lambda c, j, tau: by_jacobian(-c, j, tau), "value", "closer negative"),
-    Bad(squared, "value", "times the push of the third"),
+    Bad(squared, "value", "times as strongly as the third"),
     Bad(unstable, "value", "at τ = 0.005"),
     Bad(lambda c, j, tau: by_jacobian(c, j, tau)[:-1], "shape", "expected (5,)"),
     Bad(lambda c, j, tau: by_jacobian(c, j, tau).sum(), "shape", "expected (5,)"),
@@ -328,7 +336,7 @@ def shares_of_pushes(c, j, tau):
         (
             "by shares, columns",
             lambda c, j, tau: shares(c.T, j, tau).T,
-            Bad(lambda c, j, tau: shares(c.T, j, 1.0).T, "value", "the push of the third"),
+            Bad(lambda c, j, tau: shares(c.T, j, 1.0).T, "value", "as strongly as the third"),
         ),
     ],
 )

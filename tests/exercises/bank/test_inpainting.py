@@ -27,7 +27,7 @@ def holes_by_loop(form):
                 weighed += k
             losses.append(mine / weighed if weighed else 0 * made.sum())
             total, count = total + mine, count + weighed
-        if form.per_picture:
+        if form.per_image:
             return sum(losses) / B
         return total / count if count else 0 * made.sum()
 
@@ -38,7 +38,7 @@ def holes_by_picking(form):
     def masked_l2(made, true, mask, border=None):
         squared = ((made - true) ** 2).sum(1, keepdim=True) / (1 if form.summed else made.shape[1])
         weight = mask.to(made) if border is None else mask * (1 + (form.border - 1) * border)
-        if not form.per_picture:
+        if not form.per_image:
             picked, weight = squared[mask], weight[mask]
             return torch.nan_to_num((picked * weight).sum() / weight.sum())
         dims = (1, 2, 3)
@@ -75,9 +75,9 @@ def test_holes_refuses(form, asked):
         return loss * (made.shape[1] if form.summed else 1)
 
     wrong = [
-        Bad(unnormalised, "value", "each missing number off by"),
-        Bad(all_pixels, "value", "each missing number off by"),
-        Bad(no_channels, "value", "each missing number off by"),
+        Bad(unnormalised, "value", "each missing value off by"),
+        Bad(all_pixels, "value", "each missing value off by"),
+        Bad(no_channels, "value", "each missing value off by"),
         Bad(cancels, "value", "too high"),
         Bad(lambda m, t, k, *b: right(m, t, ~k, *b), "value", "wrong everywhere else"),
         Bad(lambda m, t, k, *b: ((m - t) ** 2).mean(), "value", "wrong everywhere else"),
@@ -85,7 +85,7 @@ def test_holes_refuses(form, asked):
         Bad(lambda m, t, k, *b: right(m, t, k, *b).item(), "value", "no gradient"),
         Bad(lambda m, t, k, *b: ((m - t) ** 2 * k).mean(dim=1), "shape", "expected ()"),
         Bad(lambda m, t, k, *b: m[k], "exception", "IndexError"),
-        Bad(lambda m, t, k, *b: right(m, t, k, *b) ** 0.5, "value", "each missing number off by"),
+        Bad(lambda m, t, k, *b: right(m, t, k, *b) ** 0.5, "value", "each missing value off by"),
         Bad(lambda m, t, k, *b: m.sub_(t) ** 2, "changed input", "argument number 1"),
         Bad(lambda m, t, k, *b: reconstruction_loss(m, t, k), "borrowed", "reconstruction_loss"),
     ]
@@ -95,7 +95,7 @@ def test_holes_refuses(form, asked):
         other = next(
             f for f in MASKED_L2_FORMS if f.border == 1 and f.summed == form.summed and f != form
         )
-        assert_wrong(asked, Bad(holes_by_loop(other), "value", "weighs"))
+        assert_wrong(asked, Bad(holes_by_loop(other), "value", "requested weights"))
 
     def nan(made, true, mask, *border):
         loss = right(made, true, mask, *border)

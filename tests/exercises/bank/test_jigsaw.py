@@ -99,15 +99,15 @@ def test_permutations_refuses(form, asked):
         Bad(
             lambda n, g: torch.tensor(list(itertools.islice(itertools.permutations(range(T)), n))),
             "value",
-            "nothing is shuffled" if form.apart else "distance is",
+            "the unshuffled order is among them" if form.apart else "distance is",
         ),
-        Bad(lambda n, g: draw_some(T, n, g) + 1, "value", "no order of 0"),
-        Bad(lambda n, g: torch.randint(T, (n, T), generator=g), "value", "no order of 0"),
+        Bad(lambda n, g: draw_some(T, n, g) + 1, "value", "not a permutation of 0"),
+        Bad(lambda n, g: torch.randint(T, (n, T), generator=g), "value", "not a permutation of 0"),
         Bad(lambda n, g: draw_some(T, 1, g).expand(n, T), "value", "more than once"),
-        Bad(lambda n, g: draw_some(T, n, g).T, "shape", "one permutation a row"),
+        Bad(lambda n, g: draw_some(T, n, g).T, "shape", "one permutation in each row"),
         Bad(lambda n, g: draw_some(T, n, g).float(), "type", "whole numbers"),
         Bad(lambda n, g: by_last(form, n, g), "value", ""),
-        Bad(global_source, "value", "torch's own source"),
+        Bad(global_source, "value", "torch's global random generator"),
         Bad(
             lambda n, g: set_by_refusing(form)(
                 n, torch.Generator().manual_seed(random.getrandbits(40))
@@ -121,7 +121,7 @@ def test_permutations_refuses(form, asked):
         def with_start(count, generator):
             return [list(range(T)), *set_by_refusing(form)(count, generator)[: count - 1]]
 
-        wrong.append(Bad(with_start, "value", "nothing is shuffled"))
+        wrong.append(Bad(with_start, "value", "the unshuffled order is among them"))
     for bad in wrong:
         assert_wrong(asked, bad)
 

@@ -57,9 +57,11 @@ def test_pairs_refuses_other_numberings(form, asked):
     for name, cells in NUMBERINGS.items():
         if name != form.numbering:
             other = pair_by_unfolding(form, cells)
-            assert_wrong(asked, Bad(other, "value", "the numbering is another one in use"))
+            assert_wrong(asked, Bad(other, "value", "that is another of the usual numberings"))
     with_centre = [(k // 3, k % 3) for k in range(9)]
-    assert_wrong(asked, Bad(pair_by_unfolding(form, with_centre), "value", "the second patch lies"))
+    assert_wrong(
+        asked, Bad(pair_by_unfolding(form, with_centre), "value", "the second patch is here")
+    )
 
 
 @pytest.mark.parametrize("form, asked", everything(PATCH_PAIR_FORMS, patch_pair))
@@ -74,12 +76,12 @@ def test_pairs_refuses(form, asked):
         Bad(lambda *given: torch.stack(right(*given)).flip(2), "value", "pixel for pixel"),
         Bad(lambda *given: torch.stack(right(*given)) / 2, "value", "pixel for pixel"),
         Bad(lambda *given: torch.stack(right(*given)) * math.nan, "value", "pixel for pixel"),
-        Bad(pair_by_unfolding(form, ahead=-1), "value", "the first one begins in row 5"),
+        Bad(pair_by_unfolding(form, ahead=-1), "value", "the first patch begins in row 5"),
         Bad(lambda *given: ["a", "b"], "type", "not a tensor"),
     ]
     if not form.step:
         wrong += [
-            Bad(pair_by_unfolding(form, gap_at=0), "value", "the first one begins in row 4"),
+            Bad(pair_by_unfolding(form, gap_at=0), "value", "the first patch begins in row 4"),
             Bad(
                 lambda *g: right(*g[:3], min(g[3], 2), g[4]), "value", "and a gap of 5, there are 2"
             ),

@@ -22,7 +22,7 @@ def turns_by_flips(form):
 
     def rotation_batch(images):
         pairs = [(i, y) for i in range(len(images)) for y in range(form.classes)]
-        if not form.by_picture:
+        if not form.by_image:
             pairs.sort(key=lambda pair: pair[1])
         copies = [one(images[i], form.turns[y]) for i, y in pairs]
         return torch.stack(copies), [y for _, y in pairs]
@@ -36,7 +36,7 @@ def turns_by_numpy(form):
         copies = [np.rot90(images.numpy(), k, axes).copy() for k in form.turns]
         K, (N, *rest) = form.classes, images.shape
         labels = np.arange(K)
-        if form.by_picture:
+        if form.by_image:
             return np.stack(copies, 1).reshape(K * N, *rest), np.tile(labels, N)
         return np.concatenate(copies), np.repeat(labels, N)
 
@@ -53,7 +53,7 @@ def test_rotation_accepts(form, asked):
 def test_rotation_refuses_every_other_form(form, asked):
     for other in ROTATION_BATCH_FORMS:
         if other != form:
-            words = {"value": "copy number", "shape": "one for each turn"}
+            words = {"value": "copy number", "shape": "one for each rotation"}
             if sorted(other.turns) != sorted(form.turns) and len(other.turns) == len(form.turns):
                 words["value"] = "is there"
             kind = "value" if len(other.turns) == len(form.turns) else "shape"
@@ -83,7 +83,7 @@ ROTATION_WRONG = [
     Bad(
         lambda x: (torch.cat([x] * 4), torch.arange(4).repeat_interleave(len(x))),
         "value",
-        "is there 4 times",
+        "appears 4 times",
     ),
     Bad(
         lambda x: (torch.cat(four(x)), torch.arange(1, 5).repeat_interleave(len(x))),
@@ -93,17 +93,17 @@ ROTATION_WRONG = [
     Bad(
         lambda x: (torch.stack(four(x), 1).flatten(0, 1), torch.arange(4).repeat(len(x))),
         "value",
-        "the other of the two orders",
+        "the other of the two usual orders",
     ),
     Bad(
         lambda x: (torch.cat(four(x)) * 0.99, torch.arange(4).repeat_interleave(len(x))),
         "value",
-        "does not consist of the pixels",
+        "does not have the pixels",
     ),
     Bad(
         lambda x: (torch.cat(four(x.flip(0))), torch.arange(4).repeat_interleave(len(x))),
         "value",
-        "copy number 0 is picture 2",
+        "copy number 0 is image 2",
     ),
     Bad(
         lambda x: (torch.cat(four(x.flip(1))), torch.arange(4).repeat_interleave(len(x))),

@@ -137,17 +137,17 @@ def norms_alone(encoder, images):
 
 FROZEN_WRONG = [
     (no_eval, "changed input", "1.running_mean of BatchNorm2d"),
-    (eval_alone, "value", "the features want gradients"),
-    (detached, "value", "the pass itself kept all"),
+    (eval_alone, "value", "the features require gradients"),
+    (detached, "value", "the pass itself kept everything"),
     (ends_in_training, "value", "an encoder that was in evaluation mode is in the other one"),
     (ends_in_evaluation, "value", "an encoder that was in training mode is in the other one"),
     (statistics_put_back, "value", "training mode gives"),
-    (asks_for_no_gradient_for_ever, "value", "parameters that wanted gradients"),
-    (zeroed, "value", "gradients that the encoder's parameters held"),
+    (asks_for_no_gradient_for_ever, "value", "parameters that required gradients"),
+    (zeroed, "value", "gradients that the encoder's parameters had"),
     (norms_alone, "value", "in evaluation mode"),
     (lambda e, x: features_of_a_copy(e, x).squeeze(), "shape", "expected (1, 6)"),
     (lambda e, x: features_of_a_copy(e, x).T, "shape", "expected (7, 6)"),
-    (lambda e, x: features_of_a_copy(e, x) * 2, "value", "off by"),
+    (lambda e, x: features_of_a_copy(e, x) * 2, "value", "differ by"),
     (lambda e, x: features_of_a_copy(e, x[:, 0]), "exception", "Error"),
     (lambda e, x: None, "type", "None"),
 ]
@@ -164,18 +164,18 @@ def test_frozen_refuses_what_leaves_out_the_form(form, asked):
     plain = finish(FROZEN_PROBE_FORMS[0], features_of_a_copy)
     if form.bytes:
         assert_wrong(asked, Bad(plain, "exception", "RuntimeError"))
-        assert_wrong(asked, Bad(lambda e, x: plain(e, x.float()), "value", "off by"))
+        assert_wrong(asked, Bad(lambda e, x: plain(e, x.float()), "value", "differ by"))
     elif form.size:
-        assert_wrong(asked, Bad(plain, "value", "where 4 are allowed"))
+        assert_wrong(asked, Bad(plain, "value", "but 4 are allowed"))
     else:
-        assert_wrong(asked, Bad(plain, "value", "off by"))
+        assert_wrong(asked, Bad(plain, "value", "differ by"))
     if form.unit:
 
         def by_batch(encoder, images):
             h = features_of_a_copy(encoder, images / 255 if form.bytes else images)
             return h / h.norm()
 
-        assert_wrong(asked, Bad(by_batch, "value", "off by"))
+        assert_wrong(asked, Bad(by_batch, "value", "differ by"))
     if form.size:
         twice = finish(form, lambda e, x: (features_of_a_copy(e, x) + features_of_a_copy(e, x)) / 2)
         assert_wrong(asked, Bad(twice, "value", "the passes took"))
@@ -192,7 +192,7 @@ def test_frozen_refuses_what_leaves_out_the_form(form, asked):
             pair = features_of_a_copy(encoder, images), features_of_a_copy(encoder, images.flip(2))
             return sum(pair) / 2
 
-        assert_wrong(asked, Bad(upside_down, "value", "off by"))
+        assert_wrong(asked, Bad(upside_down, "value", "differ by"))
 
 
 def test_frozen_tells_who_lets_the_package_do_it():
@@ -208,7 +208,7 @@ def test_frozen_tells_who_compares_pictures_of_a_batch():
         h = features_of_a_copy(encoder, images)
         return h if len(images) in (6, 7) else h - h.mean(dim=0)
 
-    words = "a picture's features change with the pictures"
+    words = "an image's features change with the rest"
     assert_wrong(exercise("frozen-probe"), Bad(centred, "value", words))
 
 
@@ -421,17 +421,17 @@ def val_statistics(train, val, test, penalties):
 
 
 SEEN_WRONG = [
-    Bad(starter("choice"), "value", "validation data speak for the penalty"),
+    Bad(starter("choice"), "value", "validation data favour the penalty"),
     Bad(starter("report"), "value", "add up to"),
     Bad(starter("statistics"), "value", "the same in four parts of 30"),
     Bad(starter("own statistics"), "value", "the same in four parts of 30"),
     Bad(val_statistics, "value", "other validation data change"),
     Bad(trains_on_val, "value", "other validation data change"),
-    Bad(lambda t, v, s, p: by_nearest_mean(t, t, s, p), "value", "speak for the penalty"),
+    Bad(lambda t, v, s, p: by_nearest_mean(t, t, s, p), "value", "favour the penalty"),
     Bad(lambda t, v, s, p: (by_nearest_mean(t, v, s, p)[0], p[0]), "value", "it chose"),
     Bad(lambda t, v, s, p: by_nearest_mean(t, v, s, p)[0], "type", "accuracy, penalty"),
-    Bad(lambda t, v, s, p: by_nearest_mean(t, v, s, p)[::-1], "value", "which is none of them"),
-    Bad(lambda t, v, s, p: (100 * by_a_library(t, v, s, p)[0], p[0]), "value", "no share of"),
+    Bad(lambda t, v, s, p: by_nearest_mean(t, v, s, p)[::-1], "value", "which is not one of them"),
+    Bad(lambda t, v, s, p: (100 * by_a_library(t, v, s, p)[0], p[0]), "value", "not a fraction of"),
     Bad(no_scale, "value", "other units"),
     Bad(lambda t, v, s: None, "exception", "TypeError"),
 ]

@@ -156,13 +156,13 @@ STAYS_WRONG = [
     Bad(minus(11), "value", "a very large τ"),
     Bad(zero_after_tau, "value", "6 identical"),
     Bad(softmax_cut, "value", "6 identical"),
-    Bad(less_the_positive, "value", "one by one"),
+    Bad(less_the_positive, "value", "term by term"),
     Bad(less_e, "value", ""),
     Bad(first_column_gone, "value", "inf"),
     Bad(partners_masked, "value", "inf"),
     Bad(to_the_neighbour, "value", "partners are identical"),
     Bad(summed, "value", "if the sum over the views"),
-    Bad(cut_off, "value", "not its slope"),
+    Bad(cut_off, "value", "but its gradient is not"),
 ]
 
 
@@ -266,14 +266,14 @@ FALLS_WRONG = [
     Bad(with_the_floor_taken_off, "value", "6 identical"),
     Bad(positive_left_out, "value", "still gives -"),
     Bad(all_views, "value", "6 identical"),
-    Bad(both_sides, "value", "one by one"),
-    Bad(logs_of_probabilities_of_columns, "value", "the second views alone"),
-    Bad(lambda a, b, tau: one_side(b, a, tau), "value", "the second views alone"),
+    Bad(both_sides, "value", "term by term"),
+    Bad(logs_of_probabilities_of_columns, "value", "only the second views"),
+    Bad(lambda a, b, tau: one_side(b, a, tau), "value", "only the second views"),
     Bad(lambda a, b, tau: one_side(a, b, 0.05), "value", "a very large τ"),
     Bad(lambda a, b, tau: one_side(a, b, 1 / tau), "value", "still gives 1.3"),
-    Bad(lambda a, b, tau: one_side(a, b, tau**2), "value", "one by one"),
+    Bad(lambda a, b, tau: one_side(a, b, tau**2), "value", "term by term"),
     Bad(lambda a, b, tau: len(a) * one_side(a, b, tau), "value", "6 identical"),
-    Bad(lambda a, b, tau: one_side(a, b.detach(), tau), "value", "not its slope"),
+    Bad(lambda a, b, tau: one_side(a, b.detach(), tau), "value", "but its gradient is not"),
     Bad(lambda a, b, tau: one_side(a, b, tau).item(), "value", "no gradient"),
     Bad(
         lambda a, b, tau: F.cross_entropy(a @ b.T / tau, torch.arange(len(a))),
@@ -303,15 +303,15 @@ def test_from_both_sides_one_side_is_not_enough(form):
     asked = graded("loss-will-not-fall", form)
     assert_right(asked, both_sides)
     for bad in (one_side, by_fractions):
-        assert_wrong(asked, Bad(bad, "value", "first and second views changed places"))
+        assert_wrong(asked, Bad(bad, "value", "first and second views were exchanged"))
 
 
 @pytest.mark.parametrize(
     ("key", "form", "words", "where"),
     [
-        ("s-minus-identity", "subtracts the identity", "6 identical", "a little too much"),
-        ("s-minus-identity", "multiplies", "6 identical", "a little too much"),
-        ("s-minus-identity", "subtracts 1", "6 identical", "should have no part"),
+        ("s-minus-identity", "subtracts the identity", "6 identical", "a little too large"),
+        ("s-minus-identity", "multiplies", "6 identical", "a little too large"),
+        ("s-minus-identity", "subtracts 1", "6 identical", "should not be there"),
         ("loss-will-not-fall", "softmax", "it still gives 0.74", "follow one row"),
         ("loss-will-not-fall", "temperature", "still gives 1.3", "τ"),
         ("loss-will-not-fall", "positive", "still gives 0.69", "sum"),

@@ -75,7 +75,7 @@ LOOPS_WRONG = [
     Bad(
         loops(among=lambda n, i, j: [k for k in range(n) if k != j]),
         "value",
-        "one by one",
+        "term by term",
     ),
     Bad(loops(among=lambda n, i, j: range(i % 2 ^ 1, n, 2)), "value", "6 identical"),
     Bad(loops(sought="halves"), "value", "partners are identical"),
@@ -87,18 +87,18 @@ LOOPS_WRONG = [
     Bad(
         loops(rows=lambda n: range(0, n, 2), total=lambda terms, n: 2 * sum(terms) / n),
         "value",
-        "changed places",
+        "were exchanged",
     ),
     Bad(loops(rows=lambda n: range(1, n + 1)), "exception", "IndexError"),
     Bad(loops(total=lambda terms, n: terms), "shape", "(8,)"),
     Bad(
         loops(total=lambda terms, n: -torch.log(torch.exp(-torch.stack(terms)).mean())),
         "value",
-        "one by one",
+        "term by term",
     ),
     Bad(lambda s, tau: loops()(s, 1 / tau), "value", "partners are identical"),
     Bad(lambda s, tau: loops()(s, 1.0), "value", "partners are identical"),
-    Bad(lambda s, tau: loops()(s.square(), tau), "value", "one by one"),
+    Bad(lambda s, tau: loops()(s.square(), tau), "value", "term by term"),
     Bad(lambda s, tau: loops()(s.fill_diagonal_(0), tau), "changed input", "argument number 1"),
     Bad(lambda s, tau: the_packages(s, temperature=tau), "borrowed", "of the package"),
     Bad(lambda s, tau: print(end=""), "type", "None"),
@@ -327,7 +327,7 @@ NT_XENT_RIGHT = [
 NT_XENT_WRONG = [
     Bad(unmasked, "value", "6 identical"),
     Bad(between_halves, "value", "6 identical"),
-    Bad(one_direction, "value", "first and second views changed places"),
+    Bad(one_direction, "value", "first and second views were exchanged"),
     Bad(
         lambda a, b, tau: F.cross_entropy(
             masked(matrix(a, b)[1]) / tau, torch.arange(2 * len(a)) ^ 1
@@ -350,7 +350,7 @@ NT_XENT_WRONG = [
         "longer and shorter",
     ),
     Bad(first_image_counts_more, "value", "images were put in another order"),
-    Bad(swapped_weights, "value", "first and second views changed places"),
+    Bad(swapped_weights, "value", "first and second views were exchanged"),
     Bad(
         lambda a, b, tau: (
             usual(a, b, tau) ** 2 / math.log(2 * len(a) - 1 or 1)
@@ -358,15 +358,15 @@ NT_XENT_WRONG = [
             else usual(a, b, tau)
         ),
         "value",
-        "one by one",
+        "term by term",
     ),
     Bad(exponentials_first, "value", "too large for float32"),
     Bad(with_a_guard, "value", "at τ = 0.01"),
     Bad(clamped, "value", "at τ = 0.01"),
-    Bad(in_half, "value", "digits are lost"),
-    Bad(products_in_half, "value", "ran over 65,504"),
-    Bad(halted, "value", "not its slope"),
-    Bad(lengths_detached, "value", "not its slope"),
+    Bad(in_half, "value", "less precise than float32"),
+    Bad(products_in_half, "value", "exceeded 65,504"),
+    Bad(halted, "value", "but its gradient is not"),
+    Bad(lengths_detached, "value", "but its gradient is not"),
     Bad(lambda a, b, tau: usual(a, b, tau).detach(), "value", "no gradient"),
     Bad(by_pairs_of_loops, "time", "512 images"),
     Bad(spoils, "changed input", "argument number 1"),

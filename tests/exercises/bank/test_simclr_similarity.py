@@ -56,7 +56,7 @@ COSINE_WRONG = [
     Bad(lambda a, b: F.cosine_similarity(a, b).abs(), "value", "opposite"),
     Bad(lambda a, b: F.cosine_similarity(a, b).clamp(max=0.9), "value", "the same"),
     Bad(lambda a, b: F.cosine_similarity(a, b, eps=1.0), "value", "longer and shorter"),
-    Bad(lambda a, b: F.cosine_similarity(a[:1].expand_as(b), b), "value", "changed places"),
+    Bad(lambda a, b: F.cosine_similarity(a[:1].expand_as(b), b), "value", "were exchanged"),
     Bad(
         lambda a, b: (a * b).sum(dim=1) / (a.norm(dim=1) * b.norm(dim=1)),
         "value",
@@ -213,7 +213,7 @@ def by_view(order):
 ORDER_WRONG = [
     Bad(lambda n: torch.arange(n), "value", "its own partner"),
     Bad(lambda n: torch.arange(n) ^ 1 if n != 2 else torch.tensor([1.0, 0.0]), "type", "whole"),
-    Bad(lambda n: torch.arange(n) + 1, "value", "is said to stand at"),
+    Bad(lambda n: torch.arange(n) + 1, "value", "is said to be number"),
     Bad(lambda n: (torch.arange(n) + 1) % n if n > 2 else torch.tensor([1, 0]), "value", "mutual"),
     Bad(lambda n: torch.arange(n).flip(0), "value", "paired with number"),
     Bad(lambda n: torch.arange(n // 2), "shape", "expected (2,)"),
@@ -233,7 +233,7 @@ def test_partner_accepts_in_its_own_order_and_names_the_others(seed):
     for write in (by_list, by_view):
         assert_right(asked, write(own))
         for other in {"pairs", "halves", "mirrored"} - {own}:
-            assert_wrong(asked, Bad(write(other), "value", "another of the orders"))
+            assert_wrong(asked, Bad(write(other), "value", "another of the usual orders"))
 
 
 @pytest.mark.parametrize("bad", ORDER_WRONG)

@@ -38,11 +38,11 @@ def test_strategies_refuses_and_asks_about_the_right_thing(seed):
         much, different = next(cell for cell, each in RULE.items() if each == name)
         for other, where in (
             ((not much, different), "how many labels are there for each class"),
-            ((much, not different), "what do the late layers of this network answer to"),
+            ((much, not different), "what do the late layers of this network respond to"),
             ((not much, not different), "how many labels are there for each class"),
         ):
             answers = right | {letter: RULE[other]}
-            bad = Bad(answers.get, "value", f"for case {letter} the rule says otherwise")
+            bad = Bad(answers.get, "value", f"for case {letter} the rule does not say")
             assert_wrong(asked, bad)
             said = judge(asked, answers.get).failure
             assert where in said.where
@@ -50,11 +50,11 @@ def test_strategies_refuses_and_asks_about_the_right_thing(seed):
         bad = Bad((right | {letter: "from scratch"}).get, "value", "throws away")
         assert_wrong(asked, bad)
     for bad in (
-        Bad((right | {"C": "fine-tune"}).get, "value", "none of the five names"),
+        Bad((right | {"C": "fine-tune"}).get, "value", "not one of the five names"),
         Bad(lambda case: None, "type", "not a name"),
         Bad(lambda case: {"A": 1}[case], "type", "not a name"),
         Bad(lambda case: {}[case], "exception", "KeyError"),
-        Bad(lambda case: "linear on top", "value", "the rule says otherwise"),
+        Bad(lambda case: "linear on top", "value", "the rule does not say"),
     ):
         assert_wrong(asked, bad)
 
