@@ -92,7 +92,7 @@ def main() -> None:
     }
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        paths = write_assignment(folder / "kit", list(chosen), "Benchmark", SEED)
+        paths = write_assignment(folder / "assignment", list(chosen), "Benchmark", SEED)
         (folder / "in").mkdir()
         for student in range(args.students):
             made = nbformat.read(paths["student"], as_version=4)

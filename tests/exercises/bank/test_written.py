@@ -12,10 +12,10 @@ import torch
 import torch.nn.functional as F
 from einops import rearrange, reduce
 
-from ssl_teach.communication import bytes_per_step
 from ssl_teach.exercises import all_exercises, exercise, judge, show
 from ssl_teach.exercises.assign.display import SEED_VARIABLE
 from ssl_teach.exercises.bank import written
+from ssl_teach.lessons.communication import bytes_per_step
 
 NOTEBOOKS = Path(__file__).parents[3] / "notebooks"
 SEEDS = (None, *range(1, 8))
