@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ssl_teach.exercises.bank.inpainting import MASKED_L2_FORMS, masked_l2
-from ssl_teach.pretext.inpainting import reconstruction_loss
+from ssl_teach.tasks.inpainting import reconstruction_loss
 
 from ..answers import Bad, assert_right, assert_wrong
 from ..forms import everything

@@ -6,7 +6,7 @@ import torch
 
 from ssl_teach.exercises import exercise
 from ssl_teach.exercises.bank.rotation import ROTATION_BATCH_FORMS, rotation_batch
-from ssl_teach.pretext.rotation import rotate
+from ssl_teach.tasks.rotation import rotate
 
 from ..answers import Bad, assert_right, assert_wrong
 from ..forms import everything

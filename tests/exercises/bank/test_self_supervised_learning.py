@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from ssl_teach.evaluate import frozen
+from ssl_teach.evaluation.features import frozen
 from ssl_teach.exercises import exercise, judge
 from ssl_teach.exercises.bank.self_supervised_learning import (
     BACKBONE_BUGS,
