@@ -1,11 +1,12 @@
-"""Mutation test of the exercises: how many mistakes do their checks miss?
+"""Measure how many mistakes the checks of the exercises miss, by mutation testing.
 
-Each reference solution is changed in one place at a time, in every way that `mutants.py` knows, and
-the check should refuse the result. A mutant that passes, a *survivor*, is either another correct
-answer, which `EXPLAINED` justifies, or a hole in the check.
+Each reference solution is changed in one place at a time, in all the ways of `mutants.py`, and the
+check is run on each result, a *mutant*. The check should reject it. A mutant that passes is called
+a *survivor*. It is either another correct answer, for which `EXPLAINED` gives the reason, or a gap
+in the check.
 
 python tools/mutate_exercises.py                 all exercises, as `make mutants` does
-python tools/mutate_exercises.py nt-xent …       some
+python tools/mutate_exercises.py nt-xent …       only some exercises
 python tools/mutate_exercises.py --seeds 60      more forms than practice and two graded ones
 """
 
@@ -21,16 +22,16 @@ from typing import Any
 
 from mutants import Mutant, mutants
 
-REQUIRED_FRACTION = 0.95
+MIN_FRACTION = 0.95
 """Fraction of the mutants that must be caught or explained."""
 
 DEFAULT = "dim=1 is the default of normalize"
-HALF_BATCH = "half a batch forwards or backwards leads to the same index"
+HALF_TURN = "half a batch forwards or backwards is the same index"
 ROWS = "both have the same number of rows"
 SYMMETRIC = "the matrix is symmetric"
 PROMOTED = "float32 times half is float32"
-AS_A_LIST = "a list of tensors is accepted"
-SQUARED = "a square ignores the sign"
+AS_A_LIST = "a list of tensors is also accepted"
+SQUARED = "a square does not depend on the sign"
 SHUFFLES = (
     "candidates = torch.stack([torch.randperm(TILES, generator=generator) for _ in range({})])"
 )
@@ -38,27 +39,27 @@ ANY = "any exercise"
 
 EXPLAINED: dict[tuple[str, str], str] = {
     (ANY, "z = torch.nn.functional.normalize(z)"): DEFAULT,
-    (ANY, "partner = (torch.arange(len(z)) - len(z) // 2) % len(z)"): HALF_BATCH,
-    (ANY, "partner = (torch.arange(len(z)) + len(z) // -2) % len(z)"): HALF_BATCH,
+    (ANY, "partner = (torch.arange(len(z)) - len(z) // 2) % len(z)"): HALF_TURN,
+    (ANY, "partner = (torch.arange(len(z)) + len(z) // -2) % len(z)"): HALF_TURN,
     (ANY, "partner = torch.arange(len(z)).flip(-1)"): "a vector has one axis",
     ("draw-labels", "take = max(round(share * len(mine)), 1)"): "a maximum has no order",
     ("frozen-probe", "return torch.nn.functional.normalize(h)"): DEFAULT,
     (
         "unfrozen-backbone",
         "optimizer = torch.optim.AdamW(model.parameters(), lr=1.05)",
-    ): "any learning rate is allowed, and with this one the head learns too",
-    ("seen-test", "return (mean - x) / deviation"): "a linear probe accepts either sign",
+    ): "the learning rate is free, and the head learns at this one too",
+    ("seen-test", "return (mean - x) / deviation"): "a linear probe is independent of the sign",
     (
         "seen-test",
         "return ((prepare(part[0]) @ weights).argmax(dim=1) == part[1]).float().mean()",
-    ): "a tensor with one number is accepted",
+    ): "a tensor with one value is also accepted",
     (
         "rotation-batch",
         "copies = [torch.rot90(images, k, dims=(2, 3)) for k in (0, 1, -2, 3)]",
-    ): "two quarter turns in one direction equal two in the other",
+    ): "two quarter turns back are two forwards",
     ("patch-pair", "return pair"): AS_A_LIST,
-    ("permutation-set", SHUFFLES.format(501)): "any number of candidates is allowed",
-    ("permutation-set", SHUFFLES.format(499)): "any number of candidates is allowed",
+    ("permutation-set", SHUFFLES.format(501)): "the number of candidates is free",
+    ("permutation-set", SHUFFLES.format(499)): "the number of candidates is free",
     ("permutation-set", "score = torch.minimum(distance, score)"): "a minimum has no order",
     ("permutation-set", "return chosen"): AS_A_LIST,
     (
@@ -72,38 +73,38 @@ EXPLAINED: dict[tuple[str, str], str] = {
     (
         "permutation-set",
         "score = score + distance + (distance > 0)",
-    ): "permutations already chosen still fall behind",
+    ): "chosen permutations still fall behind",
     ("masked-l2", "squared = (true - made) ** 2 * weight"): SQUARED,
     ("masked-l2", "count = weight.sum() * true.shape[1]"): "both have the same shape",
     ("psnr", "error = ((true - made) ** 2).mean(dim=(1, 2, 3))"): SQUARED,
     ("psnr", "return (10 * torch.log10(2 * 2 / error)).mean()"): "2 * 2 is 2 ** 2",
     ("psnr", "return (10 * torch.log10((-2) ** 2 / error)).mean()"): SQUARED,
-    ("info-nce-cross-entropy", "s = s - s.max(dim=0).values"): "(M,) broadcasts to (K, M)",
+    ("info-nce-cross-entropy", "s = s - s.max(dim=0).values"): "(M,) broadcasts over (K, M)",
     (
         "info-nce-cross-entropy",
         "s = s - s.max(dim=0, keepdim=False).values",
-    ): "it broadcasts here as well",
+    ): "it broadcasts too",
     ("push-and-pull", "p[torch.arange(len(cosines)), positive] -= 1"): ROWS,
     ("push-and-pull", "s[torch.arange(len(cosines)), positive] = -torch.inf"): ROWS,
-    ("cosine-similarity", "a, b = (b.float(), a.float())"): "the two sides are symmetric",
+    ("cosine-similarity", "a, b = (b.float(), a.float())"): "both arguments are treated alike",
     ("cosine-similarity", "a, b = (a, b.float())"): PROMOTED,
     ("cosine-similarity", "a, b = (a.float(), b)"): PROMOTED,
-    ("partner-index", "return (torch.arange(num_views) - num_views // 2) % num_views"): HALF_BATCH,
-    ("partner-index", "return (torch.arange(num_views) + num_views // -2) % num_views"): HALF_BATCH,
+    ("partner-index", "return (torch.arange(num_views) - num_views // 2) % num_views"): HALF_TURN,
+    ("partner-index", "return (torch.arange(num_views) + num_views // -2) % num_views"): HALF_TURN,
     ("partner-index", "return torch.arange(num_views).flip(-1)"): "a vector has one axis",
     ("nt-xent-two-loops", "others = others + torch.exp(s[k, i] / tau)"): SYMMETRIC,
     (
         "nt-xent-two-loops",
         "total = total - torch.log(torch.exp(s[j, i] / tau) / others)",
     ): SYMMETRIC,
-    ("nt-xent-two-loops", "j = (i - views // 2) % views"): HALF_BATCH,
-    ("nt-xent-two-loops", "j = (i + views // -2) % views"): HALF_BATCH,
-    ("nt-xent-two-loops", "j = i + views // 2"): "the partners of the first views come later",
+    ("nt-xent-two-loops", "j = (i - views // 2) % views"): HALF_TURN,
+    ("nt-xent-two-loops", "j = (i + views // -2) % views"): HALF_TURN,
+    ("nt-xent-two-loops", "j = i + views // 2"): "partners of the first views have larger indices",
     (
         "nt-xent",
         "z = torch.cat([second, first]).float()",
-    ): "the loss is symmetric in the two views",
-    ("nt-xent", "partner = (torch.arange(len(z)) - len(first)) % len(z)"): HALF_BATCH,
+    ): "the loss does not depend on the order of the views",
+    ("nt-xent", "partner = (torch.arange(len(z)) - len(first)) % len(z)"): HALF_TURN,
     ("nt-xent", "partner = (torch.arange(len(z)) + len(second)) % len(z)"): ROWS,
     ("s-minus-identity", "positive = e[partner, torch.arange(len(z))]"): SYMMETRIC,
     ("s-minus-identity", "others = e.sum(dim=0) - e.diagonal()"): SYMMETRIC,
@@ -122,19 +123,19 @@ EXPLAINED: dict[tuple[str, str], str] = {
         "all_of_them = torch.stack([e.sum(dim=0), e.sum(dim=1)])",
     ): "a mean has no order",
 }
-"""Survivors that are correct answers: {(exercise, line of the mutant): why}."""
+"""Survivors that are correct answers: {(exercise, line of the mutant): reason}."""
 
 
 @dataclass
 class Outcome:
-    """The result for the mutants of one exercise in one form.
+    """Result of the mutants of one exercise in one form.
 
     Attributes:
-        key: of the exercise.
-        form: the form that its seed chose.
-        total: number of mutants.
-        survivors: mutants that the check accepts.
-        broken: mutants for which the check itself raised an error, with the error.
+        key: The key of the exercise.
+        form: The form that the seed chose.
+        total: The number of mutants.
+        survivors: Mutants that the check accepted.
+        broken: Mutants on which the check itself raised an error, with the error.
     """
 
     key: str
@@ -144,7 +145,7 @@ class Outcome:
     broken: list[tuple[Mutant, str]] = field(default_factory=list)
 
     def why(self, mutant: Mutant) -> str:
-        """Why a survivor is a correct answer, or ""."""
+        """Reason why a survivor is a correct answer, or ""."""
         return EXPLAINED.get((self.key, mutant.line)) or EXPLAINED.get((ANY, mutant.line), "")
 
 
@@ -178,16 +179,16 @@ def try_mutants(key: str, seed: int | None) -> Outcome:
 
 
 def outcomes(keys: Sequence[str] = (), seeds: int = 2, workers: int = 2) -> list[Outcome]:
-    """Results for the mutants of some or all checked exercises.
+    """Try the mutants of some checked exercises, or of all.
 
     Args:
-        keys: of the exercises; none for all.
-        seeds: number of graded forms to draw in addition to the practice form; equal forms count
-            once.
-        workers: number of processes.
+        keys: Keys of exercises; empty for all.
+        seeds: The number of graded forms to draw in addition to the practice form. Equal forms are
+            tried once.
+        workers: The number of processes.
 
     Raises:
-        ValueError: if there is no such exercise, or code does not check it.
+        ValueError: If an exercise does not exist, or is not checked by code.
     """
     from ssl_teach.exercises import all_exercises
 
@@ -211,7 +212,7 @@ def outcomes(keys: Sequence[str] = (), seeds: int = 2, workers: int = 2) -> list
 
 
 def report(found: Sequence[Outcome]) -> tuple[str, float]:
-    """The results in words, and the fraction that was caught or explained."""
+    """Report of all outcomes, and the fraction of mutants caught or explained."""
     lines = [f"{'exercise':28}{'mutants':>8}{'caught':>8}{'explained':>11}{'survive':>9}"]
     unexplained = 0
     for each in found:
@@ -231,16 +232,16 @@ def report(found: Sequence[Outcome]) -> tuple[str, float]:
 
 
 def main() -> int:
-    """Test the named exercises, or all; returns 1 if too many mutants survive or a check breaks."""
+    """Try the named exercises, or all; return 1 if too many survive or a check raises an error."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("keys", nargs="*")
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--workers", type=int, default=2)
     args = parser.parse_args()
     found = outcomes(args.keys, args.seeds, args.workers)
-    words, fraction = report(found)
-    print(words)
-    return int(fraction < REQUIRED_FRACTION or any(each.broken for each in found))
+    text, fraction = report(found)
+    print(text)
+    return int(fraction < MIN_FRACTION or any(each.broken for each in found))
 
 
 if __name__ == "__main__":

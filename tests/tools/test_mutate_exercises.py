@@ -1,4 +1,4 @@
-"""The tool that changes solutions: its mutants, and its report on a weak check."""
+"""The tool that changes solutions: what it makes, and what it says of a weak check."""
 
 import mutate_exercises
 import pytest
@@ -24,7 +24,7 @@ CODE = '''def f(first, second, n=2):
     [
         ("return total.T * second[:, 1:]", "an operator"),
         ("return second[:, 1:] / total.T", "two sides"),
-        ("return total.T", "only one side"),
+        ("return total.T", "one side alone"),
         ("return total / second[:, 1:]", "no transposing"),
         ("return total.T / first[:, 1:]", "another argument"),
         ("return total.T / second[:, 2:]", "a constant more"),
@@ -110,19 +110,19 @@ def test_a_strong_check_lets_only_right_answers_through_and_a_weak_one_more(monk
 def test_a_check_that_breaks_is_reported_as_a_fault_of_the_check(monkeypatch):
     outcome = tried(monkeypatch, broken)
     assert outcome.broken and not outcome.survivors
-    words, fraction = report([outcome])
+    words, share = report([outcome])
     assert "the check broke: " in words and "TypeError" in words
-    assert fraction < 1
+    assert share < 1
 
 
 def test_the_report_counts_what_is_explained(monkeypatch):
     outcome = tried(monkeypatch, strong)
-    words, fraction = report([outcome])
-    assert fraction == 1 - len(outcome.survivors) / outcome.total
+    words, share = report([outcome])
+    assert share == 1 - len(outcome.survivors) / outcome.total
     assert "survives: return x + x / 1    (was: return x + x * 1)" in words
     monkeypatch.setitem(EXPLAINED, ("twice", "return x + x / 1"), "one is one")
     words, better = report([outcome])
-    assert better == pytest.approx(fraction + 1 / outcome.total)
+    assert better == pytest.approx(share + 1 / outcome.total)
     assert "explained: return x + x / 1: one is one" in words
     monkeypatch.setitem(EXPLAINED, (ANY, outcome.survivors[0].line), "for all")
     assert outcome.why(outcome.survivors[0]) in ("for all", "one is one")
@@ -138,8 +138,8 @@ def test_it_runs_on_real_exercises_in_each_form_once():
     found = outcomes(["partner-index", "push-and-pull"], workers=1)
     assert len({(each.key, each.form) for each in found}) == len(found) >= 5
     assert all(isinstance(each, Outcome) and each.total for each in found)
-    words, fraction = report(found)
-    assert fraction == 1.0, words
+    words, share = report(found)
+    assert share == 1.0, words
 
 
 def test_in_a_pool_too_and_from_the_command_line(monkeypatch, capsys):
