@@ -1,4 +1,4 @@
-"""Random transforms of pictures: a batch at a time, on its device, drawn per image.
+"""Random transforms of images: a batch at a time, on its device, drawn per image.
 
 Two kinds of parts. Functions (`resized_crop`, `adjust_hue`, ...) do what they are told, with one
 parameter per image. Transforms (`RandomResizedCrop`, `ColorJitter`, ...) draw the parameters.

@@ -1,4 +1,4 @@
-"""What a batch of pictures and its parameters must look like, and what to do if they do not."""
+"""What a batch of images and its parameters must look like, and what to do if they do not."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def check_shape(images: Tensor) -> None:
     if images.ndim != 4:
         raise ValueError(
             f"images must have shape (B, C, H, W), got {tuple(images.shape)}: "
-            "give a single picture a batch of its own by image[None]"
+            "give a single image a batch of its own by image[None]"
         )
     if images.numel() == 0:
         raise ValueError(f"images are empty, with shape {tuple(images.shape)}")
@@ -38,7 +38,7 @@ def check_color(images: Tensor, what: str) -> None:
     if images.shape[1] != 3:
         raise ValueError(
             f"{what} needs 3 channels (red, green, blue), got {images.shape[1]}: "
-            "leave it out for pictures without colour"
+            "leave it out for images without colour"
         )
 
 

@@ -27,7 +27,7 @@ def resized_crop(
 
     Equal to torchvision's ``resized_crop(..., antialias=False)`` up to the rounding of places,
     about 1e-7 of the image's width: the box is cut first, so no pixel outside it has a say. To make
-    large pictures much smaller, shrink them beforehand.
+    large images much smaller, shrink them beforehand.
 
     Args:
         images: (B, C, H, W) in [0, 1].

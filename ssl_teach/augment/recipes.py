@@ -22,9 +22,9 @@ def simclr_augmentation(
     hue: float | None = None,
     transforms: Sequence[str] | None = None,
 ) -> Compose:
-    """The transform of SimCLR for small pictures: crop, flip, colour jitter, grey; no blur.
+    """The transform of SimCLR for small images: crop, flip, colour jitter, grey; no blur.
 
-    Source: Chen et al., 2020, appendices A and B.9 (CIFAR-10, strength 0.5). Pictures of one
+    Source: Chen et al., 2020, appendices A and B.9 (CIFAR-10, strength 0.5). Images of one
     channel have no hue and no saturation: for them the jitter is brightness and contrast alone.
 
     What a view may change is what the representation learns to ignore. So `crop` and `hue` can be
@@ -33,7 +33,7 @@ def simclr_augmentation(
     Args:
         channels: of the images, 1 or 3.
         strength: of the colour jitter, the paper's s; at most 2.5.
-        crop: least area of the crop, as a share of the picture.
+        crop: least area of the crop, as a share of the image.
         hue: greatest turn of the hue, at most 0.5; None for the paper's 0.2 s. With a hue of its
             own, every view is jittered; else four in five, as in the paper.
         transforms: some of "crop" (with the flip), "color", "gray" and "blur", for an ablation;

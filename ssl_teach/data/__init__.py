@@ -1,4 +1,4 @@
-"""Data sets by name: pictures and labels, whole and in memory, split for a fair measurement.
+"""Data sets by name: images and labels in memory, split for training, validation and test.
 
 >>> sketches = load("sketches", classes=10)
 >>> sketches
@@ -32,7 +32,7 @@ _LOADERS: dict[str, Callable[..., Dataset]] = {
 
 
 def names() -> list[str]:
-    """The data sets that `load` knows by name."""
+    """Return the names of the data sets that `load` knows."""
     return list(_LOADERS)
 
 
@@ -46,24 +46,27 @@ def load(
     shortcuts: Iterable[str] | None = None,
     root: str | Path | None = None,
 ) -> Dataset:
-    """A data set by name, or the images of a folder by its path; None is the data set's own choice.
+    """Load a data set by name, or the images of a folder by its path.
 
-    scenes are drawn from known factors, sketches were drawn by people; digits and photos come with
-    scikit-learn and scikit-image. These need no network. cifar10 and stl10 are downloaded, unless
-    root tells where they are. A folder has one subfolder per class, or unlabelled images.
+    Scenes are rendered from known factors; sketches were drawn by people; digits and photos come
+    with scikit-learn and scikit-image. These need no network. CIFAR-10 and STL-10 are downloaded
+    unless `root` says where they are. A folder has one subfolder per class, or unlabelled images.
+    An option that is None takes the data set's own default.
 
     Args:
-        name: one of `names()`, or a path.
-        size: side of the pictures in pixels.
-        count: of scenes or photos, how many.
-        seed: of everything drawn: scenes, crops, splits.
-        classes: which have a label: of sketches how many or their names, of cifar10 their names.
-        shortcuts: of scenes, which of `SHORTCUTS` are left in.
-        root: of cifar10 or stl10, the folder (of cifar10 also the .npz file) with a copy.
+        name: One of `names()`, or the path of a folder.
+        size: Height and width of the images in pixels.
+        count: Number of images, for scenes and photos.
+        seed: Seed of everything random: scenes, crops, splits.
+        classes: Classes that keep their labels. For sketches their number or their names; for
+            CIFAR-10 their names.
+        shortcuts: For scenes, the `SHORTCUTS` to leave in.
+        root: For CIFAR-10 and STL-10, the folder with a copy; for CIFAR-10 also an .npz file.
 
     Raises:
-        ValueError: for an unknown name, an option that these data do not take, or damaged files.
-        OSError: if data neither are on the disk nor can be downloaded.
+        ValueError: If the name is unknown, the data set does not take an option, or a file is
+            damaged.
+        OSError: If the data are not on the disk and cannot be downloaded.
     """
     loader = _find(name)
     options: dict[str, Any] = {
@@ -80,7 +83,7 @@ def load(
 
 
 def _find(name: str | Path) -> Callable[..., Dataset]:
-    """What loads a data set of that name or the folder at that path."""
+    """Return the function that loads a data set by its name, or a folder by its path."""
     if isinstance(name, str) and name in _LOADERS:
         return _LOADERS[name]
     path = Path(name).expanduser()

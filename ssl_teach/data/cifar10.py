@@ -11,13 +11,13 @@ import torch
 
 from ssl_teach.data.dataset import Dataset, as_names, check_several, draw_splits
 from ssl_teach.data.downloads import find_or_download
-from ssl_teach.data.images import empty_pictures, resize
+from ssl_teach.data.images import empty_images, resize
 
 CLASSES = (
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
 )  # fmt: skip
 COUNTS = {"train": 50_000, "test": 10_000}
-BYTES = 32 * 32 * 3 * 8  # at most that many per picture are unpacked: as many as in float64
+BYTES = 32 * 32 * 3 * 8  # limit per image when unpacking: the size of an image in float64
 Part = tuple[np.ndarray, np.ndarray]
 
 
@@ -28,30 +28,32 @@ def cifar10(
     classes: Sequence[str] | None = None,
     root: str | Path | None = None,
 ) -> Dataset:
-    """60,000 photographs of ten classes (Krizhevsky, 2009): 45,000 / 5,000 / 10,000.
+    """Load CIFAR-10 (Krizhevsky, 2009): 60,000 photographs of ten classes.
+
+    They are split into 45,000 images for training, 5,000 for validation and 10,000 for the test.
 
     Args:
-        size: side in pixels.
-        classes: names of those to keep, with a tenth of the pictures each; None for all.
-        seed: of the 5,000 of the training pictures, 500 per class, that are for validation.
-        root: a folder with torchvision's `cifar-10-batches-py`, where it is also downloaded to if
-            missing (170 MB), or that folder itself; or an .npz file in Keras's layout; None for
+        size: Height and width in pixels.
+        seed: Chooses the validation images, 500 of each class, among the training images.
+        classes: Names of the classes to keep, each a tenth of the images; None for all.
+        root: A folder with torchvision's `cifar-10-batches-py`, or that folder itself; if it is
+            missing it is downloaded there (170 MB). Or an .npz file in Keras's layout. None for
             `~/.cache/ssl_teach`.
 
     Returns:
-        Images (60000, 3, size, size), or fewer with fewer classes, the test pictures last.
+        Images (60000, 3, size, size), or fewer with fewer classes; the test images come last.
 
     Raises:
-        OSError: if there is no copy and downloading fails.
-        ValueError: if the copy is damaged, the pictures do not fit into memory, or there is no
-            class of that name.
+        OSError: If the data are not on the disk and cannot be downloaded.
+        ValueError: If the copy is damaged, the images do not fit into memory, or a class is
+            unknown.
     """
     chosen = _chosen(classes)
     npz = root is not None and Path(root).suffix == ".npz"
     parts = _from_npz(Path(str(root)).expanduser()) if npz else _from_torchvision(root)
     train, test = (_only(chosen, part) for part in parts)
     n = len(train[0])
-    images = empty_pictures(n + len(test[0]), 3, size)
+    images = empty_images(n + len(test[0]), 3, size)
     for (x, _), into in zip((train, test), (images[:n], images[n:]), strict=True):
         into.copy_(resize(torch.from_numpy(x).permute(0, 3, 1, 2), size))
     labels = torch.from_numpy(np.concatenate([train[1], test[1]]).astype(np.int64))
@@ -60,6 +62,7 @@ def cifar10(
 
 
 def _chosen(classes: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the names of the classes to keep, or raise ValueError."""
     if classes is None:
         return CLASSES
     if isinstance(classes, int):
@@ -73,7 +76,7 @@ def _chosen(classes: Sequence[str] | None) -> tuple[str, ...]:
 
 
 def _only(chosen: tuple[str, ...], part: Part) -> Part:
-    """The pictures of those classes, with their places in `chosen` as labels."""
+    """Keep the images of the chosen classes and number the labels by their places in `chosen`."""
     if chosen == CLASSES:
         return part
     x, y = part
@@ -84,10 +87,10 @@ def _only(chosen: tuple[str, ...], part: Part) -> Part:
 
 
 def _from_torchvision(root: str | Path | None) -> list[Part]:
-    """Training and test part: pictures (N, 32, 32, 3) uint8 and labels (N,).
+    """Read the training and the test part: images (N, 32, 32, 3) uint8 and labels (N,).
 
-    The files are pickles, which can run code, and so are opened only after all of them were found
-    to have the checksums that torchvision knows of the original.
+    The files are pickles, which can run code. They are opened only after all of them have been
+    verified against torchvision's checksums of the originals.
     """
     from torchvision.datasets import CIFAR10
 
@@ -97,10 +100,10 @@ def _from_torchvision(root: str | Path | None) -> list[Part]:
 
 
 def _from_npz(path: Path) -> list[Part]:
-    """The same from one file with x_train, y_train, x_test and y_test.
+    """Read the same from one file with x_train, y_train, x_test and y_test.
 
     Raises:
-        ValueError: if it is not such a file.
+        ValueError: If the file is broken, or its arrays have other shapes, types or labels.
     """
     try:
         arrays = _arrays(path)
@@ -129,12 +132,12 @@ def _from_npz(path: Path) -> list[Part]:
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:
-    """The four arrays of a file; no pickle in it is opened, and no more unpacked than fits them."""
+    """Read the four arrays of a file. No pickle is opened, and nothing oversized is unpacked."""
     if path.exists() and not path.is_file():
         raise ValueError("not a regular file")
     with path.open("rb") as opened:
         if not zipfile.is_zipfile(opened):
-            raise ValueError("no archive")
+            raise ValueError("not an archive")
     with np.load(path, allow_pickle=False) as file:
         most = max(COUNTS.values()) * BYTES
         for part in file.zip.infolist():
@@ -144,6 +147,6 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
                 )
         arrays = {f"{a}_{s}": file[f"{a}_{s}"] for s in COUNTS for a in "xy"}
     for name, array in arrays.items():
-        if not isinstance(array, np.ndarray):  # numpy gives the bytes of what is none
-            raise ValueError(f"{name} is no array")
+        if not isinstance(array, np.ndarray):  # numpy returns the bytes of other files
+            raise ValueError(f"{name} is not an array")
     return arrays

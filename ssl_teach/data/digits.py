@@ -1,4 +1,4 @@
-"""Digits: the small handwritten ones that come with scikit-learn."""
+"""Digits: the small handwritten digits that come with scikit-learn."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from ssl_teach.data.images import resize
 
 
 def digits(*, size: int = 8, seed: int = 0) -> Dataset:
-    """1,797 handwritten digits of 8×8 pixels and 17 levels, by 13 people.
+    """Load 1,797 handwritten digits of 8×8 pixels and 17 grey levels, written by 13 people.
 
-    In each class 10% are for validation and 30% for the test, drawn by the seed. The same people
-    wrote all of them, so the test asks for new digits, not for new hands.
+    In each class 10% are for validation and 30% for the test, drawn at random. The same people
+    wrote all of them, so the test set has new digits but no new handwriting.
 
     Args:
-        size: side in pixels, by bilinear interpolation.
-        seed: of the splits.
+        size: Height and width in pixels, reached by bilinear interpolation.
+        seed: Seed of the splits.
 
     Returns:
         Images (1797, 1, size, size), white on black.

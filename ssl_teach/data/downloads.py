@@ -1,4 +1,4 @@
-"""Data sets that torchvision knows where to get: found on the disk, or downloaded and verified."""
+"""Data sets that torchvision can download: found on the disk, or downloaded and verified."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 CACHE = Path("~/.cache/ssl_teach")
-"""Where downloads go unless a root is given."""
+"""The folder for downloads when no root is given."""
 
 
 def find_or_download(source: Any, root: str | Path | None, other: str = "") -> Path:
-    """The folder that holds `source.base_folder` with all files in it, each verified by checksum.
+    """Return a folder that contains `source.base_folder` with every file verified by checksum.
 
     Args:
         source: torchvision's class of the data set.
-        root: that folder, or `source.base_folder` itself; None for `CACHE`. Without the data it
-            is where they are downloaded to; an archive that lies there is unpacked.
-        other: a further form in which a copy may be given, for the error.
+        root: That folder, or `source.base_folder` itself; None for `CACHE`. If the data are
+            missing, an archive found there is unpacked, or the data are downloaded to it.
+        other: A further form in which a copy may be given, for the error message.
 
     Raises:
-        OSError: if there is no copy and downloading fails.
-        ValueError: if there is a copy that is damaged.
+        OSError: If the data are not on the disk and cannot be downloaded.
+        ValueError: If the copy on the disk is damaged.
     """
     from torchvision.datasets.utils import check_integrity
 
@@ -45,17 +45,17 @@ def find_or_download(source: Any, root: str | Path | None, other: str = "") -> P
 
 
 def _files(source: Any) -> list[tuple[str, str]]:
-    """Names and checksums of all that torchvision will open, pickles among them."""
+    """Return names and checksums of all files that torchvision opens, some of which are pickles."""
     meta = getattr(source, "meta", None)
     named = [(meta["filename"], meta["md5"])] if meta else []
     return [*source.train_list, *source.test_list, *named]
 
 
 def _download(source: Any, home: Path, other: str) -> None:
-    """Download and unpack beside the final place, and move there only what is whole.
+    """Download and unpack into a temporary folder, and rename it once it is complete.
 
-    What an interrupted download leaves is used again if it is whole, else overwritten. The archive
-    is opened only if it has the original's checksum.
+    The archive of an interrupted call is used again if it is complete, else overwritten. An archive
+    is opened only if its checksum is that of the original.
     """
     from torchvision.datasets import utils
 
@@ -72,15 +72,15 @@ def _download(source: Any, home: Path, other: str) -> None:
         raise OSError(
             f"{source.__name__} is not in {home}, and getting it from {source.url} failed "
             f"({error}). Without a network, give a copy as root (--root): "
-            f"{_copies(source, other)}; or take data that need none: scenes, sketches"
+            f"{_copies(source, other)}; or use data that need none: scenes, sketches"
         ) from error
     shutil.rmtree(partial)
 
 
 def _unpack(archive: Path, folder: Path) -> None:
-    """Copy the files directly in an archive's folder of that name; nothing lands elsewhere.
+    """Copy the files that an archive holds directly in a folder of that name, and nothing else.
 
-    Links, devices, other folders and names that lead out of the folder are passed over.
+    Links, devices, other folders and names that lead out of the folder are skipped.
     """
     folder.mkdir(exist_ok=True)
     with tarfile.open(archive) as tar:
@@ -94,4 +94,5 @@ def _unpack(archive: Path, folder: Path) -> None:
 
 
 def _copies(source: Any, other: str) -> str:
+    """Say in which forms a copy may be given."""
     return f"a folder with {source.base_folder} or {source.filename} in it{other}"

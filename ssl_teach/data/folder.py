@@ -1,4 +1,4 @@
-"""A folder of the reader's own images: nothing in it is trusted, what cannot be read is named."""
+"""A folder of your own images: no file in it is trusted, and unreadable files are named."""
 
 from __future__ import annotations
 
@@ -18,51 +18,51 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ssl_teach.data.dataset import NO_LABEL, Dataset, draw_splits
-from ssl_teach.data.images import empty_pictures
+from ssl_teach.data.images import empty_images
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
-"""What is decoded, whatever the suffix says; Pillow's many other decoders are never reached."""
-MANY = 500  # from here on reading takes long enough to show how far it is
-SHOWN = 5  # broken files named in an error
-BYTES = 500_000_000  # the largest file that is read
-PIXELS = 120_000_000  # of one image; decoding as many takes 0.4 to 2 GB
-SCANS = 100  # of one JPEG; a progressive one has about ten, and each takes another pass
-LOOKED_AT = 10_000  # files that the error about a folder without images looks at
+"""Formats to decode, whatever a suffix says; Pillow's many other decoders are never called."""
+MANY = 500  # files from which on reading takes long enough for a progress bar
+SHOWN = 5  # number of broken files that an error names
+BYTES = 500_000_000  # size of the largest file to read
+PIXELS = 120_000_000  # limit of one image; decoding so many takes 0.4 to 2 GB
+SCANS = 100  # limit of one JPEG; a progressive one has about ten, and each takes another pass
+LOOKED_AT = 10_000  # files to inspect for the error about a folder without images
 
-Turn = Image.Transpose
+T = Image.Transpose
 UPRIGHT = {
-    2: Turn.FLIP_LEFT_RIGHT, 3: Turn.ROTATE_180, 4: Turn.FLIP_TOP_BOTTOM, 5: Turn.TRANSPOSE,
-    6: Turn.ROTATE_270, 7: Turn.TRANSVERSE, 8: Turn.ROTATE_90,
+    2: T.FLIP_LEFT_RIGHT, 3: T.ROTATE_180, 4: T.FLIP_TOP_BOTTOM, 5: T.TRANSPOSE,
+    6: T.ROTATE_270, 7: T.TRANSVERSE, 8: T.ROTATE_90,
 }  # fmt: skip
-"""What turns an image upright, by its EXIF orientation."""
+"""The transposition that brings an image upright, by its EXIF orientation."""
 ORIENTATION = 0x0112
 SCAN = re.compile(rb"\xff\xda\x00(?:\x06\x00|\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)")
 
 
 def folder(path: str | Path, *, size: int = 32, seed: int = 0) -> Dataset:
-    """Images of a folder, in colour, each scaled and cropped to the square in its middle.
+    """Load the images of a folder in colour, each scaled and cropped to its central square.
 
     Each subfolder is a class. In each class 10% are for validation and 20% for the test, at
-    least one of each; a class of fewer than three serves training alone. Images beside the
-    subfolders have no label and are the split "unlabelled"; in a folder without subfolders that
-    is all of them. Hidden files, other kinds of file and deeper folders are passed over.
+    least one of each; a class of fewer than three is only for training. Images directly in the
+    folder have no label and form the split "unlabelled". Hidden files, files without an image's
+    suffix and deeper folders are skipped.
 
-    Links are followed wherever they lead, for a folder of links is the usual way to choose from a
-    larger collection, and nothing but pixels is taken from a file. An image reached twice is an
-    error, since it could be in training and test.
+    Links are followed wherever they lead, because a folder of links is the usual way to choose from
+    a larger collection, and only pixels are read from a file. An image found twice is an error,
+    since it could be in both training and test.
 
     Args:
-        path: of the folder.
-        size: side in pixels.
-        seed: of the splits.
+        path: Path of the folder.
+        size: Height and width in pixels.
+        seed: Seed of the splits.
 
     Returns:
-        Images (N, 3, size, size), unlabelled ones first, then by class and file name.
+        Images (N, 3, size, size), the unlabelled ones first, then by class and file name.
 
     Raises:
-        ValueError: if the folder cannot be listed, there is no image, one cannot be read or is
-            there twice, no class has three, or all of them do not fit into memory.
+        ValueError: If the folder cannot be listed, it has no image, an image cannot be read or is
+            found twice, no class has three images, or they do not fit into memory.
     """
     path = Path(path).expanduser()
     loose, groups = _images_of(path)
@@ -87,12 +87,12 @@ def folder(path: str | Path, *, size: int = 32, seed: int = 0) -> Dataset:
 
 
 def printable(name: str | Path) -> str:
-    """A file name as it can be shown anywhere: line ends, escapes and broken UTF-8 as codes."""
+    """Make a file name safe to print: line ends, escapes and broken UTF-8 become codes."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(name))
 
 
 def _images_of(path: Path) -> tuple[list[Path], dict[str, list[Path]]]:
-    """Images directly in a folder, and those of each subfolder that has any."""
+    """Return the images directly in a folder, and those of each subfolder that has any."""
     try:
         groups = {each.name: _images_in(each) for each in _visible(path) if each.is_dir()}
         return _images_in(path), {name: files for name, files in groups.items() if files}
@@ -104,17 +104,17 @@ def _images_of(path: Path) -> tuple[list[Path], dict[str, list[Path]]]:
 
 
 def _visible(path: Path) -> list[Path]:
-    """Sorted contents of a folder without hidden ones."""
+    """Return the contents of a folder, sorted, without hidden ones."""
     return sorted(each for each in path.iterdir() if not each.name.startswith("."))
 
 
 def _images_in(path: Path) -> list[Path]:
-    """What a folder directly holds that is called like an image, sorted."""
+    """Return the files directly in a folder that have an image's suffix, sorted."""
     return [f for f in _visible(path) if f.suffix.lower() in SUFFIXES and not f.is_dir()]
 
 
 def _refuse_twice(files: Iterable[Path], root: Path) -> None:
-    """Raise a ValueError if links lead to one file by two names."""
+    """Raise ValueError if links lead to one file by two names."""
     folders: dict[Path, str] = {}
     seen: dict[str, Path] = {}
     for file in files:
@@ -128,12 +128,12 @@ def _refuse_twice(files: Iterable[Path], root: Path) -> None:
             one, other = (printable(each.relative_to(root)) for each in (first, file))
             raise ValueError(
                 f"{one} and {other} in {printable(root)} are the same file by way of a link; "
-                "remove one, for an image could be in training and test"
+                "remove one, or the image could be in both training and test"
             )
 
 
 def _nothing_in(path: Path) -> str:
-    """What to say of a folder without images: what is there instead."""
+    """Return the error for a folder without images: it says what is there instead."""
     names = (name for _, _, files in os.walk(path) for name in files if name[0] != ".")
     below = [os.path.splitext(name)[1].lower() for name in islice(names, LOOKED_AT)]
     deeper = sum(suffix in SUFFIXES for suffix in below)
@@ -142,13 +142,16 @@ def _nothing_in(path: Path) -> str:
         "neither directly nor in a subfolder"
     )
     if deeper:
-        return f"{message}; {deeper:,} lie deeper: name the folder whose subfolders are the classes"
-    return f"{message}; {len(below):,} files of other kinds were ignored"
+        return (
+            f"{message}; {deeper:,} are in deeper folders: "
+            "name the folder whose subfolders are the classes"
+        )
+    return f"{message}; {len(below):,} files of other types were ignored"
 
 
 def _read_all(files: list[Path], size: int, root: Path) -> Tensor:
-    """(N, 3, size, size) uint8; every file that cannot be read is told in one error."""
-    images = empty_pictures(len(files), 3, size)
+    """Read all images, (N, 3, size, size) uint8, or raise one error about all unreadable files."""
+    images = empty_images(len(files), 3, size)
     broken = []
     shown = tqdm(files, desc="reading images", leave=False, disable=len(files) < MANY)
     for file, into in zip(shown, images, strict=True):
@@ -166,19 +169,19 @@ def _read_all(files: list[Path], size: int, root: Path) -> Tensor:
 
 
 def read_image(file: Path, size: int) -> Tensor:
-    """One image, upright as its camera meant it, what is transparent on white.
+    """Read an image in its EXIF orientation, with white behind transparent pixels.
 
-    Of an animation it is the first frame.
+    Of an animation the first frame is read.
 
     Returns:
-        (3, size, size) uint8: the square in the middle.
+        The central square, (3, size, size) uint8.
 
     Raises:
-        ValueError: if the file is no image, broken, or larger than `BYTES`, `PIXELS` or `SCANS`.
+        ValueError: If the file is not an image, is broken, or exceeds `BYTES`, `PIXELS` or `SCANS`.
     """
     data = _content(file)
     try:
-        with warnings.catch_warnings():  # of sizes below the limits here, of odd metadata
+        with warnings.catch_warnings():  # about sizes below the limits here and odd metadata
             warnings.simplefilter("ignore")
             return _decode(data, size)
     except UnidentifiedImageError:
@@ -190,7 +193,7 @@ def read_image(file: Path, size: int) -> Tensor:
 
 
 def _content(file: Path) -> bytes:
-    """All bytes of a regular file, or a ValueError; nothing else is opened, for that may wait."""
+    """Read a regular file, or raise ValueError; anything else, such as a pipe, could block."""
     try:
         status = file.stat()
         if not stat.S_ISREG(status.st_mode):
@@ -207,46 +210,47 @@ def _content(file: Path) -> bytes:
 
 
 def _too_large(sides: str) -> str:
+    """Say that an image has too many pixels."""
     return f"{sides}more than {PIXELS / 1e6:.0f} million pixels"
 
 
 def _decode(data: bytes, size: int) -> Tensor:
-    """(3, size, size) uint8; raises whatever a decoder does."""
+    """Decode to (3, size, size) uint8; a decoder may raise any exception."""
     with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
         if opened.width * opened.height > PIXELS:
             sides = f"{opened.width:,} × {opened.height:,}, "
             raise ValueError(_too_large(sides) + "; scale it down")
         if opened.format in {"JPEG", "MPO"} and len(SCAN.findall(data)) > SCANS:
-            raise ValueError(f"more than {SCANS} scans, which no camera writes; save it anew")
+            raise ValueError(f"more than {SCANS} scans, which no camera writes; save it again")
         opened.draft("RGB", (2 * size, 2 * size))  # a JPEG need not be decoded at full resolution
         opened.load()
-        turn = _turn(opened)
+        transposition = _transposition(opened)
         image = _square(opened, size)
-        if turn is not None:
-            image = image.transpose(turn)
+        if transposition is not None:
+            image = image.transpose(transposition)
         return torch.from_numpy(np.array(image)).permute(2, 0, 1)
 
 
-def _turn(image: Image.Image) -> Image.Transpose | None:
-    """What turns an image upright; None also if its EXIF is nonsense."""
+def _transposition(image: Image.Image) -> Image.Transpose | None:
+    """Return what brings an image upright; None if it is upright or its EXIF is invalid."""
     try:
         return UPRIGHT.get(image.getexif().get(ORIENTATION, 1))
-    except Exception:  # such as a number that cannot be unpacked, or a list that is no key
+    except Exception:  # such as a number that cannot be unpacked, or a list, which cannot be a key
         return None
 
 
 def _square(image: Image.Image, size: int) -> Image.Image:
-    """The square in the middle, scaled, in 8-bit colour; what is transparent on white."""
+    """Scale and crop to the central square in 8-bit colour, with white behind transparency."""
     if image.mode == "F":
         raise ValueError("floating-point pixels, whose range is unknown; save it with 8 or 16 bits")
-    if image.mode.startswith("I;16") or image.mode == "I":  # else everything bright is cut off
+    if image.mode.startswith("I;16") or image.mode == "I":  # else all bright levels are clipped
         levels = np.asarray(image) // 256
         image = Image.fromarray(np.clip(levels, 0, 255, out=levels).astype(np.uint8))
-    clear = image.mode in {"RGBA", "LA", "PA"} or "transparency" in image.info
-    mode = "RGBA" if clear else "RGB"
+    transparent = image.mode in {"RGBA", "LA", "PA"} or "transparency" in image.info
+    mode = "RGBA" if transparent else "RGB"
     if image.mode != mode:
         image = image.convert(mode)
     image = ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC)
-    if clear:
+    if transparent:
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image.convert("RGB")

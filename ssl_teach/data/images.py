@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-CHUNK = 1000  # pictures resized at a time: as floats they take four times the memory
+CHUNK = 1000  # images to resize at a time: as floats they take four times the memory
 
 
 def to_float(images: Tensor) -> Tensor:
@@ -16,21 +16,21 @@ def to_float(images: Tensor) -> Tensor:
     return images.float() / 255
 
 
-def empty_pictures(count: int, channels: int, size: int) -> Tensor:
-    """Room for pictures, of which nothing is set yet.
+def empty_images(count: int, channels: int, size: int) -> Tensor:
+    """Allocate images without setting their pixels.
 
     Returns:
         (count, channels, size, size) uint8.
 
     Raises:
-        ValueError: if size is below 1, or they would take more than this computer's memory.
+        ValueError: If size is below 1, or the images would not fit into this computer's memory.
     """
     if size < 1:
         raise ValueError(f"size must be at least 1, got {size}")
     needed = count * channels * size * size
     message = (
-        f"{count:,} pictures of {channels}×{size}×{size} take {needed / 1e9:,.1f} GB, "
-        "more than there is memory; choose a smaller size or fewer pictures"
+        f"{count:,} images of {channels}×{size}×{size} take {needed / 1e9:,.1f} GB, "
+        "more than this computer's memory; choose a smaller size or fewer images"
     )
     if needed > _memory():
         raise ValueError(message)
@@ -41,7 +41,7 @@ def empty_pictures(count: int, channels: int, size: int) -> Tensor:
 
 
 def _memory() -> int:
-    """Bytes of memory in this computer; 2⁶³ - 1 where it cannot be asked."""
+    """Return the bytes of memory in this computer, or 2⁶³ - 1 if they are unknown."""
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):  # Windows has no sysconf
@@ -49,18 +49,18 @@ def _memory() -> int:
 
 
 def resize(images: Tensor, size: int) -> Tensor:
-    """Scale pictures by bilinear interpolation, averaging where they become smaller.
+    """Scale images by bilinear interpolation, with antialiasing where they become smaller.
 
     Args:
         images: (N, C, H, W) uint8.
-        size: new side in pixels, for height and width.
+        size: New height and width in pixels.
 
     Returns:
-        (N, C, size, size) uint8; the images themselves if they have that size.
+        (N, C, size, size) uint8; the given tensor if it already has that size.
     """
     if images.shape[2:] == (size, size):
         return images
-    out = empty_pictures(len(images), images.shape[1], size)
+    out = empty_images(len(images), images.shape[1], size)
     for part, into in zip(images.split(CHUNK), out.split(CHUNK), strict=True):
         scaled = F.interpolate(part.float(), (size, size), mode="bilinear", antialias=True)
         into.copy_(scaled.round_().clamp_(0, 255))
@@ -68,14 +68,14 @@ def resize(images: Tensor, size: int) -> Tensor:
 
 
 def pad_or_average(images: Tensor, size: int) -> Tensor:
-    """Surround pictures with black if they are to be larger, average areas if smaller.
+    """Enlarge images by a black frame, or shrink them by averaging areas.
 
     Args:
         images: (N, C, S, S) uint8.
-        size: new side in pixels.
+        size: New height and width in pixels.
 
     Returns:
-        (N, C, size, size) uint8; the images themselves if they have that size.
+        (N, C, size, size) uint8; the given tensor if it already has that size.
     """
     more = size - images.shape[-1]
     if more >= 0:

@@ -1,4 +1,4 @@
-"""Photos: crops of the photographs that come with scikit-learn and scikit-image, no download."""
+"""Photos: crops of the photographs that come with scikit-learn and scikit-image."""
 
 from __future__ import annotations
 
@@ -16,36 +16,37 @@ PHOTOGRAPHS = {
     "val": ("coffee",),
     "test": ("astronaut", "chelsea"),
 }
-"""By split. The motorcycle was taken twice, for the left and the right eye; Chelsea is a cat."""
+"""Photographs of each split. The motorcycle is a stereo pair; Chelsea is a cat."""
 
-SHARES = {"train": 0.7, "val": 0.1, "test": 0.2}
-LARGEST = 150  # half the height of the lowest photograph
+FRACTIONS = {"train": 0.7, "val": 0.1, "test": 0.2}
+LARGEST = 150  # pixels, half the height of the smallest photograph
 
 
 def photos(count: int = 5000, *, size: int = 32, seed: int = 0) -> Dataset:
-    """Random crops of seven photographs at half their resolution, split by photograph.
+    """Draw random crops of seven photographs at half their resolution, split by photograph.
 
-    70% are for training, 10% for validation, 20% for the test, shared equally among the
-    photographs of a split: china, flower, motorcycle (both pictures of a stereo pair) and rocket
-    are for training, coffee for validation, astronaut and chelsea for the test. Crops of one
-    photograph overlap, so more crops are not more photographs.
+    70% of the crops are for training, 10% for validation and 20% for the test, divided equally
+    among the photographs of a split: china, flower, motorcycle (a stereo pair) and rocket for
+    training, coffee for validation, astronaut and chelsea for the test. Crops of one photograph
+    overlap, so more crops are not more photographs.
 
     Args:
-        count: of crops, at least 10.
-        size: side of a crop in pixels, at most 150; it covers twice that in the full photograph.
-        seed: of the places.
+        count: Number of crops, at least 10.
+        size: Height and width of a crop in pixels, at most 150; it covers twice as many pixels of
+            the full photograph.
+        seed: Seed of the positions.
 
     Returns:
-        Images (count, 3, size, size); the label is the photograph; factors "row" and "column",
-        (count,) each, of the upper left corner, in pixels of the halved photograph.
+        Images (count, 3, size, size). The label is the photograph; the factors "row" and "column",
+        (count,) each, are the upper left corner in pixels of the halved photograph.
 
     Raises:
-        ValueError: for too few or too large crops.
+        ValueError: If there are too few crops, or they are too large.
     """
     if count < 10 or not 1 <= size <= LARGEST:
         raise ValueError(f"photos need count >= 10 and size <= {LARGEST}, got {count} and {size}")
     names = tuple(name for group in PHOTOGRAPHS.values() for name in group)
-    ends = [0, *(round(end * count) for end in np.cumsum(list(SHARES.values())))]
+    ends = [0, *(round(end * count) for end in np.cumsum(list(FRACTIONS.values())))]
     generator = torch.Generator().manual_seed(seed)
     images = torch.empty(count, 3, size, size, dtype=torch.uint8)
     labels, rows, columns = torch.empty(3, count, dtype=torch.long)
@@ -60,10 +61,10 @@ def photos(count: int = 5000, *, size: int = 32, seed: int = 0) -> Dataset:
 
 
 def photographs(name: str) -> list[Tensor]:
-    """The pictures of one scene: one, or two of the motorcycle, (3, H, W) uint8 each.
+    """Load a photograph, (3, H, W) uint8, as a list: the motorcycle has two, the others one.
 
     Args:
-        name: in `PHOTOGRAPHS`.
+        name: One of the names in `PHOTOGRAPHS`.
     """
     from skimage import data
     from sklearn.datasets import load_sample_image
@@ -78,14 +79,14 @@ def photographs(name: str) -> list[Tensor]:
 
 
 def _crops(name: str, like: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """Crops of the halved photograph, as many and as large as `like`, and their corners."""
-    halved = [F.avg_pool2d(whole.float(), 2).round().byte() for whole in photographs(name)]
+    """Crop a halved photograph; return crops of the shape of `like`, their rows and columns."""
+    halved = [F.avg_pool2d(photo.float(), 2).round().byte() for photo in photographs(name)]
     n, size = len(like), like.shape[-1]
     height, width = halved[0].shape[1:]
     rows = torch.randint(height - size + 1, (n,), generator=generator)
     columns = torch.randint(width - size + 1, (n,), generator=generator)
     crops = torch.empty_like(like)
     for i, (row, column) in enumerate(zip(rows.tolist(), columns.tolist(), strict=True)):
-        whole = halved[i % len(halved)]  # of a pair, in turn
-        crops[i] = whole[:, row : row + size, column : column + size]
+        photo = halved[i % len(halved)]  # the two of a stereo pair in turn
+        crops[i] = photo[:, row : row + size, column : column + size]
     return crops, rows, columns

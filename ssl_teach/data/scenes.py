@@ -1,8 +1,8 @@
-"""Scenes: pictures drawn from known factors, with every shortcut on a switch of its own.
+"""Scenes: images rendered from known factors, with a switch for each shortcut.
 
-A scene is an object of one of ten kinds before a landscape. Since we draw it, we know what is in
-it: kind, colour, place, size, tilt, sky, ground. So a lesson can ask which of these a
-representation keeps, and can take away whatever gave an answer without a look at the object.
+A scene is an object of one of ten classes in front of a landscape. Since we render it, we know its
+class, colour, position, size, tilt, sky and ground. A lesson can therefore ask which of these a
+representation keeps, and can remove a shortcut that solves a task without looking at the object.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ssl_teach.data.dataset import Dataset
-from ssl_teach.data.sprites import KINDS, sprites
+from ssl_teach.data.sprites import CLASSES, sprites
 
 SHORTCUTS = ("horizon", "light", "background", "object_color", "aberration")
-"""What can be left in, each by itself:
+"""Shortcuts that can be left in, independently of one another:
 
-horizon: the landscape stands upright; without it, it is turned by a random angle.
-light: the picture is brighter towards the top; without it, towards a random side.
-background: each picture has a landscape of its own; without it, all have the same plain grey.
-object_color: the kind of object tells its colour; without it, colours are drawn freely.
-aberration: red is drawn a little larger and blue a little smaller, as by a simple lens, so that
-    colours drift apart towards the rim; without it, all colours meet.
+horizon: The landscape is upright; without it, it is rotated by a random angle.
+light: The image is brighter towards the top; without it, towards a random side.
+background: Each image has its own landscape; without it, all have the same plain grey.
+object_color: The class of the object determines its colour; without it, colours are random.
+aberration: Red is rendered slightly larger and blue slightly smaller, as by a simple lens, so
+    that colours separate towards the border; without it, they coincide.
 """
 
 DEFAULT_SHORTCUTS = ("horizon", "light", "background")
@@ -35,8 +35,8 @@ FACTORS = (
     "hue", "x", "y", "scale", "tilt", "mirrored", "sky", "ground", "horizon", "upright", "light",
 )  # fmt: skip
 
-CHUNK = 250  # scenes drawn at a time: its planes fit in the cache, and it holds 25 of each kind
-ABERRATION = 0.06  # of the distance from the centre
+CHUNK = 250  # scenes rendered at a time: they fit in the cache, and hold 25 of each class
+ABERRATION = 0.06  # as a fraction of the distance from the centre
 
 
 def scenes(
@@ -46,25 +46,26 @@ def scenes(
     seed: int = 0,
     shortcuts: Iterable[str] | None = None,
 ) -> Dataset:
-    """Draw scenes: 76% for training, 8% for validation, 16% for the test.
+    """Render scenes: 76% for training, 8% for validation, 16% for the test.
 
-    The same seed draws the same scenes, and the first of many are those of few.
+    The same seed gives the same scenes, and a smaller count gives the first of them.
 
     Args:
-        count: of scenes, at least 25.
-        size: side of a picture in pixels, at least 8.
-        seed: of everything drawn.
-        shortcuts: some of `SHORTCUTS`; None for `DEFAULT_SHORTCUTS`.
+        count: Number of scenes, at least 25.
+        size: Height and width of an image in pixels, at least 8.
+        seed: Seed of everything random.
+        shortcuts: Some of `SHORTCUTS`; None for `DEFAULT_SHORTCUTS`.
 
     Returns:
-        Images (count, 3, size, size); labels are the kinds. The factors, (count,) each, are "hue"
-        of the object, "x" and "y" (its centre, in half sides of the picture, y upwards), "scale"
-        (half its side, likewise), "tilt" (anticlockwise), "mirrored" (bool), "sky" and "ground"
-        (hues), "horizon" (height), "upright" (turn of the landscape) and "light" (the side it comes
-        from, 0 for the top). Hues lie in [0, 1), angles are in radians.
+        Images (count, 3, size, size); the label is the class of the object. The factors, (count,)
+        each, are the "hue" of the object, "x" and "y" (its centre, in units of half the image's
+        side, y upwards), "scale" (half its side, in the same units), "tilt" (anticlockwise),
+        "mirrored" (bool), "sky" and "ground" (hues), "horizon" (height), "upright" (rotation of
+        the landscape) and "light" (the side it comes from, 0 for the top). Hues are in [0, 1),
+        angles in radians.
 
     Raises:
-        ValueError: for too few, too small, or a shortcut that is none.
+        ValueError: If there are too few scenes, they are too small, or a shortcut is unknown.
     """
     chosen = DEFAULT_SHORTCUTS if shortcuts is None else tuple(shortcuts)
     unknown = [name for name in chosen if name not in SHORTCUTS]
@@ -77,7 +78,7 @@ def scenes(
         generator = torch.Generator().manual_seed(seed * 1_000_003 + chunk)
         drawn = Factors.draw(generator, chosen)
         images.append(render(drawn, size, generator, "aberration" in chosen))
-        labels.append(drawn.kind)
+        labels.append(drawn.label)
         factors.append(drawn.named())
     n_val, n_test = round(0.08 * count), round(0.16 * count)
     cuts = torch.arange(count).split([count - n_val - n_test, n_val, n_test])
@@ -85,7 +86,7 @@ def scenes(
         "scenes",
         torch.cat(images)[:count],
         torch.cat(labels)[:count],
-        tuple(KINDS),
+        tuple(CLASSES),
         {name: torch.cat([f[name] for f in factors])[:count] for name in factors[0]},
         dict(zip(("train", "val", "test"), cuts, strict=True)),
     )
@@ -93,9 +94,9 @@ def scenes(
 
 @dataclass(frozen=True)
 class Factors:
-    """What a chunk of scenes is drawn from; (B,) each, but for the colours (B, 3, 8) and hills."""
+    """The factors of a chunk of scenes, (B,) each unless a comment says otherwise."""
 
-    kind: Tensor
+    label: Tensor
     hue: Tensor
     x: Tensor
     y: Tensor
@@ -107,24 +108,24 @@ class Factors:
     horizon: Tensor
     upright: Tensor
     light: Tensor
-    colors: Tensor  # of the 8 materials: ground, hills, sun, sky, body, accent, dark, light
+    colors: Tensor  # (B, 3, 8), of ground, hills, sun, sky, body, accent, dark, light
     hills: Tensor  # (B, 2, 3): height, frequency and phase of the near and the far ridge
-    sun: Tensor  # (B, 3): place across, height, radius
+    sun: Tensor  # (B, 3): horizontal position, height, radius
 
     def named(self) -> dict[str, Tensor]:
-        """Those that a data set tells."""
+        """Return the factors that are part of the data set, by name."""
         return {name: getattr(self, name) for name in FACTORS}
 
     @classmethod
     def draw(cls, generator: torch.Generator, shortcuts: tuple[str, ...]) -> Factors:
-        """Draw a chunk; what a switch leaves out is drawn all the same, so the rest stays equal."""
+        """Draw a chunk. A switch changes no random number, so that the rest stays the same."""
         B = CHUNK
 
         def uniform(low: float, high: float, *shape: int) -> Tensor:
             return low + (high - low) * torch.rand(B, *shape, generator=generator)
 
-        kind = torch.arange(B)[torch.randperm(B, generator=generator)] % len(KINDS)
-        free_hue, near_hue = uniform(0, 1), (kind / len(KINDS) + uniform(-0.03, 0.03)) % 1
+        label = torch.arange(B)[torch.randperm(B, generator=generator)] % len(CLASSES)
+        free_hue, near_hue = uniform(0, 1), (label / len(CLASSES) + uniform(-0.03, 0.03)) % 1
         hue = near_hue if "object_color" in shortcuts else free_hue
         sky, ground, horizon = uniform(0, 1), uniform(0, 1), uniform(-0.4, 0.2)
         upright, light = uniform(-math.pi, math.pi), uniform(-math.pi, math.pi)
@@ -148,7 +149,7 @@ class Factors:
         place = uniform(-1, 1, 2) * (0.95 - scale[:, None])
         ridges = uniform(0, 1, 2, 3) * torch.tensor([0.1, 3.0, 2 * math.pi])
         return cls(
-            kind=kind, hue=hue, sky=sky, ground=ground, horizon=horizon, colors=colors,
+            label=label, hue=hue, sky=sky, ground=ground, horizon=horizon, colors=colors,
             x=place[:, 0], y=place[:, 1], scale=scale, tilt=uniform(-0.25, 0.25),
             mirrored=uniform(0, 1) < 0.5,
             upright=torch.zeros(B) if "horizon" in shortcuts else upright,
@@ -159,19 +160,23 @@ class Factors:
 
 
 def hsv(hue: Tensor, saturation: Tensor, value: Tensor) -> Tensor:
-    """Colours (B,) each in [0, 1], the hue taken modulo 1, as red, green and blue (B, 3)."""
+    """Convert colours to RGB: three (B,) in [0, 1], the hue modulo 1, -> (B, 3)."""
     k = (hue[:, None] * 6 + torch.tensor([5.0, 3.0, 1.0])) % 6
     ramp = torch.minimum(k, 4 - k).clamp(0, 1)
     return value[:, None] * (1 - saturation[:, None] * ramp)
 
 
 def render(f: Factors, size: int, generator: torch.Generator, aberration: bool) -> Tensor:
-    """Draw a chunk of scenes: (B, 3, size, size) uint8."""
-    B = len(f.kind)
+    """Render a chunk of scenes: (B, 3, size, size) uint8."""
+    B = len(f.label)
     axis = (torch.arange(size) + 0.5) / size * 2 - 1
     points = torch.stack([axis.repeat(size), -axis.repeat_interleave(size)])  # (2, P), y upwards
     if aberration:
-        zoom = [1 - ABERRATION, 1.0, 1 + ABERRATION]  # red larger: its points lie further in
+        zoom = [
+            1 - ABERRATION,
+            1.0,
+            1 + ABERRATION,
+        ]  # red is enlarged by sampling points nearer the centre
         parts = [paint(f, points * z, size)[:, c] for c, z in enumerate(zoom)]
         pixels = torch.stack(parts, dim=1)
     else:
@@ -186,44 +191,46 @@ def render(f: Factors, size: int, generator: torch.Generator, aberration: bool) 
 
 
 def paint(f: Factors, points: Tensor, size: int) -> Tensor:
-    """Colours at points (2, P), without light: (B, 3, P).
+    """Return the colours at points (2, P), without light: (B, 3, P).
 
-    Each point is shared out among eight materials, so that one product with their colours paints.
+    Each point is a mixture of eight materials, so the colours are one matrix product.
     """
     land, thing = landscape(f, points, size), objects(f, points, size)  # (B, 4, P) each
-    land.mul_((1 - thing.sum(dim=1, keepdim=True)).clamp_(min=0))  # what the object leaves free
+    land.mul_(
+        (1 - thing.sum(dim=1, keepdim=True)).clamp_(min=0)
+    )  # the part that the object does not cover
     return f.colors @ torch.cat([land, thing], dim=1)
 
 
 def landscape(f: Factors, points: Tensor, size: int) -> Tensor:
-    """Shares of ground, hills, sun and sky at each point: (B, 4, P)."""
+    """Return the fractions of ground, hills, sun and sky at each point: (B, 4, P)."""
     cos, sin = f.upright.cos(), f.upright.sin()
     frame = torch.stack([torch.stack([cos, sin], 1), torch.stack([-sin, cos], 1)], dim=1)
     across, up = (frame @ points).unbind(dim=1)  # (B, P): the landscape's own axes
 
-    def below(line: Tensor) -> Tensor:  # smooth over one pixel
+    def below(line: Tensor) -> Tensor:  # with an edge one pixel wide
         return line.sub_(up).mul_(size / 2).add_(0.5).clamp_(0, 1)
 
     def ridge(which: int, base: Tensor) -> Tensor:
         height, frequency, phase = f.hills[:, which, :, None].unbind(dim=1)  # (B, 1)
         return (across * frequency).add_(phase).sin_().mul_(height).add_(base[:, None])
 
-    shares = torch.empty(len(f.kind), 4, points.shape[1])
+    fractions = torch.empty(len(f.label), 4, points.shape[1])
     ground, hills = below(ridge(0, f.horizon)), below(ridge(1, f.horizon + 0.18))
     place, height, radius = f.sun[:, :, None].unbind(dim=1)  # (B, 1)
     distance = (across - place).square_().add_((up - height).square_()).sqrt_()
     sun = (radius - distance).mul_(size / 2).add_(0.5).clamp_(0, 1)
     left = 1 - ground
-    shares[:, 0] = ground
-    torch.mul(hills, left, out=shares[:, 1])
-    left.sub_(shares[:, 1])
-    torch.mul(sun, left, out=shares[:, 2])
-    torch.sub(left, shares[:, 2], out=shares[:, 3])
-    return shares
+    fractions[:, 0] = ground
+    torch.mul(hills, left, out=fractions[:, 1])
+    left.sub_(fractions[:, 1])
+    torch.mul(sun, left, out=fractions[:, 2])
+    torch.sub(left, fractions[:, 2], out=fractions[:, 3])
+    return fractions
 
 
 def objects(f: Factors, points: Tensor, size: int) -> Tensor:
-    """Shares of body, accent, dark and light at each point: (B, 4, P)."""
+    """Return the fractions of body, accent, dark and light at each point: (B, 4, P)."""
     cos, sin = f.tilt.cos() / f.scale, f.tilt.sin() / f.scale
     frame = torch.stack([torch.stack([cos, sin], 1), torch.stack([-sin, cos], 1)], dim=1)
     centre = torch.stack([f.x, f.y], dim=1)[:, :, None]
@@ -231,5 +238,5 @@ def objects(f: Factors, points: Tensor, size: int) -> Tensor:
     places[:, 1].neg_()  # rows of a sprite run downwards
     places[:, 0].mul_(1 - 2.0 * f.mirrored[:, None])
     grid = places.transpose(1, 2)[:, None]  # (B, 1, P, 2)
-    maps = sprites(size * 5 // 4)[f.kind]
+    maps = sprites(size * 5 // 4)[f.label]
     return F.grid_sample(maps, grid, align_corners=False, padding_mode="zeros")[:, :, 0]

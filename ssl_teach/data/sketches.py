@@ -1,4 +1,4 @@
-"""Sketches: 34,500 drawings by people, from Google's Quick, Draw! (CC BY 4.0, see CREDITS.md)."""
+"""Sketches: 34,500 drawings from Google's Quick, Draw! (CC BY 4.0, see CREDITS.md)."""
 
 from __future__ import annotations
 
@@ -22,45 +22,46 @@ PER_CLASS = 100
 CHOSEN = (
     "apple", "bicycle", "fish", "house", "cat", "guitar", "scissors", "bird", "rabbit", "shoe",
 )  # fmt: skip
-"""Everyday things, drawn so that others know them; the first k are what `classes=k` chooses."""
+"""Everyday things that are easy to recognise; `classes=k` chooses the first k of them."""
 
 
 @cache
 def sketch_names() -> tuple[str, ...]:
-    """The 345 classes, in the order of the drawings."""
+    """Return the names of the 345 classes, in the order of the drawings."""
     return tuple(json.loads((FOLDER / "sketches.json").read_text(encoding="utf-8")))
 
 
 def sketches(
     *, size: int = 28, seed: int = 0, classes: int | Sequence[str] | None = None
 ) -> Dataset:
-    """Drawings by people, white on black: 345 things, each drawn by 100.
+    """Load drawings in white on black: 345 things, each drawn by 100 people.
 
-    Of each class 60 drawings are for training, 10 for validation, 30 for the test, drawn at
-    random by the seed; the same ones whatever other classes are chosen. Drawings of classes that
-    are not chosen have no label and are the split "unlabelled": many pictures, few labels.
+    Of each class 60 drawings are for training, 10 for validation and 30 for the test. The split of
+    a class does not depend on which other classes are chosen. Drawings of all other classes have
+    no label and form the split "unlabelled": many images, few labels.
 
     Args:
-        size: side in pixels; a frame of black is added above 28, areas are averaged below.
-        seed: of the splits.
-        classes: names; or how many, the first of `CHOSEN` and then of all others in order; None
-            for all.
+        size: Height and width in pixels; above 28 a black frame is added, below 28 areas are
+            averaged.
+        seed: Seed of the splits.
+        classes: Names of the classes to label, or their number: the first of `CHOSEN`, then all
+            others in order. None for all.
 
     Returns:
-        Images (34500, 1, size, size), labels in the order in which the classes were named.
+        Images (34500, 1, size, size), labelled in the order in which the classes were named.
 
     Raises:
-        ValueError: for a class that is none or named twice, or for fewer than two.
+        ValueError: If a class is unknown or named twice, or there are fewer than two.
     """
     names = sketch_names()
     chosen = choose_classes(classes)
-    kinds = torch.arange(len(names)).repeat_interleave(PER_CLASS)
+    class_of = torch.arange(len(names)).repeat_interleave(PER_CLASS)
     label_of = torch.full((len(names),), NO_LABEL)
     label_of[[names.index(name) for name in chosen]] = torch.arange(len(chosen))
-    labels = label_of[kinds]
+    labels = label_of[class_of]
     splits = {
         name: rows[labels[rows] != NO_LABEL]
-        for name, rows in draw_splits(kinds, {"val": 0.1, "test": 0.3}, seed).items()
+        for name, rows in draw_splits(class_of, {"val": 0.1, "test": 0.3}, seed).items()
     }
     if len(chosen) < len(names):
         splits["unlabelled"] = torch.where(labels == NO_LABEL)[0]
@@ -68,7 +69,7 @@ def sketches(
 
 
 def choose_classes(classes: int | Sequence[str] | None) -> tuple[str, ...]:
-    """Names of the chosen classes; see `sketches`."""
+    """Return the names of the chosen classes; see `sketches`."""
     names = sketch_names()
     if classes is None:
         return names
@@ -86,7 +87,7 @@ def choose_classes(classes: int | Sequence[str] | None) -> tuple[str, ...]:
 
 
 def _read() -> Tensor:
-    """(34500, 1, 28, 28) uint8, class by class: the sheet has one row of tiles for each class."""
+    """Read (34500, 1, 28, 28) uint8, class by class: the sheet has a row of tiles per class."""
     with Image.open(FOLDER / "sketches.png") as sheet:
         tiles = np.asarray(sheet).reshape(len(sketch_names()), 28, PER_CLASS, 28)
     return torch.from_numpy(tiles.transpose(0, 2, 1, 3).reshape(-1, 1, 28, 28))

@@ -1,7 +1,7 @@
-"""The ten kinds of object in the scenes, each a short list of filled shapes.
+"""The ten classes of objects in the scenes, each a short list of filled shapes.
 
-A sprite is not a picture but a map of materials: which share of each pixel is body, accent, dark
-or light. Colours come later, so one sprite serves an object of any colour.
+A sprite is not an image but a map of materials: which fraction of each pixel is body, accent, dark
+or light. Colours are added later, so one sprite serves objects of every colour.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from torch import Tensor
 
 BODY, ACCENT, DARK, LIGHT = range(1, 5)
 MATERIALS = 4
-OVERSAMPLING = 4  # each pixel is the mean of 4 x 4 drawn ones, so edges are smooth
+OVERSAMPLING = 4  # each pixel is the mean of 4×4 drawn pixels, so that edges are smooth
 
 Shape = tuple[str, int, tuple[float, ...]]
-"""What to fill, with which material, and where: x to the right, y upwards, both in [-1, 1]."""
+"""Form, material and coordinates of a shape: x to the right, y upwards, both in [-1, 1]."""
 
 
 def _petals(count: int, x: float, y: float, reach: float, radius: float) -> list[Shape]:
+    """Return discs arranged in a circle around (x, y)."""
     angles = [2 * math.pi * i / count for i in range(count)]
     return [
         ("disc", BODY, (x + reach * math.cos(a), y + reach * math.sin(a), radius, radius))
@@ -30,7 +31,7 @@ def _petals(count: int, x: float, y: float, reach: float, radius: float) -> list
     ]
 
 
-KINDS: dict[str, list[Shape]] = {
+CLASSES: dict[str, list[Shape]] = {
     "house": [
         ("box", DARK, (0.3, 0.3, 0.48, 0.8)),
         ("box", BODY, (-0.6, -0.8, 0.6, 0.15)),
@@ -107,7 +108,7 @@ KINDS: dict[str, list[Shape]] = {
         ("disc", DARK, (0.18, 0.36, 0.06, 0.1)),
         ("polygon", ACCENT, (-0.09, 0.2, 0.09, 0.2, 0.0, 0.08)),
     ],
-    # the same after any quarter turn: whoever asks which way up it is gets no answer
+    # looks the same after a rotation by 90°, so its rotation cannot be predicted
     "ball": [
         ("disc", BODY, (0.0, 0.0, 0.72, 0.72)),
         *[("slice", ACCENT, (0.0, 0.0, 0.72, 90.0 * i, 90.0 * i + 45)) for i in range(4)],
@@ -117,7 +118,7 @@ KINDS: dict[str, list[Shape]] = {
 
 
 def _fill(draw: ImageDraw.ImageDraw, shape: Shape, side: int) -> None:
-    """Fill one shape on a canvas of side x side pixels."""
+    """Fill one shape on a canvas of side × side pixels."""
     form, material, at = shape
 
     def px(x: float, y: float) -> tuple[float, float]:
@@ -141,23 +142,23 @@ def _fill(draw: ImageDraw.ImageDraw, shape: Shape, side: int) -> None:
         x, y, radius, width = at
         draw.arc(around(x, y, radius, radius), 0, 360, material, round(width / 2 * side))
     else:
-        raise ValueError(f"no form is called {form!r}")
+        raise ValueError(f"unknown form {form!r}")
 
 
-def draw_sprite(kind: str, side: int) -> Tensor:
-    """The materials of one kind of object.
+def draw_sprite(name: str, side: int) -> Tensor:
+    """Draw the materials of one class of objects.
 
     Args:
-        kind: a key of `KINDS`.
-        side: in pixels.
+        name: A key of `CLASSES`.
+        side: Height and width in pixels.
 
     Returns:
-        (4, side, side) float32: the share of each pixel that is body, accent, dark and light; what
-        is left of 1 is transparent.
+        (4, side, side) float32: the fraction of each pixel that is body, accent, dark and light;
+        the remainder is transparent.
     """
     canvas = Image.new("L", (side * OVERSAMPLING, side * OVERSAMPLING), 0)
     draw = ImageDraw.Draw(canvas)
-    for shape in KINDS[kind]:
+    for shape in CLASSES[name]:
         _fill(draw, shape, canvas.width)
     materials = np.asarray(canvas)[None] == np.arange(1, MATERIALS + 1)[:, None, None]
     cells = materials.reshape(MATERIALS, side, OVERSAMPLING, side, OVERSAMPLING)
@@ -166,5 +167,5 @@ def draw_sprite(kind: str, side: int) -> Tensor:
 
 @lru_cache(maxsize=8)
 def sprites(side: int) -> Tensor:
-    """All kinds, in the order of `KINDS`: (10, 4, side, side)."""
-    return torch.stack([draw_sprite(kind, side) for kind in KINDS])
+    """Draw the sprites of all `CLASSES`, in their order: (10, 4, side, side)."""
+    return torch.stack([draw_sprite(name, side) for name in CLASSES])

@@ -1,4 +1,4 @@
-"""STL-10, from torchvision."""
+"""STL-10, read from torchvision's files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 
 from ssl_teach.data.dataset import NO_LABEL, Dataset, draw_splits
 from ssl_teach.data.downloads import find_or_download
-from ssl_teach.data.images import CHUNK, empty_pictures, resize
+from ssl_teach.data.images import CHUNK, empty_images, resize
 
 CLASSES = (
     "airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck",
@@ -17,24 +17,23 @@ CLASSES = (
 
 
 def stl10(*, size: int = 96, seed: int = 0, root: str | Path | None = None) -> Dataset:
-    """113,000 photographs (Coates et al., 2011), made for much unlabelled data and few labels.
+    """Load STL-10 (Coates et al., 2011): 113,000 photographs, most of them without labels.
 
-    Of the 5,000 labelled training pictures 500 are for validation, 50 per class; the test has
-    8,000, and 100,000 have no label.
+    Of the 5,000 labelled training images 500 are for validation, 50 of each class; 8,000 are for
+    the test, and 100,000 have no label.
 
     Args:
-        size: side in pixels; at 96 they take 3.1 GB of memory, at 32 a ninth of it.
-        seed: of the validation pictures.
-        root: a folder with torchvision's `stl10_binary`, where it is also downloaded to if
-            missing (2.6 GB, and 3.2 GB unpacked), or that folder itself; None for
-            `~/.cache/ssl_teach`.
+        size: Height and width in pixels; at 96 the images take 3.1 GB of memory, at 32 a ninth.
+        seed: Chooses the validation images.
+        root: A folder with torchvision's `stl10_binary`, or that folder itself; if it is missing
+            it is downloaded there (2.6 GB, and 3.2 GB unpacked). None for `~/.cache/ssl_teach`.
 
     Returns:
-        Images (113000, 3, size, size): training, test, unlabelled.
+        Images (113000, 3, size, size): training, then test, then unlabelled.
 
     Raises:
-        OSError: if there is no copy and downloading fails.
-        ValueError: if the copy is damaged, or the pictures do not fit into memory.
+        OSError: If the data are not on the disk and cannot be downloaded.
+        ValueError: If the copy is damaged, or the images do not fit into memory.
     """
     from torchvision.datasets import STL10
 
@@ -43,7 +42,7 @@ def stl10(*, size: int = 96, seed: int = 0, root: str | Path | None = None) -> D
         np.memmap(files / f"{part}_X.bin", np.uint8, "r").reshape(-1, 3, 96, 96).swapaxes(2, 3)
         for part in ("train", "test", "unlabeled")
     ]
-    images = empty_pictures(sum(map(len, parts)), 3, size)
+    images = empty_images(sum(map(len, parts)), 3, size)
     start = 0
     for part in parts:
         for i in range(0, len(part), CHUNK):

@@ -16,7 +16,7 @@ def standardize(images: Tensor) -> Tensor:
 
 
 class Encoder(nn.Module):
-    """Base of all encoders: a list of stages, most of which halve the picture; the last is pooled.
+    """Base of all encoders: a list of stages, most of which halve the image; the last is pooled.
 
     A subclass sets `widths` and fills `blocks`; tasks and probes rely on nothing else.
 

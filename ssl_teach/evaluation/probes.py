@@ -53,7 +53,7 @@ class ProbeData:
 def stage_features(
     encoder: Encoder, parts: Sequence[Dataset], *, size: int | None = None
 ) -> list[ProbeData]:
-    """What the probes of every stage take: features with labels, from one pass over the pictures.
+    """What the probes of every stage take: features with labels, from one pass over the images.
 
     Args:
         encoder: f; frozen meanwhile.

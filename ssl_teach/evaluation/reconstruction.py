@@ -1,6 +1,6 @@
-"""How good is a made picture? Distances to the true one, and its sharpness.
+"""How good is a made image? Distances to the true one, and its sharpness.
 
-PSNR and SSIM are scikit-image's, on pictures in [0, 1] with all their channels and borders.
+PSNR and SSIM are scikit-image's, on images in [0, 1] with all their channels and borders.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 def psnr(made: Tensor, true: Tensor) -> float:
-    """Peak signal-to-noise ratio, 10 log₁₀(1 / mean squared error), mean over pictures.
+    """Peak signal-to-noise ratio, 10 log₁₀(1 / mean squared error), mean over images.
 
     Args:
         made: (B, C, H, W) in [0, 1].
@@ -26,7 +26,7 @@ def psnr(made: Tensor, true: Tensor) -> float:
 
 
 def ssim(made: Tensor, true: Tensor) -> float:
-    """Structural similarity in windows of 7×7, mean over pictures; 1 for equal ones.
+    """Structural similarity in windows of 7×7, mean over images; 1 for equal ones.
 
     Args:
         made: (B, C, H, W) in [0, 1], of 7×7 or more.
@@ -43,7 +43,7 @@ def sharpness(images: Tensor, mask: Tensor | None = None) -> float:
     """Mean absolute step between neighbouring pixels, across and down.
 
     It knows nothing of truth: noise is sharp. So it is read beside a distance, and relative to
-    the sharpness of the true pictures.
+    the sharpness of the true images.
 
     Args:
         images: (B, C, H, W) in [0, 1].

@@ -35,10 +35,10 @@ class Transfer:
         target: the experiment whose data the encoder is to serve; nothing else of it is used.
         labels: per class of the target, those for validation (a fifth) included.
         steps: of each fine-tuning.
-        batch_size: pictures per step, or all of them if there are fewer.
+        batch_size: images per step, or all of them if there are fewer.
         rates: learning rates of fine-tuning, chosen from on validation data.
         blocks: how many of the last blocks to fine-tune, each a strategy; None for every number.
-        test: how many test pictures to read at most.
+        test: how many test images to read at most.
         features: about how many a probe takes of each stage; a stage of more channels keeps one
             for each. None for the width of the last.
     """
@@ -70,7 +70,7 @@ class Transfer:
         return cls(**given)
 
     def load(self) -> Dataset:
-        """The target's pictures, in three channels, with at most `test` of them for the test."""
+        """The target's images, in three channels, with at most `test` of them for the test."""
         data = in_color(self.target.load())
         if self.test is None:
             return data
@@ -100,7 +100,7 @@ class Transfer:
 
 
 def in_color(data: Dataset) -> Dataset:
-    """The same pictures in three channels, so that one encoder takes grey and coloured ones."""
+    """The same images in three channels, so that one encoder takes grey and coloured ones."""
     return replace(data, images=data.images.expand(-1, 3, -1, -1))
 
 

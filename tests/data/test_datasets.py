@@ -326,10 +326,10 @@ def test_only_the_first_broken_images_are_named(tmp_path):
 def test_folders_without_images(tmp_path):
     (tmp_path / "a.txt").touch()
     (tmp_path / ".b.png").touch()
-    with pytest.raises(ValueError, match="1 files of other kinds were ignored"):
+    with pytest.raises(ValueError, match="1 files of other types were ignored"):
         load(tmp_path)
     save(tmp_path / "train" / "cats" / "a.png")
-    with pytest.raises(ValueError, match="1 lie deeper"):
+    with pytest.raises(ValueError, match="1 are in deeper folders"):
         load(tmp_path)
 
 

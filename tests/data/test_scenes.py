@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from ssl_teach.data.scenes import ABERRATION, DEFAULT_SHORTCUTS, FACTORS, SHORTCUTS, hsv, scenes
-from ssl_teach.data.sprites import KINDS, draw_sprite, sprites
+from ssl_teach.data.sprites import CLASSES, draw_sprite, sprites
 
 
 def test_a_seed_draws_the_same_and_the_first_of_many_are_those_of_few():
@@ -22,8 +22,8 @@ def test_a_seed_draws_the_same_and_the_first_of_many_are_those_of_few():
 def test_what_comes_back():
     data = scenes(500, size=48)
     assert data.images.shape == (500, 3, 48, 48) and data.images.dtype == torch.uint8
-    assert torch.bincount(data.labels).tolist() == [50] * len(KINDS)
-    assert data.classes == tuple(KINDS) and tuple(data.factors) == FACTORS
+    assert torch.bincount(data.labels).tolist() == [50] * len(CLASSES)
+    assert data.classes == tuple(CLASSES) and tuple(data.factors) == FACTORS
     assert {name: len(rows) for name, rows in data.splits.items()} == {
         "train": 380, "val": 40, "test": 80,
     }  # fmt: skip
@@ -114,13 +114,13 @@ def test_aberration_enlarges_red_and_shrinks_blue():
 
 def test_sprites_share_out_each_pixel():
     maps = sprites(40)
-    assert maps.shape == (len(KINDS), 4, 40, 40)
+    assert maps.shape == (len(CLASSES), 4, 40, 40)
     assert maps.min() >= 0 and maps.sum(dim=1).max() <= 1 + 1e-6
     assert (maps.sum(dim=(1, 2, 3)) > 100).all()
 
 
 def test_the_ball_has_no_up_and_everything_else_has():
-    for kind in KINDS:
+    for kind in CLASSES:
         sprite = draw_sprite(kind, 64)
         change = (sprite - sprite.rot90(1, (1, 2))).abs().sum() / sprite.sum()
         assert (change < 0.1) == (kind == "ball"), (kind, change)

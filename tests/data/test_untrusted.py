@@ -258,7 +258,7 @@ def test_more_pixels_than_memory(tmp_path, size):
     (tmp_path / "a.png").write_bytes(picture("PNG"))
     for i in range(30):
         (tmp_path / f"{i}.png").write_bytes(picture("PNG"))
-    with pytest.raises(ValueError, match=r"31 pictures of .* choose a smaller size or fewer"):
+    with pytest.raises(ValueError, match=r"31 images of .* choose a smaller size or fewer"):
         load(tmp_path, size=size)
     with pytest.raises(ValueError, match="size must be at least 1"):
         folder(tmp_path, size=0)
