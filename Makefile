@@ -25,7 +25,7 @@ SEVEN_READY := .venv-seven/.ready
 TEST_ENV := OMP_NUM_THREADS=1
 
 .DELETE_ON_ERROR:
-.PHONY: book book-teacher pack pdf slides serve test test-widgets7 lab bench lint mutants records
+.PHONY: book book-teacher pack pdf slides serve test test-widgets7 lab bench lint lint-js mutants records
 .PHONY: clean setup lock
 
 book: $(READY)
@@ -70,6 +70,16 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/nbstripout --verify --keep-id notebooks/*.ipynb
+	@if command -v npm > /dev/null; then $(MAKE) --no-print-directory lint-js; \
+	  else echo "There is no Node: the checks of the JavaScript are left out."; fi
+
+lint-js: node_modules/.package-lock.json
+	node_modules/.bin/biome check --error-on-warnings
+	node_modules/.bin/tsc --project jsconfig.json
+
+node_modules/.package-lock.json: package.json package-lock.json
+	npm ci --no-audit --no-fund --silent
+	@touch $@
 
 mutants: $(READY)
 	$(TEST_ENV) $(BIN)/python tools/mutate_exercises.py
@@ -125,5 +135,5 @@ $(SEVEN_READY): $(READY) tests/browser/widgets7.txt
 	@touch $(SEVEN_READY)
 
 clean:
-	rm -rf .venv-bench .venv-lock .venv-seven .venv-try _build .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info book/_vendor
+	rm -rf node_modules .venv-bench .venv-lock .venv-seven .venv-try _build .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info book/_vendor
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

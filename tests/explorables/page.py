@@ -39,7 +39,8 @@ SHELL = """<!doctype html>
   window.listening = () => Object.values(listeners).reduce((sum, calls) => sum + calls.size, 0);
   const source = document.getElementById("esm").textContent;
   const blob = new Blob([source], { type: "text/javascript" });
-  window.module = await import(URL.createObjectURL(blob));
+  const loaded = await import(URL.createObjectURL(blob));
+  window.module = { ...loaded.imported, ...loaded };
   const el = document.getElementById("place");
   window.cleanUp = await window.module.default.render({ model: window.model, el });
   const ready = () => { document.body.dataset.ready = "yes"; };
@@ -89,7 +90,13 @@ class Mounted:
 
 
 def write_page(widget: anywidget.AnyWidget, path: Path, theme: str) -> None:
-    """Write a page that shows the widget as Python made it."""
+    """Write a page that shows the widget as Python made it.
+
+    There `window.module` holds what the figure's script exports, and what the modules export that
+    it imports.
+    """
+    modules = re.findall(r"^const (\$\w+) = \(\(\) => \{$", widget._esm, re.M)
+    imported = ", ".join(f"...{name}" for name in modules)
     state = {}
     for name, value in widget.get_state().items():
         if name.startswith("_") or name in ("layout", "tabbable", "tooltip"):
@@ -101,7 +108,7 @@ def write_page(widget: anywidget.AnyWidget, path: Path, theme: str) -> None:
         "BACKGROUND": "#121212" if theme == "dark" else "#ffffff",
         "STYLE": widget._css,
         "STATE": json.dumps(state).replace("</", "<\\/"),
-        "ESM": widget._esm,
+        "ESM": f"{widget._esm}export const imported = {{ {imported} }};",
     }
     html = re.sub(r"%([A-Z]+)%", lambda found: parts[found[1]], SHELL)
     path.write_text(html, encoding="utf-8")

@@ -111,7 +111,7 @@ def test_views_are_those_of_the_package(bench, channels, size):
         ("turnHue(image, -0.5)", lambda x: adjust_hue(x, torch.tensor([-0.5]))),
         ("grayscale(image, 3)", grayscale),
         (
-            "gaussianBlur(image, 3, 16, 1.7, 7)",
+            "gaussianBlur(image, 16, 1.7, 7)",
             lambda x: gaussian_blur(x, torch.tensor([1.7]), kernel_size=7),
         ),
     ],

@@ -10,8 +10,9 @@ import traitlets
 from numpy.typing import ArrayLike
 
 from ssl_teach.explorables.augmentation_lab import MOST_DRAWS, check_recipe
+from ssl_teach.explorables.bundle import script, styles
 from ssl_teach.explorables.nn.packing import check_network, pack_weights
-from ssl_teach.explorables.shared.frame import Explorable, join, to_pictures
+from ssl_teach.explorables.shared.frame import Explorable, to_pictures
 
 MOST_IMAGES = 64  # the page redraws 128 x 128 cells well within a frame
 
@@ -47,14 +48,8 @@ class AffinityMatrix(Explorable):
     draw of the own picture's views.
     """
 
-    _esm = join(
-        "shared/frame.js",
-        "nn/convnet.js",
-        "shared/augmentation.js",
-        "nn/nt_xent.js",
-        "affinity/affinity.js",
-    )
-    _css = join("shared/frame.css", "affinity/affinity.css")
+    _esm = script("affinity/affinity.js")
+    _css = styles("affinity/affinity.css")
 
     z_after = traitlets.Bytes().tag(sync=True)  # (2N, D) float16, little endian, rows of length 1
     z_before = traitlets.Bytes().tag(sync=True)  # the same of the untrained encoder, or empty

@@ -8,7 +8,8 @@ from typing import Any
 import traitlets
 from numpy.typing import ArrayLike
 
-from ssl_teach.explorables.shared.frame import Explorable, check_sets, join, to_pictures
+from ssl_teach.explorables.bundle import script, styles
+from ssl_teach.explorables.shared.frame import Explorable, check_sets, to_pictures
 
 TRANSFORMS = ("crop", "flip", "color", "gray", "blur")  # in the order in which they are applied
 SMALLEST = 8  # pixels on a side: the blur of a page mirrors a border of at least one
@@ -61,8 +62,8 @@ class AugmentationLab(Explorable):
     none, n shows the last.
     """
 
-    _esm = join("shared/frame.js", "shared/augmentation.js", "augmentation_lab/augmentation_lab.js")
-    _css = join("shared/frame.css", "augmentation_lab/augmentation_lab.css")
+    _esm = script("augmentation_lab/augmentation_lab.js")
+    _css = styles("augmentation_lab/augmentation_lab.css")
 
     pictures = traitlets.Bytes().tag(sync=True)  # (n, S, S, C) uint8
     shape = traitlets.List(traitlets.Int()).tag(sync=True)  # [n, S, S, C]

@@ -9,7 +9,8 @@ import numpy as np
 import traitlets
 from numpy.typing import ArrayLike
 
-from ssl_teach.explorables.shared.frame import Explorable, join, to_pictures
+from ssl_teach.explorables.bundle import script, styles
+from ssl_teach.explorables.shared.frame import Explorable, to_pictures
 
 TEXTS = ("name", "title", "question")
 
@@ -21,8 +22,8 @@ class BookMap(Explorable):
     the reader chose can be read back and set: `chosen`, the name of a node.
     """
 
-    _esm = join("shared/frame.js", "book_map/book_map.js")
-    _css = join("shared/frame.css", "book_map/book_map.css")
+    _esm = script("book_map/book_map.js")
+    _css = styles("book_map/book_map.css")
 
     parts = traitlets.List(traitlets.Dict()).tag(sync=True)  # {"title", "nodes": [names]}
     nodes = traitlets.Dict().tag(sync=True)  # name -> what `_node` makes

@@ -1,34 +1,58 @@
 // A map of the book: nodes in bands, lines between them, and the chosen node's question below.
 
-/** The node `by` places on in reading order; the ends meet. */
+import { bitmap } from "../shared/canvas.js";
+import { h, liveRegion, notice, rich } from "../shared/elements.js";
+import { frame } from "../shared/frame.js";
+import { keys } from "../shared/keyboard.js";
+import { bytesOf, save } from "../shared/state.js";
+
+/**
+ * The node `by` places further in reading order; the first follows the last.
+ * @param {string[]} order
+ * @param {string} name
+ * @param {number} by
+ */
 export function stepTo(order, name, by) {
   const at = order.indexOf(name) + by;
   return order[(at + order.length) % order.length];
 }
 
 /**
- * The node in the next row up (-1) or down (1) that lies nearest; the same one where there is none.
- * `boxes` holds {name, x, y}: centres, where nodes of one row share their y to within a few pixels.
+ * The nearest node in the next row up (-1) or down (1), or the node itself if there is none.
+ * @param {{ name: string, x: number, y: number }[]} boxes centres; nodes of one row may differ in y
+ *   by a few pixels
+ * @param {string} name
+ * @param {number} by
  */
 export function rowTo(boxes, name, by) {
-  const here = boxes.find((box) => box.name === name);
+  const here = boxes[boxes.findIndex((box) => box.name === name)];
   const beyond = boxes.filter((box) => by * (box.y - here.y) > 8);
   if (!beyond.length) return name;
   const next = Math.min(...beyond.map((box) => Math.abs(box.y - here.y)));
   const row = beyond.filter((box) => Math.abs(Math.abs(box.y - here.y) - next) <= 8);
-  return row.reduce((best, box) => (Math.abs(box.x - here.x) < Math.abs(best.x - here.x) ? box : best)).name;
+  return row.reduce((best, box) =>
+    Math.abs(box.x - here.x) < Math.abs(best.x - here.x) ? box : best,
+  ).name;
 }
 
-/** A line between two boxes {left, right, top, bottom}, as the d of an SVG path. */
+/**
+ * A line between two boxes, as the d of an SVG path.
+ * @param {DOMRectReadOnly | { left: number, right: number, top: number, bottom: number }} a
+ * @param {DOMRectReadOnly | { left: number, right: number, top: number, bottom: number }} b
+ */
 export function lineBetween(a, b) {
   const middle = (box) => [(box.left + box.right) / 2, (box.top + box.bottom) / 2];
-  const [ax, ay] = middle(a), [bx, by] = middle(b);
-  if (Math.abs(ay - by) <= 8 && Math.abs(ax - bx) < 1.5 * (a.right - a.left)) return `M${ax} ${ay}L${bx} ${by}`; // neighbours
-  if (Math.abs(ay - by) <= 8) { // over the heads of those between them
+  const [ax, ay] = middle(a);
+  const [bx, by] = middle(b);
+  if (Math.abs(ay - by) <= 8 && Math.abs(ax - bx) < 1.5 * (a.right - a.left))
+    return `M${ax} ${ay}L${bx} ${by}`; // neighbours
+  if (Math.abs(ay - by) <= 8) {
+    // over the heads of those between them
     const top = Math.min(a.top, b.top) - 10;
     return `M${ax} ${a.top}C${ax} ${top} ${ax} ${top} ${(ax + bx) / 2} ${top}S${bx} ${top} ${bx} ${b.top}`;
   }
-  const [from, to] = ay < by ? [a.bottom, b.top] : [a.top, b.bottom], half = (from + to) / 2;
+  const [from, to] = ay < by ? [a.bottom, b.top] : [a.top, b.bottom];
+  const half = (from + to) / 2;
   return `M${ax} ${from}C${ax} ${half} ${bx} ${half} ${bx} ${to}`;
 }
 
@@ -36,43 +60,83 @@ export function lineBetween(a, b) {
 const inBook = () => document.querySelector(".bd-article") !== null;
 
 function render({ model, el }) {
-  const nodes = model.get("nodes"), parts = model.get("parts"), order = parts.flatMap((part) => part.nodes);
-  const bytes = bytesOf(model, "pictures"), live = liveRegion();
-  const box = frame(model, el, "Map of the book", redraw, { chosen: { of: order } });
-  let said = "", shown = "";
+  const nodes = model.get("nodes");
+  const parts = model.get("parts");
+  const order = parts.flatMap((part) => part.nodes);
+  const bytes = bytesOf(model, "pictures");
+  const live = liveRegion();
+  const box = frame({ model, el, name: "book_map", title: "Map of the book" }, redraw, {
+    chosen: { of: order },
+  });
+  let said = "";
+  let shown = "";
 
-  const picture = ({ shape: [height, width, channels], start }) => bitmap(width, height, (x, y) =>
-    [0, 1, 2].map((c) => bytes[start + (y * width + x) * channels + (channels === 3 ? c : 0)]));
+  const picture = ({ shape: [height, width, channels], start }) =>
+    bitmap(width, height, (x, y) =>
+      [0, 1, 2].map((c) => bytes[start + (y * width + x) * channels + (channels === 3 ? c : 0)]),
+    );
   const choose = (name) => {
     save(model, { chosen: name });
     buttons[name].focus({ preventScroll: true });
   };
-  const centres = () => order.map((name) => {
-    const { left, right, top, bottom } = buttons[name].getBoundingClientRect();
-    return { name, x: (left + right) / 2, y: (top + bottom) / 2 };
-  });
+  const centres = () =>
+    order.map((name) => {
+      const { left, right, top, bottom } = buttons[name].getBoundingClientRect();
+      return { name, x: (left + right) / 2, y: (top + bottom) / 2 };
+    });
   const step = (by) => () => choose(stepTo(order, model.get("chosen"), by));
   const row = (by) => () => choose(rowTo(centres(), model.get("chosen"), by));
-  const moves = keys({ ArrowLeft: step(-1), ArrowRight: step(1), ArrowUp: row(-1), ArrowDown: row(1) });
+  const moves = keys({
+    ArrowLeft: step(-1),
+    ArrowRight: step(1),
+    ArrowUp: row(-1),
+    ArrowDown: row(1),
+  });
 
-  const buttons = Object.fromEntries(order.map((name) => [name, h("button",
-    { type: "button", class: "ssl-node", onclick: () => choose(name) }, picture(nodes[name].given[0]), h("span", {}, nodes[name].title))]));
-  const lines = rich('<svg aria-hidden="true" class="ssl-lines"></svg>').firstChild;
-  const bands = parts.map(({ title, nodes: inside }) => h("div", { class: "ssl-band", role: "group", "aria-label": title },
-    h("p", { class: "ssl-quiet" }, title), h("div", { class: "ssl-nodes" }, ...inside.map((name) => buttons[name]))));
+  const buttons = Object.fromEntries(
+    order.map((name) => [
+      name,
+      h(
+        "button",
+        { type: "button", class: "ssl-node", onclick: () => choose(name) },
+        picture(nodes[name].given[0]),
+        h("span", {}, nodes[name].title),
+      ),
+    ]),
+  );
+  const lines = /** @type {SVGSVGElement} */ (
+    rich('<svg aria-hidden="true" class="ssl-lines"></svg>').firstChild
+  );
+  const bands = parts.map(({ title, nodes: inside }) =>
+    h(
+      "div",
+      { class: "ssl-band", role: "group", "aria-label": title },
+      h("p", { class: "ssl-quiet" }, title),
+      h("div", { class: "ssl-nodes" }, ...inside.map((name) => buttons[name])),
+    ),
+  );
   const map = h("div", { class: "ssl-map", onkeydown: moves }, lines, ...bands);
   const detail = h("div", { class: "ssl-detail" });
-  box.root.append(map, detail,
+  box.root.append(
+    map,
+    detail,
     h("p", { class: "ssl-quiet" }, "Choose a lesson with the mouse, a finger or the arrow keys."),
-    ...(model.get("notice") ? [h("p", { class: "ssl-notice" }, h("b", {}, "What to notice."), " ", model.get("notice"))] : []), live.element);
+    ...(model.get("notice") ? [notice(model.get("notice"))] : []),
+    live.element,
+  );
 
   function redraw() {
-    const chosen = nodes[model.get("chosen")] ? model.get("chosen") : order[0], node = nodes[chosen];
+    const chosen = nodes[model.get("chosen")] ? model.get("chosen") : order[0];
+    const node = nodes[chosen];
     const next = order.filter((name) => nodes[name].after.includes(chosen));
     for (const name of order) {
-      buttons[name].setAttribute("aria-pressed", name === chosen);
-      buttons[name].classList.toggle("ssl-linked", next.includes(name) || node.after.includes(name)); // lines may cross others
-      buttons[name].tabIndex = name === chosen ? 0 : -1; // one stop for the Tab key, arrows from there
+      buttons[name].setAttribute("aria-pressed", `${name === chosen}`);
+      buttons[name].classList.toggle(
+        "ssl-linked",
+        next.includes(name) || node.after.includes(name),
+      ); // lines may cross others
+      // one stop for the Tab key, arrows from there
+      buttons[name].tabIndex = name === chosen ? 0 : -1;
     }
     drawLines(chosen);
     const link = inBook();
@@ -87,33 +151,79 @@ function render({ model, el }) {
     const origin = map.getBoundingClientRect();
     const place = (name) => {
       const { left, right, top, bottom } = buttons[name].getBoundingClientRect();
-      return { left: left - origin.left, right: right - origin.left, top: top - origin.top, bottom: bottom - origin.top };
+      return {
+        left: left - origin.left,
+        right: right - origin.left,
+        top: top - origin.top,
+        bottom: bottom - origin.top,
+      };
     };
-    lines.innerHTML = order.flatMap((name) => nodes[name].after.map((before) =>
-      `<path d="${lineBetween(place(before), place(name))}" class="${[before, name].includes(chosen) ? "ssl-near" : ""}"/>`)).join("");
+    lines.innerHTML = order
+      .flatMap((name) =>
+        nodes[name].after.map(
+          (before) =>
+            `<path d="${lineBetween(place(before), place(name))}" class="${[before, name].includes(chosen) ? "ssl-near" : ""}"/>`,
+        ),
+      )
+      .join("");
   }
 
   function describe(node, next, link) {
     const titles = (names) => names.map((name) => nodes[name].title).join(", ");
-    const neighbours = [node.after.length ? `Builds on ${titles(node.after)}.` : "", next.length ? `Leads to ${titles(next)}.` : ""];
-    const row = (pictures) => pictures.map((each) => {
-      const canvas = picture(each), [height, width] = each.shape;
-      const side = Math.min(132, 132 * Math.max(0.5, Math.max(height, width) / 32)) / (pictures.length > 2 ? 1.6 : pictures.length > 1 ? 1.25 : 1);
-      canvas.style.width = `${Math.round((side * width) / Math.max(height, width))}px`;
-      return canvas;
-    });
-    const answer = typeof node.wanted === "string" ? `; the answer: ${node.wanted}` : "; the answer is a picture";
+    const neighbours = [
+      node.after.length ? `Builds on ${titles(node.after)}.` : "",
+      next.length ? `Leads to ${titles(next)}.` : "",
+    ];
+    const row = (pictures) =>
+      pictures.map((each) => {
+        const canvas = picture(each);
+        const [height, width] = each.shape;
+        const side =
+          Math.min(132, 132 * Math.max(0.5, Math.max(height, width) / 32)) /
+          (pictures.length > 2 ? 1.6 : pictures.length > 1 ? 1.25 : 1);
+        canvas.style.width = `${Math.round((side * width) / Math.max(height, width))}px`;
+        return canvas;
+      });
+    const answer =
+      typeof node.wanted === "string"
+        ? `; the answer: ${node.wanted}`
+        : "; the answer is a picture";
     const words = `An example: ${node.facts[0]?.[1] ?? node.title}${answer}`;
-    const example = h("div", { class: "ssl-example", role: "img", "aria-label": words },
-      h("div", {}, ...row(node.given)), h("div", { class: "ssl-answer" }, h("span", { class: "ssl-arrow" }, "→"),
-        ...(typeof node.wanted === "string" ? [h("span", { class: "ssl-wanted" }, node.wanted)] : row(node.wanted))));
-    const facts = h("dl", {}, ...node.facts.flatMap(([heading, text]) => [h("dt", {}, heading), h("dd", {}, text)]));
-    const where = !node.page ? [] : [h("p", { class: "ssl-where" }, link
-      ? h("a", { href: `${node.page}.html` }, `Go to the lesson: ${node.title}`)
-      : h("span", {}, "notebook ", h("code", {}, `${node.page}.ipynb`)))];
-    return [h("p", { class: "ssl-question" }, h("b", {}, node.title), " ", node.question),
+    const example = h(
+      "div",
+      { class: "ssl-example", role: "img", "aria-label": words },
+      h("div", {}, ...row(node.given)),
+      h(
+        "div",
+        { class: "ssl-answer" },
+        h("span", { class: "ssl-arrow" }, "→"),
+        ...(typeof node.wanted === "string"
+          ? [h("span", { class: "ssl-wanted" }, node.wanted)]
+          : row(node.wanted)),
+      ),
+    );
+    const facts = h(
+      "dl",
+      {},
+      ...node.facts.flatMap(([heading, text]) => [h("dt", {}, heading), h("dd", {}, text)]),
+    );
+    const where = !node.page
+      ? []
+      : [
+          h(
+            "p",
+            { class: "ssl-where" },
+            link
+              ? h("a", { href: `${node.page}.html` }, `Go to the lesson: ${node.title}`)
+              : h("span", {}, "notebook ", h("code", {}, `${node.page}.ipynb`)),
+          ),
+        ];
+    return [
+      h("p", { class: "ssl-question" }, h("b", {}, node.title), " ", node.question),
       h("div", { class: "ssl-row ssl-told" }, example, facts),
-      h("p", { class: "ssl-quiet" }, neighbours.join(" ").trim()), ...where];
+      h("p", { class: "ssl-quiet" }, neighbours.join(" ").trim()),
+      ...where,
+    ];
   }
   return box.end;
 }

@@ -7,7 +7,8 @@ from typing import Any
 
 import traitlets
 
-from ssl_teach.explorables.shared.frame import Explorable, join
+from ssl_teach.explorables.bundle import script, styles
+from ssl_teach.explorables.shared.frame import Explorable
 
 
 class Circle(Explorable):
@@ -18,8 +19,8 @@ class Circle(Explorable):
     `walked` how they were taken: [steps, tau, negatives] of each stretch. Set, it is walked anew.
     """
 
-    _esm = join("shared/frame.js", "nn/nt_xent.js", "circle/circle_math.js", "circle/circle.js")
-    _css = join("shared/frame.css", "circle/circle.css")
+    _esm = script("circle/circle.js")
+    _css = styles("circle/circle.css")
 
     pairs = traitlets.Int(8, min=2, max=16).tag(sync=True)
     tau = traitlets.Float(0.2, min=0.05, max=1).tag(sync=True)

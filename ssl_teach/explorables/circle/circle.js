@@ -1,18 +1,41 @@
-// The circle: the view. The loss and the small encoder are in circle_math.js, the softmax in nt_xent.js.
+// The circle: the view. The loss and the small encoder are in circle_math.js, the softmax in
+// nt_xent.js.
+
+/** @import { Rule } from "../shared/types.js" */
+
+import { context2d } from "../shared/canvas.js";
+import { colour, css } from "../shared/colours.js";
+import { choice, fixed, logScale, slider } from "../shared/controls.js";
+import { button, h, liveRegion, notice, rich } from "../shared/elements.js";
+import { frame } from "../shared/frame.js";
+import { keys } from "../shared/keyboard.js";
+import { allowed } from "../shared/link.js";
+import { save } from "../shared/state.js";
+import { contrast, evenlySpread, newWorld, stepOf, throughLength } from "./circle_math.js";
 
 const TAU = logScale(0.05, 1, 100, 2);
-const PER_STEP = 70, AT_ONCE = 50, KEPT = 2000; // milliseconds; steps without motion; length of the record
+const PER_STEP = 70;
+const AT_ONCE = 50;
+const KEPT = 2000; // milliseconds; steps without motion; length of the record
 const FARTHEST = 5000; // steps that a link may ask for: they take a second or two
 
-const CIRCLE_NOTICE = `<b>What to notice.</b> With negatives, partners meet and the pairs spread out: alignment falls as far as the noise lets it, and uniformity falls too.
-  Without them nothing holds the pairs apart. Alignment goes towards 0, its best value, and uniformity rises towards 0, its worst: all views say the same.`;
+const NOTICE = [
+  "With negatives, partners meet and the pairs spread out: alignment falls as far as the noise",
+  "lets it, and uniformity falls too.",
+  "Without them nothing keeps the pairs apart.",
+  "Alignment goes towards 0, its best value, and uniformity rises towards 0, its worst: all",
+  "views get the same representation.",
+].join(" ");
 
 /**
- * The stretches that a link names, "300,0.2,true,50,0.1,false": steps made, with which τ, with negatives or
- * without; undefined if that cannot be, or would take long to walk again.
+ * The stretches that a link names, "300,0.2,true,50,0.1,false": the number of steps, τ, and whether
+ * there are negatives. Undefined if that is not possible, or would take too long to repeat.
+ * @param {string} text
  */
 export function stretchesOf(text) {
-  const parts = text === "" ? [] : text.split(","), rules = [[1, FARTHEST], { least: 0.05, most: 1 }, true];
+  const parts = text === "" ? [] : text.split(",");
+  /** @type {Rule[]} */
+  const rules = [[1, FARTHEST], { least: 0.05, most: 1 }, true];
   if (parts.length % 3 || parts.length > 900) return undefined;
   const values = parts.map((part, k) => allowed(rules[k % 3], part));
   if (values.includes(undefined)) return undefined;
@@ -23,68 +46,137 @@ export function stretchesOf(text) {
 const said3 = (value) => fixed(value).replace("−0.000", "0.000");
 
 function render({ model, el }) {
-  const box = frame(model, el, "Points on the circle", redraw, { pairs: [2, 16], tau: { least: 0.05, most: 1 },
-    space: { of: ["circle", "sphere"] }, negatives: true, seed: [-(2 ** 31), 2 ** 31 - 1], walked: stretchesOf }), live = liveRegion();
+  const box = frame({ model, el, name: "circle", title: "Points on the circle" }, redraw, {
+    pairs: [2, 16],
+    tau: { least: 0.05, most: 1 },
+    space: { of: ["circle", "sphere"] },
+    negatives: true,
+    seed: [-(2 ** 31), 2 ** 31 - 1],
+    walked: stretchesOf,
+  });
+  const live = liveRegion();
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
   const dimension = () => (model.get("space") === "sphere" ? 3 : 2);
-  let world, history, walked = [], made = "", timer = 0, turn = { yaw: 0.5, pitch: 0.35 }, said = "";
+  let world;
+  let history;
+  let walked = [];
+  let made = "";
+  let timer = 0;
+  let turn = { yaw: 0.5, pitch: 0.35 };
+  let said = "";
 
-  const measure = () => contrast(world.z, world.dimension, model.get("tau"), model.get("negatives"));
+  const measure = () =>
+    contrast(world.z, world.dimension, model.get("tau"), model.get("negatives"));
   const note = () => {
     const { alignment, uniformity } = measure();
     history.push([alignment, uniformity]);
     if (history.length > KEPT) history.shift();
   };
-  const begin = (again) => { // and walk the way that was walked before, step by step
+  const begin = (again) => {
+    // and walk the way that was walked before, step by step
     world = newWorld(model.get("pairs"), dimension(), model.get("seed"));
     history = [];
     note();
-    for (const [steps, tau, negatives] of again) for (let k = 0; k < steps; k++) { stepOf(world, tau, negatives); note(); }
+    for (const [steps, tau, negatives] of again)
+      for (let k = 0; k < steps; k++) {
+        stepOf(world, tau, negatives);
+        note();
+      }
     made = settings();
     walked = again;
     model.set("walked", walked);
   };
   const settings = () => [model.get("pairs"), model.get("space"), model.get("seed")].join();
   const one = () => {
-    const tau = model.get("tau"), negatives = model.get("negatives"), last = walked.at(-1);
+    const tau = model.get("tau");
+    const negatives = model.get("negatives");
+    const last = walked.at(-1);
     stepOf(world, tau, negatives);
     note();
     const goesOn = last?.[1] === tau && last[2] === negatives;
-    walked = goesOn ? [...walked.slice(0, -1), [last[0] + 1, tau, negatives]] : [...walked, [1, tau, negatives]];
+    walked = goesOn
+      ? [...walked.slice(0, -1), [last[0] + 1, tau, negatives]]
+      : [...walked, [1, tau, negatives]];
     model.set("walked", walked);
   };
   const tell = () => {
     const { loss, alignment, uniformity } = measure();
     save(model, { found: { steps: world.steps, loss, alignment, uniformity } });
   };
-  const pause = () => { clearInterval(timer); timer = 0; tell(); box.queue(); };
-  const play = () => {
-    if (timer) return pause();
-    if (still) { for (let k = 0; k < AT_ONCE; k++) one(); return pause(); } // no motion for who wants none
-    timer = setInterval(() => { one(); box.queue(); }, PER_STEP);
+  const pause = () => {
+    clearInterval(timer);
+    timer = 0;
+    tell();
     box.queue();
   };
-  const step = () => { one(); if (timer) pause(); else { tell(); box.queue(); } };
-  const reset = () => { begin([]); pause(); };
+  const play = () => {
+    if (timer) return pause();
+    if (still) {
+      for (let k = 0; k < AT_ONCE; k++) one();
+      return pause();
+    } // no motion for who wants none
+    timer = setInterval(() => {
+      one();
+      box.queue();
+    }, PER_STEP);
+    box.queue();
+  };
+  const step = () => {
+    one();
+    if (timer) pause();
+    else {
+      tell();
+      box.queue();
+    }
+  };
+  const reset = () => {
+    begin([]);
+    pause();
+  };
   const turnBy = (yaw, pitch) => {
     turn = { yaw: turn.yaw + yaw, pitch: Math.max(-1.4, Math.min(1.4, turn.pitch + pitch)) };
     box.queue();
   };
 
   const controls = buildControls(model, { play, step, reset }, still);
-  const scene = buildScene(turnBy, () => model.get("space") === "sphere", { " ": play, s: step, r: reset });
+  const scene = buildScene(turnBy, () => model.get("space") === "sphere", {
+    " ": play,
+    s: step,
+    r: reset,
+  });
   const numbers = buildRecord();
-  box.root.append(controls.element, h("div", { class: "ssl-circle" }, scene.element, numbers.element),
-    h("p", { class: "ssl-notice" }, rich(CIRCLE_NOTICE)), live.element);
+  box.root.append(
+    controls.element,
+    h("div", { class: "ssl-circle" }, scene.element, numbers.element),
+    notice(rich(NOTICE)),
+    live.element,
+  );
   begin(model.get("walked"));
 
   function redraw() {
     const asked = model.get("walked");
-    if (`${asked}` !== `${walked}`) begin(asked); // set from Python
+    if (`${asked}` !== `${walked}`)
+      begin(asked); // set from Python
     else if (made !== settings()) begin([]);
-    if (!scene.element.clientWidth) return; // not in the page yet; the resize observer will call again
-    const state = { ...measure(), world, history, turn, tau: model.get("tau"), negatives: model.get("negatives"), playing: timer !== 0, pairs: model.get("pairs"), space: model.get("space") };
-    const theme = Object.fromEntries(["ink", "quiet", "paper", "line", "edge", "cold", "warm"].map((name) => [name, css(colour(box.root, `--ssl-${name}`))]));
+    // not in the page yet; the resize observer will call again
+    if (!scene.element.clientWidth) return;
+    const state = {
+      ...measure(),
+      world,
+      history,
+      turn,
+      tau: model.get("tau"),
+      negatives: model.get("negatives"),
+      playing: timer !== 0,
+      pairs: model.get("pairs"),
+      space: model.get("space"),
+    };
+    const theme = Object.fromEntries(
+      ["ink", "quiet", "paper", "line", "edge", "cold", "warm"].map((name) => [
+        name,
+        css(colour(box.root, `--ssl-${name}`)),
+      ]),
+    );
     controls.update(state);
     scene.update(state, theme, box.root.dataset.theme === "dark");
     numbers.update(state, theme);
@@ -94,18 +186,52 @@ function render({ model, el }) {
     if (said && words !== said) live.say(words);
     said = words;
   }
-  return () => { clearInterval(timer); box.end(); };
+  return () => {
+    clearInterval(timer);
+    box.end();
+  };
 }
 
 function buildControls(model, { play, step, reset }, still) {
-  const pairs = slider({ label: "images (pairs) <i>N</i> =", min: 2, max: 16, oninput: (value) => save(model, { pairs: value }) });
-  const tau = slider({ label: "temperature τ =", min: 0, max: TAU.positions, format: () => TAU.text(model.get("tau")),
-    oninput: (position) => save(model, { tau: TAU.at(position) }) });
-  const space = choice({ label: "points on the", options: [["circle", "circle"], ["sphere", "sphere"]], onchange: (value) => save(model, { space: value }) });
-  const negatives = choice({ label: "negatives", options: [["on", "on"], ["off", "off"]], onchange: (value) => save(model, { negatives: value === "on" }) });
+  const pairs = slider({
+    label: "images (pairs) <i>N</i> =",
+    min: 2,
+    max: 16,
+    oninput: (value) => save(model, { pairs: value }),
+  });
+  const tau = slider({
+    label: "temperature τ =",
+    min: 0,
+    max: TAU.positions,
+    format: () => TAU.text(model.get("tau")),
+    oninput: (position) => save(model, { tau: TAU.at(position) }),
+  });
+  const space = choice({
+    label: "points on the",
+    options: [
+      ["circle", "circle"],
+      ["sphere", "sphere"],
+    ],
+    onchange: (value) => save(model, { space: value }),
+  });
+  const negatives = choice({
+    label: "negatives",
+    options: [
+      ["on", "on"],
+      ["off", "off"],
+    ],
+    onchange: (value) => save(model, { negatives: value === "on" }),
+  });
   const start = button("Play", play, { class: "ssl-button ssl-main" });
-  const element = h("div", { class: "ssl-row" }, space.element, negatives.element, pairs.element, tau.element,
-    h("div", { class: "ssl-row ssl-acts" }, start, button("Step", step), button("Reset", reset)));
+  const element = h(
+    "div",
+    { class: "ssl-row" },
+    space.element,
+    negatives.element,
+    pairs.element,
+    tau.element,
+    h("div", { class: "ssl-row ssl-acts" }, start, button("Step", step), button("Reset", reset)),
+  );
   const update = (state) => {
     pairs.set(state.pairs);
     tau.set(TAU.of(state.tau));
@@ -117,10 +243,24 @@ function buildControls(model, { play, step, reset }, still) {
   return { element, update };
 }
 
-/** The points with the way each is pushed; the picture takes focus, and arrow keys or a drag turn it. */
+/**
+ * The points with the way each is pushed; the picture takes focus, and arrow keys or a drag turn
+ * it.
+ */
 function buildScene(turnBy, isSphere, others) {
-  const canvas = h("canvas", { tabindex: 0, role: "img", class: "ssl-scene",
-    onkeydown: keys({ ArrowLeft: () => turnBy(-0.15, 0), ArrowRight: () => turnBy(0.15, 0), ArrowUp: () => turnBy(0, 0.15), ArrowDown: () => turnBy(0, -0.15), ...others }) });
+  const canvas = h("canvas", {
+    tabindex: 0,
+    role: "img",
+    class: "ssl-scene",
+    onkeydown: keys({
+      ArrowLeft: () => turnBy(-0.15, 0),
+      ArrowRight: () => turnBy(0.15, 0),
+      ArrowUp: () => turnBy(0, 0.15),
+      ArrowDown: () => turnBy(0, -0.15),
+      ...others,
+    }),
+  });
+  /** @type {number[] | null} */
   let from = null;
   canvas.addEventListener("pointerdown", (event) => {
     if (event.button !== 0) return;
@@ -132,29 +272,53 @@ function buildScene(turnBy, isSphere, others) {
     turnBy((event.clientX - from[0]) / 120, isSphere() ? (event.clientY - from[1]) / 120 : 0);
     from = [event.clientX, event.clientY];
   });
-  for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, () => { from = null; });
-  const legend = h("p", { class: "ssl-quiet" }, rich("Joined dots: the two views of an image. Strokes: where the gradient pushes each. The encoder adds a place of its own for each view, one vector <i>b</i> for all, and noise drawn anew at each step; then it scales the sum to length one. Drag or ← → turn the picture, which changes no cosine. <kbd>s</kbd> steps, <kbd>r</kbd> resets."));
+  for (const name of ["pointerup", "pointercancel"])
+    canvas.addEventListener(name, () => {
+      from = null;
+    });
+  const legend = h(
+    "p",
+    { class: "ssl-quiet" },
+    rich(
+      "Joined dots: the two views of an image. Strokes: where the gradient pushes each. The encoder adds a place of its own for each view, one vector <i>b</i> for all, and noise drawn anew at each step; then it scales the sum to length one. Drag or ← → turn the picture, which changes no cosine. <kbd>s</kbd> steps, <kbd>r</kbd> resets.",
+    ),
+  );
   const element = h("div", { class: "ssl-stage" }, canvas, legend);
   const update = (state, theme, dark) => {
     const side = Math.min(element.clientWidth, 360);
     drawScene(context2d(canvas, side, side), side, state, theme, dark);
-    canvas.setAttribute("aria-label", `${2 * state.pairs} points, the views of ${state.pairs} images, on the ${state.space}; alignment ${said3(state.alignment)}, uniformity ${said3(state.uniformity)}. Arrow keys turn it, s steps, r resets.`);
+    canvas.setAttribute(
+      "aria-label",
+      `${2 * state.pairs} points, the views of ${state.pairs} images, on the ${state.space}; alignment ${said3(state.alignment)}, uniformity ${said3(state.uniformity)}. Arrow keys turn it, s steps, r resets.`,
+    );
   };
   return { element, update };
 }
 
-/** Where a vector is drawn: x to the right, y up, depth towards the reader. */
+/**
+ * Where a vector is drawn: x to the right, y up, depth towards the reader.
+ * @param {number[]} vector
+ * @param {{ yaw: number, pitch: number }} turn
+ */
 export function project(vector, { yaw, pitch }) {
   if (vector.length === 2) {
     const [x, y] = vector;
     return [x * Math.cos(yaw) - y * Math.sin(yaw), x * Math.sin(yaw) + y * Math.cos(yaw), 1];
   }
-  const [x, y, z] = vector, across = x * Math.cos(yaw) - z * Math.sin(yaw), away = x * Math.sin(yaw) + z * Math.cos(yaw);
-  return [across, y * Math.cos(pitch) - away * Math.sin(pitch), y * Math.sin(pitch) + away * Math.cos(pitch)];
+  const [x, y, z] = vector;
+  const across = x * Math.cos(yaw) - z * Math.sin(yaw);
+  const away = x * Math.sin(yaw) + z * Math.cos(yaw);
+  return [
+    across,
+    y * Math.cos(pitch) - away * Math.sin(pitch),
+    y * Math.sin(pitch) + away * Math.cos(pitch),
+  ];
 }
 
 function drawScene(context, side, { world, grad, turn, pairs }, theme, dark) {
-  const { z, dimension } = world, radius = side / 2 - 34, centre = side / 2;
+  const { z, dimension } = world;
+  const radius = side / 2 - 34;
+  const centre = side / 2;
   const at = (vector) => {
     const [x, y, depth] = project(vector, turn);
     return { x: centre + radius * x, y: centre - radius * y, depth };
@@ -172,16 +336,23 @@ function drawScene(context, side, { world, grad, turn, pairs }, theme, dark) {
   context.arc(centre, centre, radius, 0, 2 * Math.PI);
   context.stroke();
   if (dimension === 3) drawGrid(at, line, theme);
-  const zero = new Float64Array(z.length / dimension).fill(1), tangent = throughLength(grad, z, zero, dimension);
+  const zero = new Float64Array(z.length / dimension).fill(1);
+  const tangent = throughLength(grad, z, zero, dimension);
   const vector = (flat, i) => Array.from(flat.subarray(i * dimension, (i + 1) * dimension));
-  const size = (v) => Math.hypot(...v), longest = Math.max(1e-12, ...Array.from({ length: 2 * pairs }, (_, i) => size(vector(tangent, i))));
+  const size = (v) => Math.hypot(...v);
+  const longest = Math.max(
+    1e-12,
+    ...Array.from({ length: 2 * pairs }, (_, i) => size(vector(tangent, i))),
+  );
   for (let image = 0; image < pairs; image++) {
     const hue = `hsl(${(360 * image) / pairs} 65% ${dark ? 65 : 40}%)`;
     const ends = [0, 1].map((view) => at(vector(z, 2 * image + view)));
     context.globalAlpha = dimension === 3 && ends[0].depth + ends[1].depth < 0 ? 0.35 : 1;
     line(ends, hue, 2);
     ends.forEach((end, view) => {
-      const i = 2 * image + view, push = vector(tangent, i), unit = vector(z, i);
+      const i = 2 * image + view;
+      const push = vector(tangent, i);
+      const unit = vector(z, i);
       const tip = at(unit.map((value, d) => value - (0.28 * push[d]) / longest));
       line([end, tip], theme.ink, 1.5);
       context.fillStyle = hue;
@@ -198,36 +369,89 @@ function drawGrid(at, line, theme) {
   const round = Array.from({ length: 49 }, (_, k) => (k * Math.PI) / 24);
   for (let k = 0; k < 6; k++) {
     const longitude = (k * Math.PI) / 6;
-    line(round.map((a) => at([Math.cos(a) * Math.cos(longitude), Math.sin(a), Math.cos(a) * Math.sin(longitude)])), theme.line, 0.6);
+    line(
+      round.map((a) =>
+        at([Math.cos(a) * Math.cos(longitude), Math.sin(a), Math.cos(a) * Math.sin(longitude)]),
+      ),
+      theme.line,
+      0.6,
+    );
   }
   for (const latitude of [-1, -0.5, 0, 0.5, 1])
-    line(round.map((a) => at([Math.cos(latitude) * Math.cos(a), Math.sin(latitude), Math.cos(latitude) * Math.sin(a)])), theme.line, 0.6);
+    line(
+      round.map((a) =>
+        at([
+          Math.cos(latitude) * Math.cos(a),
+          Math.sin(latitude),
+          Math.cos(latitude) * Math.sin(a),
+        ]),
+      ),
+      theme.line,
+      0.6,
+    );
 }
 
 /** Loss, alignment and uniformity as numbers; the last two also against the steps. */
 function buildRecord() {
-  const words = { steps: "steps", loss: "loss ℒ", alignment: "alignment, ‖<i>z</i> − <i>z</i>′‖² of pairs", uniformity: "uniformity", even: "uniformity of an even spread" };
-  const values = Object.fromEntries(Object.keys(words).map((name) => [name, h("dd", { "data-value": name })]));
-  const charts = ["alignment", "uniformity"].map((name) => ({ name, canvas: h("canvas", { "aria-hidden": "true" }) }));
-  const element = h("div", { class: "ssl-record" },
-    h("dl", {}, ...Object.entries(words).flatMap(([name, text]) => [h("dt", {}, rich(text)), values[name]])),
+  const words = {
+    steps: "steps",
+    loss: "loss ℒ",
+    alignment: "alignment, ‖<i>z</i> − <i>z</i>′‖² of pairs",
+    uniformity: "uniformity",
+    even: "uniformity of an even spread",
+  };
+  const values = Object.fromEntries(
+    Object.keys(words).map((name) => [name, h("dd", { "data-value": name })]),
+  );
+  const charts = ["alignment", "uniformity"].map((name) => ({
+    name,
+    canvas: h("canvas", { "aria-hidden": "true" }),
+  }));
+  const element = h(
+    "div",
+    { class: "ssl-record" },
+    h(
+      "dl",
+      {},
+      ...Object.entries(words).flatMap(([name, text]) => [h("dt", {}, rich(text)), values[name]]),
+    ),
     ...charts.map(({ canvas }) => canvas),
-    h("p", { class: "ssl-quiet" }, "Both against the steps; lower is better. Dashed: endlessly many points, spread evenly; a few can lie below, since none is compared with itself."));
+    h(
+      "p",
+      { class: "ssl-quiet" },
+      "Both against the steps; lower is better. Dashed: endlessly many points, spread evenly; a few can lie below, since none is compared with itself.",
+    ),
+  );
   const update = ({ world, loss, alignment, uniformity, history }, theme) => {
-    const even = evenlySpread(world.dimension), numbers = { loss, alignment, uniformity, even };
+    const even = evenlySpread(world.dimension);
+    const numbers = { loss, alignment, uniformity, even };
     values.steps.textContent = world.steps;
     for (const [name, value] of Object.entries(numbers)) values[name].textContent = said3(value);
     const lowest = Math.min(even - 0.4, ...history.map((point) => point[1]));
-    charts.forEach(({ name, canvas }, k) => drawChart(canvas, Math.min(element.clientWidth, 340), {
-      name, points: history.map((point) => point[k]), range: k ? [lowest, 0] : [0, Math.max(0.5, ...history.map((point) => point[0]))],
-      dashed: k ? even : null, color: k ? theme.cold : theme.warm }, theme));
+    charts.forEach(({ name, canvas }, k) =>
+      drawChart(
+        canvas,
+        Math.min(element.clientWidth, 340),
+        {
+          name,
+          points: history.map((point) => point[k]),
+          range: k ? [lowest, 0] : [0, Math.max(0.5, ...history.map((point) => point[0]))],
+          dashed: k ? even : null,
+          color: k ? theme.cold : theme.warm,
+        },
+        theme,
+      ),
+    );
   };
   return { element, update };
 }
 
 function drawChart(canvas, width, { name, points, range: [low, high], dashed, color }, theme) {
-  const tall = 96, left = 40, context = context2d(canvas, width, tall);
-  const x = (k) => left + ((width - left - 6) * k) / Math.max(60, points.length - 1), y = (value) => 18 + ((tall - 26) * (high - value)) / (high - low);
+  const tall = 96;
+  const left = 40;
+  const context = context2d(canvas, width, tall);
+  const x = (k) => left + ((width - left - 6) * k) / Math.max(60, points.length - 1);
+  const y = (value) => 18 + ((tall - 26) * (high - value)) / (high - low);
   context.font = "12px system-ui, sans-serif";
   context.fillStyle = theme.quiet;
   context.textAlign = "left";
@@ -243,10 +467,25 @@ function drawChart(canvas, width, { name, points, range: [low, high], dashed, co
     draw();
     context.stroke();
   };
-  stroke(theme.line, [], 1, () => { context.moveTo(left, y(high)); context.lineTo(left, y(low)); context.lineTo(width - 6, y(low)); });
-  if (dashed !== null) stroke(theme.quiet, [5, 4], 1.5, () => { context.moveTo(left, y(dashed)); context.lineTo(width - 6, y(dashed)); });
-  stroke(color, [], 2, () => points.forEach((value, k) => (k ? context.lineTo(x(k), y(value)) : context.moveTo(x(k), y(value)))));
-  if (points.length === 1) { context.fillStyle = color; context.fillRect(x(0) - 2, y(points[0]) - 2, 4, 4); }
+  stroke(theme.line, [], 1, () => {
+    context.moveTo(left, y(high));
+    context.lineTo(left, y(low));
+    context.lineTo(width - 6, y(low));
+  });
+  if (dashed !== null)
+    stroke(theme.quiet, [5, 4], 1.5, () => {
+      context.moveTo(left, y(dashed));
+      context.lineTo(width - 6, y(dashed));
+    });
+  stroke(color, [], 2, () =>
+    points.forEach((value, k) =>
+      k ? context.lineTo(x(k), y(value)) : context.moveTo(x(k), y(value)),
+    ),
+  );
+  if (points.length === 1) {
+    context.fillStyle = color;
+    context.fillRect(x(0) - 2, y(points[0]) - 2, 4, 4);
+  }
   context.setLineDash([]);
 }
 

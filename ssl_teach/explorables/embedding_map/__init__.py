@@ -11,7 +11,8 @@ import numpy as np
 import traitlets
 from numpy.typing import ArrayLike, NDArray
 
-from ssl_teach.explorables.shared.frame import Explorable, join, to_pictures
+from ssl_teach.explorables.bundle import script, styles
+from ssl_teach.explorables.shared.frame import Explorable, to_pictures
 
 MOST_PICTURES = 1000  # the page redraws so many well within a frame
 LEVELS = 16  # of each colour channel: as small pictures they look the same, and weigh half
@@ -38,8 +39,8 @@ class EmbeddingMap(Explorable):
     representation) and `highlighted` (a class, or nothing).
     """
 
-    _esm = join("shared/frame.js", "embedding_map/embedding_map.js")
-    _css = join("shared/frame.css", "embedding_map/embedding_map.css")
+    _esm = script("embedding_map/embedding_map.js")
+    _css = styles("embedding_map/embedding_map.css")
 
     representations = traitlets.List(traitlets.Unicode()).tag(sync=True)  # names
     positions = traitlets.Bytes().tag(sync=True)  # (representations, n, 2) float16, in [-1, 1]

@@ -10,8 +10,9 @@ import numpy as np
 import traitlets
 from numpy.typing import ArrayLike, NDArray
 
+from ssl_teach.explorables.bundle import script, styles
 from ssl_teach.explorables.nn.packing import pack_weights
-from ssl_teach.explorables.shared.frame import Explorable, check_sets, join, to_pictures
+from ssl_teach.explorables.shared.frame import Explorable, check_sets, to_pictures
 
 TOOLS = ("block", "brush", "mend")
 LARGEST = 52  # a row of the hole is one whole number, exact in the page up to 2^53
@@ -27,14 +28,8 @@ class InpaintingStudio(Explorable):
     `tool` ("block", "brush" or "mend").
     """
 
-    _esm = join(
-        "shared/frame.js",
-        "shared/album.js",
-        "nn/convnet.js",
-        "nn/decoder.js",
-        "inpainting/inpainting.js",
-    )
-    _css = join("shared/frame.css", "inpainting/inpainting.css")
+    _esm = script("inpainting/inpainting.js")
+    _css = styles("inpainting/inpainting.css")
 
     pictures = traitlets.Bytes().tag(sync=True)  # (sets, n, S, S, C) uint8
     shape = traitlets.List(traitlets.Int()).tag(sync=True)  # [sets, n, S, S, C]

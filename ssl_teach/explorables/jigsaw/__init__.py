@@ -9,8 +9,9 @@ import numpy as np
 import traitlets
 from numpy.typing import ArrayLike
 
+from ssl_teach.explorables.bundle import script, styles
 from ssl_teach.explorables.nn.packing import check_network, pack_weights
-from ssl_teach.explorables.shared.frame import Explorable, join, to_pictures
+from ssl_teach.explorables.shared.frame import Explorable, to_pictures
 
 GRID = 3
 TILES = GRID**2
@@ -36,8 +37,8 @@ class JigsawGame(Explorable):
     …, "you": …, "network": …}: puzzles played, solved by you, named rightly by the network).
     """
 
-    _esm = join("shared/frame.js", "nn/convnet.js", "jigsaw/jigsaw.js")
-    _css = join("shared/frame.css", "jigsaw/jigsaw.css")
+    _esm = script("jigsaw/jigsaw.js")
+    _css = styles("jigsaw/jigsaw.css")
 
     pictures = traitlets.Bytes().tag(sync=True)  # (n, S, S, C) uint8
     shape = traitlets.List(traitlets.Int()).tag(sync=True)  # [n, S, S, C]

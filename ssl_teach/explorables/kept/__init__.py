@@ -10,7 +10,8 @@ from typing import Any
 import traitlets
 from numpy.typing import ArrayLike
 
-from ssl_teach.explorables.shared.frame import Explorable, join, to_pictures
+from ssl_teach.explorables.bundle import script, styles
+from ssl_teach.explorables.shared.frame import Explorable, to_pictures
 
 Values = Mapping[str, Mapping[str, Mapping[str, Sequence[float]]]]
 """Stage -> task -> factor -> one number for each seed, 1 for "read without error"."""
@@ -40,8 +41,8 @@ class WhatIsKept(Explorable):
     all names.
     """
 
-    _esm = join("shared/frame.js", "kept/kept.js")
-    _css = join("shared/frame.css", "kept/kept.css")
+    _esm = script("kept/kept.js")
+    _css = styles("kept/kept.css")
 
     values = traitlets.Dict().tag(sync=True)  # stage -> task -> factor -> numbers, one per seed
     factors = traitlets.Dict().tag(sync=True)  # name -> question, measure, shape, start

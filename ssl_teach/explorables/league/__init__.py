@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import traitlets
 
-from ssl_teach.explorables.shared.frame import Explorable, join
+from ssl_teach.explorables.bundle import script, styles
+from ssl_teach.explorables.shared.frame import Explorable
 
 Values = Mapping[str, Mapping[str, Mapping[str, Mapping[str, tuple[float, float]]]]]
 """Data set -> method -> labels -> measure -> (mean, half the width of its interval), in [0, 1]."""
@@ -20,8 +21,8 @@ class LeagueTable(Explorable):
     `sort` (best first, or in the order given).
     """
 
-    _esm = join("shared/frame.js", "shared/bars.js", "league/league.js")
-    _css = join("shared/frame.css", "shared/bars.css", "league/league.css")
+    _esm = script("league/league.js")
+    _css = styles("league/league.css")
 
     values = traitlets.Dict().tag(sync=True)  # data -> method -> labels -> measure -> [mean, half]
     chance = traitlets.Dict().tag(sync=True)  # data -> accuracy of guessing

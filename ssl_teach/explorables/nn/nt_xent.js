@@ -1,7 +1,14 @@
 // The mathematics of NT-Xent (Chen et al., 2020), row by row. Matrices are flat, row after row;
 // indices count from 0. M = 2N views.
 
-/** Cosine of every pair of rows: z (M, D) -> (M, M). */
+/** @import { Numbers } from "../shared/types.js" */
+
+/**
+ * The cosine of every pair of rows: z (views, dimension) -> (views, views).
+ * @param {Numbers} z
+ * @param {number} views
+ * @param {number} dimension
+ */
 export function cosineMatrix(z, views, dimension) {
   const unit = new Float32Array(z);
   for (let i = 0; i < views; i++) {
@@ -20,59 +27,102 @@ export function cosineMatrix(z, views, dimension) {
   return s;
 }
 
-/** Which view stands in each place: 0 1 2 3 … in pairs, 0 2 4 … 1 3 5 … in halves. */
+/**
+ * The view at each place: 0 1 2 3 … in pairs, 0 2 4 … 1 3 5 … in halves.
+ * @param {number} n
+ * @param {string} order
+ */
 export function arrangement(n, order) {
   return Array.from({ length: 2 * n }, (_, place) =>
-    order === "pairs" ? place : place < n ? 2 * place : 2 * (place - n) + 1);
+    order === "pairs" ? place : place < n ? 2 * place : 2 * (place - n) + 1,
+  );
 }
 
-/** The place of the other view of the same image. */
+/**
+ * The place of the other view of the same image.
+ * @param {number} i
+ * @param {number} n
+ * @param {string} order
+ */
 export function partner(i, n, order) {
   return order === "pairs" ? i ^ 1 : (i + n) % (2 * n);
 }
 
-/** Rows and columns of a (views, views) matrix put into the places named: (M, M), M = places.length. */
+/**
+ * Rows and columns of a (views, views) matrix in the order of `places`: (M, M), M = places.length.
+ * @param {Numbers} matrix
+ * @param {number} views
+ * @param {number[]} places
+ */
 export function reorder(matrix, views, places) {
-  const m = places.length, out = new Float32Array(m * m);
+  const m = places.length;
+  const out = new Float32Array(m * m);
   for (let i = 0; i < m; i++)
     for (let j = 0; j < m; j++) out[i * m + j] = matrix[places[i] * views + places[j]];
   return out;
 }
 
-/** Softmax of s/τ over each row without its diagonal entry, whose share is 0. */
+/**
+ * The softmax of s/τ over each row without its diagonal entry, which gets 0: s (m, m) -> (m, m).
+ * @param {Numbers} s
+ * @param {number} m
+ * @param {number} tau
+ */
 export function rowSoftmax(s, m, tau) {
   const p = new Float64Array(m * m);
   for (let i = 0; i < m; i++) {
-    const row = i * m, log = logSumExp(s, m, i, tau);
+    const row = i * m;
+    const log = logSumExp(s, m, i, tau);
     for (let j = 0; j < m; j++) if (j !== i) p[row + j] = Math.exp(s[row + j] / tau - log);
   }
   return p;
 }
 
-/** log Σ_{k≠i} exp(s_ik/τ); the largest term is taken out first, so that nothing overflows. */
+/**
+ * log Σ_{k≠i} exp(s_ik/τ). The largest term is taken out first, so that nothing overflows.
+ * @param {Numbers} s
+ * @param {number} m
+ * @param {number} i
+ * @param {number} tau
+ */
 function logSumExp(s, m, i, tau) {
-  let largest = -Infinity, sum = 0;
+  let largest = -Infinity;
+  let sum = 0;
   for (let k = 0; k < m; k++) if (k !== i) largest = Math.max(largest, s[i * m + k] / tau);
   for (let k = 0; k < m; k++) if (k !== i) sum += Math.exp(s[i * m + k] / tau - largest);
   return largest + Math.log(sum);
 }
 
-/** ℓ of each row, their mean ℒ, and the share of rows in which the positive is the largest. */
+/**
+ * ℓ of each row, their mean ℒ, and the fraction of rows in which the positive is the largest.
+ * @param {Numbers} s
+ * @param {number} m
+ * @param {number} tau
+ * @param {string} order
+ */
 export function ntXent(s, m, tau, order) {
   const losses = new Float64Array(m);
-  let total = 0, right = 0;
+  let total = 0;
+  let right = 0;
   for (let i = 0; i < m; i++) {
-    const j = partner(i, m / 2, order), positive = s[i * m + j];
+    const j = partner(i, m / 2, order);
+    const positive = s[i * m + j];
     losses[i] = logSumExp(s, m, i, tau) - positive / tau;
     total += losses[i];
     let best = true;
     for (let k = 0; k < m; k++) if (k !== i && k !== j && s[i * m + k] >= positive) best = false;
-    right += best;
+    if (best) right++;
   }
   return { losses, mean: total / m, accuracy: right / m };
 }
 
-/** ∂ℒ/∂s_ij with s_ij as a free entry of row i: (p_ij − 1[j is i's positive]) / (2Nτ). */
+/**
+ * ∂ℒ/∂s_ij with s_ij as a free entry of row i: (p_ij − 1[j is i's positive]) / (2Nτ).
+ * @param {number} share
+ * @param {boolean} isPositive
+ * @param {number} m
+ * @param {number} tau
+ */
 export function gradient(share, isPositive, m, tau) {
   return (share - (isPositive ? 1 : 0)) / (m * tau);
 }

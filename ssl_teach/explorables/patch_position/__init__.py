@@ -9,8 +9,9 @@ import numpy as np
 import traitlets
 from numpy.typing import ArrayLike
 
+from ssl_teach.explorables.bundle import script, styles
 from ssl_teach.explorables.nn.packing import pack_networks
-from ssl_teach.explorables.shared.frame import Explorable, check_sets, join, to_pictures
+from ssl_teach.explorables.shared.frame import Explorable, check_sets, to_pictures
 
 PLACES = 8  # around the centre of a 3×3 grid, in reading order
 
@@ -26,10 +27,8 @@ class PatchGame(Explorable):
     is n, one past the last. Where there is none, n shows the last.
     """
 
-    _esm = join(
-        "shared/frame.js", "shared/album.js", "nn/convnet.js", "patch_position/patch_position.js"
-    )
-    _css = join("shared/frame.css", "patch_position/patch_position.css")
+    _esm = script("patch_position/patch_position.js")
+    _css = styles("patch_position/patch_position.css")
 
     pictures = traitlets.Bytes().tag(sync=True)  # (sets, n, S, S, C) uint8
     shape = traitlets.List(traitlets.Int()).tag(sync=True)  # [sets, n, S, S, C]

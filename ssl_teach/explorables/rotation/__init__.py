@@ -9,8 +9,9 @@ import numpy as np
 import traitlets
 from numpy.typing import ArrayLike
 
+from ssl_teach.explorables.bundle import script, styles
 from ssl_teach.explorables.nn.packing import pack_networks
-from ssl_teach.explorables.shared.frame import Explorable, check_sets, join, to_pictures
+from ssl_teach.explorables.shared.frame import Explorable, check_sets, to_pictures
 
 TURNS = 4  # 0°, 90°, 180°, 270°, anticlockwise
 
@@ -25,8 +26,8 @@ class RotationGame(Explorable):
     the last.
     """
 
-    _esm = join("shared/frame.js", "shared/album.js", "nn/convnet.js", "rotation/rotation.js")
-    _css = join("shared/frame.css", "rotation/rotation.css")
+    _esm = script("rotation/rotation.js")
+    _css = styles("rotation/rotation.css")
 
     pictures = traitlets.Bytes().tag(sync=True)  # (sets, n, S, S, C) uint8
     shape = traitlets.List(traitlets.Int()).tag(sync=True)  # [sets, n, S, S, C]

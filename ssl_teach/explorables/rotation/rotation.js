@@ -1,50 +1,106 @@
 // Turn a picture; the networks say by how much. The convolution is in convnet.js.
 
+import { forward, softmax, turned, weightsOf } from "../nn/convnet.js";
+import { album } from "../shared/album.js";
+import { bitmap, context2d } from "../shared/canvas.js";
+import { choice, slider } from "../shared/controls.js";
+import { button, h, liveRegion, notice, rich } from "../shared/elements.js";
+import { frame } from "../shared/frame.js";
+import { keys, losesFocus } from "../shared/keyboard.js";
+import { bytesOf, save } from "../shared/state.js";
+
 const TURNS = [0, 90, 180, 270]; // anticlockwise, the four answers
 
-const NOTICE = `<b>What to notice.</b> Where the horizon is level, it gives the answer away, and a network may learn it and nothing else.
-  Choose the pictures in which it tells nothing: who still knows, and who falls towards chance, 25%? What is left to go by is the object.`;
-const SHORT_NOTICE = "<b>What to notice.</b> The landscapes are tipped at random, so only the object tells. Which things does the network know, and where can nobody know?";
+const NOTICE = [
+  "Where the horizon is level, it gives the answer away, and a network may learn it and nothing",
+  "else.",
+  "Choose the images in which the horizon tells nothing: which network still knows, and which",
+  "falls towards chance, 25%?",
+  "What is left to go by is the object.",
+].join(" ");
+const SHORT_NOTICE = [
+  "The landscapes are tipped at random, so only the object gives the answer.",
+  "Which objects does the network know, and which ones tell nothing?",
+].join(" ");
 
-/** The answer to an angle, or -1 between the quarter turns. */
+/**
+ * The class of an angle, or -1 if it is not a multiple of 90°.
+ * @param {number} angle
+ */
 export function answerTo(angle) {
   return TURNS.indexOf(((angle % 360) + 360) % 360);
 }
 
-/** The place of the largest of four probabilities. */
+/**
+ * The place of the largest of four probabilities.
+ * @param {number[]} probabilities
+ */
 export function bestOf(probabilities) {
   return probabilities.indexOf(Math.max(...probabilities));
 }
 
 /** A function for one network: angle and pixels in, four probabilities out. */
 function unpack(model) {
-  const [, count, size, , channels] = model.get("shape"), scenes = model.get("scenes");
-  const pixels = bytesOf(model, "pictures"), each = size * size * channels;
+  const [, count, size, , channels] = model.get("shape");
+  const scenes = model.get("scenes");
+  const pixels = bytesOf(model, "pictures");
+  const each = size * size * channels;
   const networks = model.get("networks").map(({ name, layers, start }) => {
     const own = weightsOf(model, layers, start);
     return { name, guess: (image) => softmax(forward(layers, own(), image, size)) };
   });
-  let own = null; // the reader's own picture, the same in every set; its number is `count`
+  /** @type {any} */
+  let own = null; // the reader's own image, the same in every set; its number is `count`
   const view = (scene, picture, angle) => {
     const at = (Math.max(0, scenes.indexOf(scene)) * count + picture) * each;
     return turned(picture < count ? pixels.subarray(at, at + each) : own, size, channels, angle);
   };
-  const toBitmap = (image) => bitmap(size, size, (x, y) =>
-    [0, 1, 2].map((c) => 255 * image[((channels === 3 ? c : 0) * size + y) * size + x]));
+  const toBitmap = (image) =>
+    bitmap(size, size, (x, y) =>
+      [0, 1, 2].map((c) => 255 * image[((channels === 3 ? c : 0) * size + y) * size + x]),
+    );
   const labels = model.get("labels");
-  const nameOf = (k) => (k < count ? labels[k] ?? `picture ${k + 1}` : "your picture");
-  return { count, size, channels, scenes, networks, view, toBitmap, nameOf,
-    total: () => count + (own ? 1 : 0), setOwn: (bytes) => { own = bytes; } };
+  const nameOf = (k) => (k < count ? (labels[k] ?? `picture ${k + 1}`) : "your picture");
+  return {
+    count,
+    size,
+    channels,
+    scenes,
+    networks,
+    view,
+    toBitmap,
+    nameOf,
+    total: () => count + (own ? 1 : 0),
+    setOwn: (bytes) => {
+      own = bytes;
+    },
+  };
 }
 
 function render({ model, el }) {
-  const data = unpack(model), compact = model.get("compact"), live = liveRegion();
-  let round = null; // while a round is played: { turn, answer }, answer null until it is given
-  let dragFrom = null, said = "", phase = null;
+  const data = unpack(model);
+  const compact = model.get("compact");
+  const live = liveRegion();
+  /** @type {{ turn: number, answer: number | null } | null} */
+  let round = null; // while a round is played; the answer is null until it is given
+  /** @type {number | null} */
+  let dragFrom = null;
+  let said = "";
+  /** @type {string | null} */
+  let phase = null;
 
-  const box = frame(model, el, "Which way up? Turn a picture, and watch networks guess", redraw,
-    { scene: { of: data.scenes }, picture: [0, data.count - 1], angle: [0, 359] });
-  const chosen = () => Math.min(model.get("picture"), data.total() - 1); // no picture of the reader's own: the last
+  const box = frame(
+    {
+      model,
+      el,
+      name: "rotation",
+      title: "Which way up? Turn a picture, and watch networks guess",
+    },
+    redraw,
+    { scene: { of: data.scenes }, picture: [0, data.count - 1], angle: [0, 359] },
+  );
+  // no picture of the reader's own: the last
+  const chosen = () => Math.min(model.get("picture"), data.total() - 1);
   const choose = (values) => {
     round = null;
     save(model, values);
@@ -59,29 +115,60 @@ function render({ model, el }) {
   const stage = buildStage(model, { turnBy, turnTo });
   const choosing = buildAlbum(data, choose, box.root);
   const answers = buildAnswers(data);
-  const game = buildGame(data, { start, answer, stop: () => { round = null; box.queue(); } });
+  const game = buildGame(data, {
+    start,
+    answer,
+    stop: () => {
+      round = null;
+      box.queue();
+    },
+  });
   const tally = compact ? null : buildTally(data, box.queue);
-  box.root.append(choosing.element,
-    h("div", { class: "ssl-rotation" }, stage.element,
-      h("div", { class: "ssl-side" }, answers.element, ...(tally ? [tally.element] : []))),
-    game.element, h("p", { class: "ssl-notice" }, rich(compact ? SHORT_NOTICE : NOTICE)), live.element);
+  box.root.append(
+    choosing.element,
+    h(
+      "div",
+      { class: "ssl-rotation" },
+      stage.element,
+      h("div", { class: "ssl-side" }, answers.element, ...(tally ? [tally.element] : [])),
+    ),
+    game.element,
+    notice(rich(compact ? SHORT_NOTICE : NOTICE)),
+    live.element,
+  );
 
   function redraw() {
     if (!box.root.clientWidth) return;
-    const scene = model.get("scene"), picture = chosen();
-    const angle = round ? TURNS[round.turn] : model.get("angle"), hidden = round?.answer === null;
+    const scene = model.get("scene");
+    const picture = chosen();
+    const angle = round ? TURNS[round.turn] : model.get("angle");
+    const hidden = round?.answer === null;
     const image = data.view(scene, picture, angle);
     const guesses = data.networks.map((network) => network.guess(image));
-    const state = { scene, picture, angle, hidden, guesses, round, right: answerTo(angle), score: model.get("score") };
+    const state = {
+      scene,
+      picture,
+      angle,
+      hidden,
+      guesses,
+      round,
+      right: answerTo(angle),
+      score: model.get("score"),
+    };
     stage.update(state, data, image);
     choosing.update(state);
     answers.update(state);
     const lost = losesFocus(box.root, () => game.update(state));
     tally?.update(state);
-    const words = hidden ? "" : `${angle} degrees. ` + data.networks.map(({ name }, k) => {
-      const best = bestOf(guesses[k]);
-      return `${name}: ${TURNS[best]} degrees, ${Math.round(100 * guesses[k][best])} percent.`;
-    }).join(" ");
+    const words = hidden
+      ? ""
+      : `${angle} degrees. ` +
+        data.networks
+          .map(({ name }, k) => {
+            const best = bestOf(guesses[k]);
+            return `${name}: ${TURNS[best]} degrees, ${Math.round(100 * guesses[k][best])} percent.`;
+          })
+          .join(" ");
     if (said && words !== said && !round) live.say(words);
     said = words;
     const now = !round ? "free" : hidden ? "guess" : "told";
@@ -92,25 +179,34 @@ function render({ model, el }) {
   /** A round: a picture at random, turned at random; the networks' answers stay covered. */
   function start() {
     const other = Math.floor(Math.random() * (data.total() - 1));
-    const picture = data.total() === 1 ? 0 : other + (other >= chosen());
+    const picture = data.total() === 1 ? 0 : other < chosen() ? other : other + 1;
     round = { turn: Math.floor(Math.random() * 4), answer: null };
     save(model, { picture });
-    live.say("A picture was turned. By how much? Keys 1 to 4 answer: 0, 90, 180, 270 degrees anticlockwise.");
+    live.say(
+      "A picture was turned. By how much? Keys 1 to 4 answer: 0, 90, 180, 270 degrees anticlockwise.",
+    );
     box.queue();
   }
 
   function answer(given) {
     if (round?.answer !== null) return; // no round, or answered already
-    const { turn } = round, image = data.view(model.get("scene"), chosen(), TURNS[turn]);
+    const { turn } = round;
+    const image = data.view(model.get("scene"), chosen(), TURNS[turn]);
     const right = data.networks.map((network) => bestOf(network.guess(image)) === turn);
     const score = model.get("score");
     round = { turn, answer: given };
     save(model, {
       angle: TURNS[turn],
-      score: { rounds: score.rounds + 1, you: score.you + (given === turn), networks: score.networks.map((points, k) => points + right[k]) },
+      score: {
+        rounds: score.rounds + 1,
+        you: score.you + (given === turn),
+        networks: score.networks.map((points, k) => points + right[k]),
+      },
     });
-    live.say(`It was ${TURNS[turn]} degrees. You are ${given === turn ? "right" : "wrong"}. ` +
-      data.networks.map(({ name }, k) => `${name} is ${right[k] ? "right" : "wrong"}.`).join(" "));
+    live.say(
+      `It was ${TURNS[turn]} degrees. You are ${given === turn ? "right" : "wrong"}. ` +
+        data.networks.map(({ name }, k) => `${name} is ${right[k] ? "right" : "wrong"}.`).join(" "),
+    );
     box.queue();
   }
 
@@ -120,7 +216,10 @@ function render({ model, el }) {
   // Dragging turns about the centre; a vertical swipe still scrolls the page.
   const direction = (event) => {
     const { left, top, width, height } = stage.canvas.getBoundingClientRect();
-    return (Math.atan2(top + height / 2 - event.clientY, event.clientX - left - width / 2) * 180) / Math.PI;
+    return (
+      (Math.atan2(top + height / 2 - event.clientY, event.clientX - left - width / 2) * 180) /
+      Math.PI
+    );
   };
   stage.canvas.addEventListener("pointerdown", (event) => {
     if (event.button !== 0 || round?.answer === null) return;
@@ -129,54 +228,108 @@ function render({ model, el }) {
   });
   stage.canvas.addEventListener("pointermove", (event) => {
     if (dragFrom === null) return;
-    const angle = dragFrom + direction(event), nearest = 90 * Math.round(angle / 90);
+    const angle = dragFrom + direction(event);
+    const nearest = 90 * Math.round(angle / 90);
     turnTo(Math.abs(angle - nearest) < 5 ? nearest : angle); // quarter turns catch
   });
   for (const name of ["pointerup", "pointercancel"])
-    stage.canvas.addEventListener(name, () => { dragFrom = null; });
-  return () => { tally?.end(); box.end(); };
+    stage.canvas.addEventListener(name, () => {
+      dragFrom = null;
+    });
+  return () => {
+    tally?.end();
+    box.end();
+  };
 }
 
 /** The picture, large, and what turns it. */
 function buildStage(model, { turnBy, turnTo }) {
-  const canvas = h("canvas", { class: "ssl-picture", role: "slider", tabindex: 0, "aria-valuemin": 0, "aria-valuemax": 359,
-    onkeydown: keys({ ArrowLeft: () => turnBy(90), ArrowRight: () => turnBy(-90) }) });
-  const fine = slider({ label: "turned", min: 0, max: 359, format: (v) => `${v}° anticlockwise`, oninput: turnTo });
+  const canvas = h("canvas", {
+    class: "ssl-picture",
+    role: "slider",
+    tabindex: 0,
+    "aria-valuemin": 0,
+    "aria-valuemax": 359,
+    onkeydown: keys({ ArrowLeft: () => turnBy(90), ArrowRight: () => turnBy(-90) }),
+  });
+  const fine = slider({
+    label: "turned",
+    min: 0,
+    max: 359,
+    format: (v) => `${v}° anticlockwise`,
+    oninput: turnTo,
+  });
   const left = button("↺ 90°", () => turnBy(90), { "aria-label": "Turn left by 90 degrees" });
   const right = button("↻ 90°", () => turnBy(-90), { "aria-label": "Turn right by 90 degrees" });
   const controls = h("div", { class: "ssl-row ssl-turning" }, left, right, fine.element);
   const note = h("p", { class: "ssl-quiet" });
-  const element = h("div", { class: "ssl-stage" }, canvas, controls, ...(model.get("compact") ? [] : [note]));
+  const element = h(
+    "div",
+    { class: "ssl-stage" },
+    canvas,
+    controls,
+    ...(model.get("compact") ? [] : [note]),
+  );
   const update = ({ angle, hidden, picture, scene, right: quarter }, data, image) => {
-    const side = Math.min(element.clientWidth, 340), context = context2d(canvas, side, side);
+    const side = Math.min(element.clientWidth, 340);
+    const context = context2d(canvas, side, side);
     context.imageSmoothingQuality = "high";
     context.drawImage(data.toBitmap(image), 0, 0, side, side);
     const where = picture < data.count ? `, ${scene}` : ""; // your own is the same in every set
     canvas.setAttribute("aria-label", `${data.nameOf(picture)}${where}; arrow keys turn it`);
     canvas.setAttribute("aria-valuenow", hidden ? 0 : angle);
-    canvas.setAttribute("aria-valuetext", hidden ? "turned by an unknown angle" : `turned ${angle} degrees anticlockwise`);
+    canvas.setAttribute(
+      "aria-valuetext",
+      hidden ? "turned by an unknown angle" : `turned ${angle} degrees anticlockwise`,
+    );
     fine.set(hidden ? 0 : angle);
     controls.inert = hidden;
     controls.classList.toggle("ssl-covered", hidden);
-    const yours = picture < data.count ? "" : `Your picture as the networks get it: its middle square, in ${data.size} × ${data.size} pixels. `;
-    note.textContent = hidden ? "No turning while you guess." : yours + (quarter >= 0
-      ? "Drag, or press ← → on the picture. These are the turns that the networks were trained on."
-      : "Between the quarter turns the networks see what they never saw in training: resampled pixels, and corners of mid-grey (0 to the network) where the picture ends.");
+    const yours =
+      picture < data.count
+        ? ""
+        : `Your picture as the networks get it: its middle square, in ${data.size} × ${data.size} pixels. `;
+    note.textContent = hidden
+      ? "No turning while you guess."
+      : yours +
+        (quarter >= 0
+          ? "Drag, or press ← → on the picture. These are the turns that the networks were trained on."
+          : "Between the quarter turns the networks see what they never saw in training: resampled pixels, and corners of mid-grey (0 to the network) where the picture ends.");
   };
   return { element, canvas, update };
 }
 
 /** Which set of pictures, and which picture of it; the last may be the reader's own. */
 function buildAlbum(data, choose, target) {
-  const scene = choice({ label: "pictures", options: data.scenes.map((name) => [name, name]), onchange: (name) => choose({ scene: name }) });
-  const { strip, own, update: show } = album({ data, target, className: "ssl-strip", choose, draw: (name, k) => data.toBitmap(data.view(name, k, 0)) });
+  const scene = choice({
+    label: "pictures",
+    options: data.scenes.map((name) => [name, name]),
+    onchange: (name) => choose({ scene: name }),
+  });
+  const {
+    strip,
+    own,
+    update: show,
+  } = album({
+    data,
+    target,
+    className: "ssl-strip",
+    choose,
+    draw: (name, k) => data.toBitmap(data.view(name, k, 0)),
+  });
   const update = ({ scene: name, picture, hidden }) => {
     scene.set(name);
     strip.classList.toggle("ssl-covered", hidden); // upright, it would give the answer away
     own.classList.toggle("ssl-covered", hidden);
     show(name, picture);
   };
-  const element = h("div", { class: "ssl-row" }, ...(data.scenes.length > 1 ? [scene.element] : []), strip, own);
+  const element = h(
+    "div",
+    { class: "ssl-row" },
+    ...(data.scenes.length > 1 ? [scene.element] : []),
+    strip,
+    own,
+  );
   return { element, update };
 }
 
@@ -184,40 +337,67 @@ function buildAlbum(data, choose, target) {
 function buildAnswers(data) {
   const tables = data.networks.map(({ name }) => {
     const rows = TURNS.map((turn) => {
-      const bar = h("div", { class: "ssl-fill" }), number = h("td"), mark = h("span", { class: "ssl-mark" });
-      return { bar, number, mark, element: h("tr", {}, h("th", { scope: "row" }, `${turn}°`, mark), h("td", { class: "ssl-track" }, bar), number) };
+      const bar = h("div", { class: "ssl-fill" });
+      const number = h("td");
+      const mark = h("span", { class: "ssl-mark" });
+      return {
+        bar,
+        number,
+        mark,
+        element: h(
+          "tr",
+          {},
+          h("th", { scope: "row" }, `${turn}°`, mark),
+          h("td", { class: "ssl-track" }, bar),
+          number,
+        ),
+      };
     });
     const verdict = h("span", { class: "ssl-verdict" });
-    const element = h("table", {}, h("caption", {}, h("b", {}, name), " ", verdict), h("tbody", {}, ...rows.map((row) => row.element)));
+    const element = h(
+      "table",
+      {},
+      h("caption", {}, h("b", {}, name), " ", verdict),
+      h("tbody", {}, ...rows.map((row) => row.element)),
+    );
     return { rows, verdict, element };
   });
   const element = h("div", { class: "ssl-answers" }, ...tables.map((table) => table.element));
-  const update = ({ guesses, hidden, right }) => tables.forEach(({ rows, verdict }, k) => {
-    const best = bestOf(guesses[k]);
-    rows.forEach(({ bar, number, mark, element }, turn) => {
-      const probability = hidden ? 0 : guesses[k][turn];
-      bar.style.width = `${100 * probability}%`;
-      number.textContent = hidden ? "?" : probability.toFixed(3);
-      mark.textContent = !hidden && turn === right ? " ✓" : "";
-      element.classList.toggle("ssl-best", !hidden && turn === best);
+  const update = ({ guesses, hidden, right }) =>
+    tables.forEach(({ rows, verdict }, k) => {
+      const best = bestOf(guesses[k]);
+      rows.forEach(({ bar, number, mark, element }, turn) => {
+        const probability = hidden ? 0 : guesses[k][turn];
+        bar.style.width = `${100 * probability}%`;
+        number.textContent = hidden ? "?" : probability.toFixed(3);
+        mark.textContent = !hidden && turn === right ? " ✓" : "";
+        element.classList.toggle("ssl-best", !hidden && turn === best);
+      });
+      verdict.textContent = hidden
+        ? "waits for you"
+        : `says ${TURNS[best]}°${right < 0 ? "" : best === right ? ": right" : ": wrong"}`;
     });
-    verdict.textContent = hidden ? "waits for you" : `says ${TURNS[best]}°${right < 0 ? "" : best === right ? ": right" : ": wrong"}`;
-  });
   return { element, update };
 }
 
-/** Every picture of every set in its four turns, counted in the background: no single picture decides. */
+/**
+ * Every picture of every set in its four turns, counted in the background: no single picture
+ * decides.
+ */
 function buildTally(data, queue) {
   const cells = data.networks.map(() => data.scenes.map(() => h("td")));
   const counts = data.networks.map(() => data.scenes.map(() => ({ right: 0, done: 0 })));
-  const total = 4 * data.count, jobs = [];
+  const total = 4 * data.count;
+  const jobs = [];
   for (let s = 0; s < data.scenes.length; s++)
     for (let k = 0; k < total; k++) jobs.push([s, k >> 2, k & 3]);
-  let next = 0, timer = 0;
+  let next = 0;
+  let timer = 0;
   const work = () => {
     const until = performance.now() + 8;
     for (; next < jobs.length && performance.now() < until; next++) {
-      const [s, picture, turn] = jobs[next], image = data.view(data.scenes[s], picture, TURNS[turn]);
+      const [s, picture, turn] = jobs[next];
+      const image = data.view(data.scenes[s], picture, TURNS[turn]);
       data.networks.forEach((network, k) => {
         counts[k][s].right += bestOf(network.guess(image)) === turn;
         counts[k][s].done++;
@@ -228,15 +408,26 @@ function buildTally(data, queue) {
   };
   timer = setTimeout(work, 200);
   const heads = data.scenes.map((name) => h("th", { scope: "col" }, name));
-  const element = h("table", { class: "ssl-tally" },
+  const element = h(
+    "table",
+    { class: "ssl-tally" },
     h("caption", {}, `Right answers, all ${data.count} pictures in all four turns`),
     h("thead", {}, h("tr", {}, h("td"), ...heads)),
-    h("tbody", {}, ...data.networks.map(({ name }, k) => h("tr", {}, h("th", { scope: "row" }, name), ...cells[k]))));
+    h(
+      "tbody",
+      {},
+      ...data.networks.map(({ name }, k) =>
+        h("tr", {}, h("th", { scope: "row" }, name), ...cells[k]),
+      ),
+    ),
+  );
   const update = ({ scene }) => {
     heads.forEach((head, s) => head.classList.toggle("ssl-best", data.scenes[s] === scene));
-    counts.forEach((row, k) => row.forEach(({ right, done }, s) => {
-      cells[k][s].textContent = done < total ? "…" : `${Math.round((100 * right) / total)}%`;
-    }));
+    counts.forEach((row, k) =>
+      row.forEach(({ right, done }, s) => {
+        cells[k][s].textContent = done < total ? "…" : `${Math.round((100 * right) / total)}%`;
+      }),
+    );
   };
   return { element, update, end: () => clearTimeout(timer) };
 }
@@ -244,22 +435,43 @@ function buildTally(data, queue) {
 /** The game: four answers, and the score of everybody. */
 function buildGame(data, { start, answer, stop }) {
   const words = h("p", { class: "ssl-words" });
-  const invitation = data.networks.length > 1 ? "Play against the networks" : "Play against the network";
+  const invitation =
+    data.networks.length > 1 ? "Play against the networks" : "Play against the network";
   const begin = button(invitation, start, { class: "ssl-button ssl-main" });
   const end = button("Stop", stop);
-  const buttons = TURNS.map((turn, k) => button(`<kbd>${k + 1}</kbd> ${turn}°`, () => answer(k), { "aria-keyshortcuts": `${k + 1}` }));
-  const choices = h("div", { class: "ssl-row ssl-choices", role: "group", "aria-label": "By how much was it turned, anticlockwise?" }, ...buttons);
+  const buttons = TURNS.map((turn, k) =>
+    button(`<kbd>${k + 1}</kbd> ${turn}°`, () => answer(k), { "aria-keyshortcuts": `${k + 1}` }),
+  );
+  const choices = h(
+    "div",
+    {
+      class: "ssl-row ssl-choices",
+      role: "group",
+      "aria-label": "By how much was it turned, anticlockwise?",
+    },
+    ...buttons,
+  );
   const score = h("p", { class: "ssl-score" });
-  const element = h("div", { class: "ssl-game", role: "group", "aria-label": "Game" }, words, h("div", { class: "ssl-row" }, choices, begin, end, score));
+  const element = h(
+    "div",
+    { class: "ssl-game", role: "group", "aria-label": "Game" },
+    words,
+    h("div", { class: "ssl-row" }, choices, begin, end, score),
+  );
   const update = ({ round, hidden, score: { rounds, you, networks } }) => {
     choices.hidden = !hidden;
     end.hidden = !round;
     begin.hidden = hidden;
     begin.replaceChildren(round ? "Next picture" : invitation);
-    words.textContent = hidden ? "By how much was this picture turned, anticlockwise?"
-      : round ? `It was turned by ${TURNS[round.turn]}°. You said ${TURNS[round.answer]}°: ${round.answer === round.turn ? "right" : "wrong"}.`
-      : "A game: a picture is turned where you cannot see it, and everybody names the angle.";
-    score.textContent = rounds ? `After ${rounds}: you ${you}` + data.networks.map(({ name }, k) => ` · ${name} ${networks[k]}`).join("") : "";
+    words.textContent = hidden
+      ? "By how much was this picture turned, anticlockwise?"
+      : round
+        ? `It was turned by ${TURNS[round.turn]}°. You said ${TURNS[round.answer]}°: ${round.answer === round.turn ? "right" : "wrong"}.`
+        : "A game: a picture is turned where you cannot see it, and everybody names the angle.";
+    score.textContent = rounds
+      ? `After ${rounds}: you ${you}` +
+        data.networks.map(({ name }, k) => ` · ${name} ${networks[k]}`).join("")
+      : "";
   };
   return { element, begin, update };
 }

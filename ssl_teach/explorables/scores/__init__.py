@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import traitlets
 
-from ssl_teach.explorables.shared.frame import Explorable, join
+from ssl_teach.explorables.bundle import script, styles
+from ssl_teach.explorables.shared.frame import Explorable
 
 WAYS = (4, 8, 16)
 """How many candidates can be shown, one positive, the others negatives."""
@@ -19,8 +20,8 @@ class ScoresToLoss(Explorable):
     What the reader does can be read back: `scores` (the positive's first), `tau` and `selected`.
     """
 
-    _esm = join("shared/frame.js", "scores/scores.js")
-    _css = join("shared/frame.css", "scores/scores.css")
+    _esm = script("scores/scores.js")
+    _css = styles("scores/scores.css")
 
     scores = traitlets.List(traitlets.Float()).tag(sync=True)
     tau = traitlets.Float(0.2, min=0.05, max=2).tag(sync=True)

@@ -3,46 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import anywidget
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-_HERE = Path(__file__).parents[1]
-
-
-def join(*names: str) -> str:
-    """Source files of this folder, one after another.
-
-    A module that the browser loads from a blob cannot import its neighbours, so the shared parts
-    are put in front of the explorable's own file; there is no other build step.
-
-    In JupyterLab all notebooks that are open share one document, and so do their styles. So the
-    root has a class with the name of the explorable, and its own styles hold for that alone.
-
-    Args:
-        names: files of this package, shared ones first: "shared/frame.js", "affinity/affinity.js".
-            The last names the explorable.
-
-    Returns:
-        One text, each part under a comment that names its file.
-    """
-    scope = f"ssl-of-{Path(names[-1]).stem.replace('_', '-')}"
-    parts = []
-    for name in names:
-        text = (_HERE / name).read_text(encoding="utf-8")
-        if name.endswith(".css") and name != "shared/frame.css":
-            text = text.replace(".ssl-explorable", f".ssl-explorable.{scope}")
-        parts.append(f"/* ---- {name} ---- */\n{text}")
-    first = [f'const SCOPE = "{scope}";'] if names[0] == "shared/frame.js" else []
-    return "\n".join([*first, *parts])
-
 
 class Explorable(anywidget.AnyWidget):
-    """Base of all explorables: a name that does not change from run to run.
+    """Base class of the interactive figures.
 
-    A subclass sets `_esm` and `_css` by `join`, and says in `__repr__` what it shows.
+    A subclass sets `_esm` and `_css` with `script` and `styles`, and says in `__repr__` what it
+    shows, without anything that differs from run to run.
     """
 
     def __repr__(self) -> str:

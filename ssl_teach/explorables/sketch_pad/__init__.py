@@ -26,8 +26,9 @@ import numpy as np
 import traitlets
 from numpy.typing import ArrayLike, NDArray
 
+from ssl_teach.explorables.bundle import script, styles
 from ssl_teach.explorables.nn.packing import pack_weights
-from ssl_teach.explorables.shared.frame import Explorable, join, to_pictures
+from ssl_teach.explorables.shared.frame import Explorable, to_pictures
 
 Point = Sequence[float]
 Strokes = Sequence[Sequence[Point]]
@@ -201,8 +202,8 @@ class SketchPad(Explorable):
     `picture` gives the picture that the networks see.
     """
 
-    _esm = join("shared/frame.js", "nn/convnet.js", "sketch_pad/sketch_pad.js")
-    _css = join("shared/frame.css", "sketch_pad/sketch_pad.css")
+    _esm = script("sketch_pad/sketch_pad.js")
+    _css = styles("sketch_pad/sketch_pad.css")
 
     size = traitlets.Int().tag(sync=True)  # S
     pictures = traitlets.Bytes().tag(sync=True)  # (n + m, S, S), library and examples, 4 bits each

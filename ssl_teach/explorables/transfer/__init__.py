@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import traitlets
 
-from ssl_teach.explorables.shared.frame import Explorable, join
+from ssl_teach.explorables.bundle import script, styles
+from ssl_teach.explorables.shared.frame import Explorable
 
 COLUMNS, ROWS = ("very similar data", "very different data"), ("very little data", "quite a lot")
 
@@ -57,8 +58,8 @@ class TransferTable(Explorable):
     What the reader does can be read back: `cell` (0 to 3, row by row) and `strategy`.
     """
 
-    _esm = join("shared/frame.js", "shared/bars.js", "transfer/transfer.js")
-    _css = join("shared/frame.css", "shared/bars.css", "transfer/transfer.css")
+    _esm = script("transfer/transfer.js")
+    _css = styles("transfer/transfer.css")
 
     cells: traitlets.List[dict[str, object]] = traitlets.List().tag(sync=True)
     stages = traitlets.Int().tag(sync=True)

@@ -9,7 +9,8 @@ import numpy as np
 import traitlets
 from numpy.typing import ArrayLike, NDArray
 
-from ssl_teach.explorables.shared.frame import Explorable, check_sets, join, to_pictures
+from ssl_teach.explorables.bundle import script, styles
+from ssl_teach.explorables.shared.frame import Explorable, check_sets, to_pictures
 
 
 class PictureWipe(Explorable):
@@ -20,8 +21,8 @@ class PictureWipe(Explorable):
     series) and `wipe` (where the divider is, in per cent of the width).
     """
 
-    _esm = join("shared/frame.js", "wipe/wipe.js")
-    _css = join("shared/frame.css", "wipe/wipe.css")
+    _esm = script("wipe/wipe.js")
+    _css = styles("wipe/wipe.css")
 
     pictures = traitlets.Bytes().tag(sync=True)  # (series, n, S, S, C) uint8
     shape = traitlets.List(traitlets.Int()).tag(sync=True)  # [series, n, S, S, C]
