@@ -13,12 +13,13 @@ import {
   reorder,
   rowSoftmax,
 } from "../nn/nt_xent.js";
-import { applyView, drawView, imageOf, MOST_DRAWS, recipeOf } from "../shared/augmentation.js";
+import { applyView, drawView, MOST_DRAWS, recipeOf } from "../shared/augmentation.js";
 import { bitmap, context2d } from "../shared/canvas.js";
 import { colour, css, mix } from "../shared/colours.js";
 import { choice, fixed, logScale, slider } from "../shared/controls.js";
 import { button, freshId, h, liveRegion, notice, rich } from "../shared/elements.js";
 import { frame } from "../shared/frame.js";
+import { bitmapOf, imageOf, rgbAt } from "../shared/images.js";
 import { keys } from "../shared/keyboard.js";
 import { allowed } from "../shared/link.js";
 import { ownImage } from "../shared/own_image.js";
@@ -105,10 +106,9 @@ function unpack(model) {
   const pixels = lazy(() => bytesOf(model, "thumbnails"));
   const thumbnails = lazy(() =>
     Array.from({ length: views }, (_, view) =>
-      bitmap(width, height, (x, y) => {
-        const at = ((view * height + y) * width + x) * channels;
-        return channels === 3 ? pixels().subarray(at, at + 3) : Array(3).fill(pixels()[at]);
-      }),
+      bitmap(width, height, (x, y) =>
+        rgbAt(pixels(), ((view * height + y) * width + x) * channels, channels),
+      ),
     ),
   );
   const encoder = (name) => {
@@ -170,11 +170,7 @@ function ownViews(model, data) {
     const pair = pairOf(image, channels, size, recipe, seed);
     const z = after.z.slice();
     pair.forEach((view, k) => z.set(unit(forward(layers, weights(), view, size)), k * dimension));
-    const shown = pair.map((view) =>
-      bitmap(size, size, (x, y) =>
-        [0, 1, 2].map((c) => 255 * view[((channels === 3 ? c : 0) * size + y) * size + x]),
-      ),
-    );
+    const shown = pair.map((view) => bitmapOf(view, channels, size));
     made = {
       seed,
       z,

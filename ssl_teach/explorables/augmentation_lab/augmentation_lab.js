@@ -6,7 +6,6 @@ import {
   applyView,
   colourShares,
   drawView,
-  imageOf,
   inCommon,
   MOST_DRAWS,
   recipeOf,
@@ -18,6 +17,7 @@ import { colour, css } from "../shared/colours.js";
 import { slider } from "../shared/controls.js";
 import { button, freshId, h, liveRegion, notice, rich } from "../shared/elements.js";
 import { frame } from "../shared/frame.js";
+import { imageOf } from "../shared/images.js";
 import { keys } from "../shared/keyboard.js";
 import { ownImage } from "../shared/own_image.js";
 import { drawsOf } from "../shared/random.js";

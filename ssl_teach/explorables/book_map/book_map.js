@@ -1,8 +1,8 @@
 // A map of the book: nodes in bands, lines between them, and the chosen node's question below.
 
-import { bitmap } from "../shared/canvas.js";
 import { h, liveRegion, notice, rich } from "../shared/elements.js";
 import { frame } from "../shared/frame.js";
+import { bitmapOfBytes } from "../shared/images.js";
 import { keys } from "../shared/keyboard.js";
 import { bytesOf, save } from "../shared/state.js";
 
@@ -71,10 +71,7 @@ function render({ model, el }) {
   let said = "";
   let shown = "";
 
-  const picture = ({ shape: [height, width, channels], start }) =>
-    bitmap(width, height, (x, y) =>
-      [0, 1, 2].map((c) => bytes[start + (y * width + x) * channels + (channels === 3 ? c : 0)]),
-    );
+  const picture = ({ shape, start }) => bitmapOfBytes(bytes, shape, start);
   const choose = (name) => {
     save(model, { chosen: name });
     buttons[name].focus({ preventScroll: true });

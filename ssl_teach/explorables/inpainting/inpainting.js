@@ -7,10 +7,11 @@
 import { weightsOf } from "../nn/convnet.js";
 import { paint } from "../nn/decoder.js";
 import { album } from "../shared/album.js";
-import { bitmap, context2d, contextOf } from "../shared/canvas.js";
+import { context2d, contextOf } from "../shared/canvas.js";
 import { choice } from "../shared/controls.js";
 import { button, h, liveRegion, notice, rich } from "../shared/elements.js";
 import { frame } from "../shared/frame.js";
+import { bitmapOf, imageOf } from "../shared/images.js";
 import { keys } from "../shared/keyboard.js";
 import { bytesOf, save } from "../shared/state.js";
 
@@ -245,11 +246,7 @@ function unpackStudio(model) {
       name: RULE,
       fill: (image, mask) => smoothFill(image, mask, size),
     });
-  const toImage = (bytes) =>
-    Float32Array.from(
-      { length: each },
-      (_, k) => bytes[(k % area) * channels + Math.floor(k / area)] / 255,
-    );
+  const toImage = (bytes) => imageOf(bytes, channels, size);
   /** @type {Float32Array | null} */
   let own = null; // the reader's own image; its number is `count`
   const image = (group, k) => {
@@ -257,10 +254,7 @@ function unpackStudio(model) {
     const at = (Math.max(0, groups.indexOf(group)) * count + k) * each;
     return toImage(pixels.subarray(at, at + each));
   };
-  const toBitmap = (shown) =>
-    bitmap(size, size, (x, y) =>
-      [0, 1, 2].map((c) => 255 * shown[(channels === 3 ? c : 0) * area + y * size + x]),
-    );
+  const toBitmap = (shown) => bitmapOf(shown, channels, size);
   const nameOf = (group, k) =>
     k < count ? (labels?.[groups.indexOf(group)]?.[k] ?? `picture ${k + 1}`) : "your picture";
   return {

@@ -3,12 +3,14 @@
 
 /** @import { Numbers } from "../shared/types.js" */
 
-import { applyHead, encode, sideBySide, softmax, weightsOf } from "../nn/convnet.js";
-import { bitmap, context2d } from "../shared/canvas.js";
+import { applyHead, argmax, encode, sideBySide, softmax, weightsOf } from "../nn/convnet.js";
+import { background } from "../shared/background.js";
+import { context2d } from "../shared/canvas.js";
 import { colour, css } from "../shared/colours.js";
 import { choice } from "../shared/controls.js";
 import { button, h, liveRegion, notice, rich } from "../shared/elements.js";
 import { frame } from "../shared/frame.js";
+import { bitmapOf, cutOut } from "../shared/images.js";
 import { keys, losesFocus } from "../shared/keyboard.js";
 import { allowed } from "../shared/link.js";
 import { drawsOf } from "../shared/random.js";
@@ -56,24 +58,6 @@ export function tileCorners(size, tile, draw) {
       (at, axis) => origin[axis] + at * cell + below(cell - tile + 1),
     ),
   );
-}
-
-/**
- * Cut a tile out of an image.
- * @param {Numbers} pixels (size, size, channels) in 0…255
- * @param {number} size
- * @param {number} channels
- * @param {number[]} corner
- * @param {number} tile
- * @returns {Float32Array} (channels, tile, tile) in [0, 1]
- */
-export function cutTile(pixels, size, channels, [top, left], tile) {
-  const out = new Float32Array(channels * tile * tile);
-  for (let c = 0, k = 0; c < channels; c++)
-    for (let y = 0; y < tile; y++)
-      for (let x = 0; x < tile; x++, k++)
-        out[k] = pixels[((top + y) * size + left + x) * channels + c] / 255;
-  return out;
 }
 
 /**
@@ -165,13 +149,7 @@ function unpackJigsaw(model) {
   const { name, layers } = model.get("network");
   const permutations = model.get("permutations");
   const weights = weightsOf(model, layers);
-  const toBitmap = (image, side) =>
-    bitmap(side, side, (x, y) =>
-      [0, 1, 2].map(
-        (c) =>
-          255 * Math.min(1, Math.max(0, image[((channels === 3 ? c : 0) * side + y) * side + x])),
-      ),
-    );
+  const toBitmap = (image, side) => bitmapOf(image, channels, side);
   const whole = (picture) => pixels.subarray(picture * each, (picture + 1) * each);
   const known = new Map(); // puzzles seen before, tile by tile
   const puzzle = (picture, draw) => {
@@ -179,7 +157,7 @@ function unpackJigsaw(model) {
     if (!known.has(key)) {
       if (known.size > 100) known.clear();
       const plain = tileCorners(size, tile, draw).map((corner) =>
-        cutTile(whole(picture), size, channels, corner, tile),
+        cutOut(whole(picture), size, channels, corner, tile),
       );
       const seen = model.get("normalize_tiles")
         ? plain.map((image) => normalized(image, channels))
@@ -197,7 +175,7 @@ function unpackJigsaw(model) {
     return softmax(applyHead(layers, weights(), sideBySide(order.map((k) => features[k]))));
   };
   const pictureBitmap = (picture) =>
-    toBitmap(cutTile(whole(picture), size, channels, [0, 0], size), size);
+    toBitmap(cutOut(whole(picture), size, channels, [0, 0], size), size);
   return {
     count,
     tile,
@@ -592,18 +570,15 @@ function buildNetwork(data, queue) {
   const total = data.count * P;
   let right = 0;
   let done = 0;
-  const work = () => {
-    const until = performance.now() + 8;
-    for (; done < total && performance.now() < until; done++) {
-      const picture = Math.floor(done / P);
-      const permutation = done % P;
-      const [best] = topOf(data.guess(picture, picture, data.permutations[permutation]), 1);
-      if (best === permutation) right++;
-    }
-    if (done < total) timer = setTimeout(work, 12);
-    else queue();
-  };
-  let timer = setTimeout(work, 300);
+  const work = background(() => {
+    const picture = Math.floor(done / P);
+    const permutation = done % P;
+    const probabilities = data.guess(picture, picture, data.permutations[permutation]);
+    if (argmax(probabilities) === permutation) right++;
+    done++;
+    return done < total;
+  }, queue);
+  work.start(300);
   const update = ({ order, bitmaps, probabilities, open, moves, solved }) => {
     const top = topOf(probabilities, guesses.length);
     const best = putBack(order, data.permutations[top[0]]);
@@ -651,7 +626,7 @@ function buildNetwork(data, queue) {
         : `It names ${Math.round((100 * right) / total)}% of all ${total} shuffles rightly (${data.count} pictures, ${P} shuffles each); guessing: ${(100 / P).toFixed(1)}%.`) +
       (moves && !solved && !open ? " The board as it lies now is hardly one of them." : "");
   };
-  return { element, update, end: () => clearTimeout(timer) };
+  return { element, update, end: work.stop };
 }
 
 /** The game: what to do, what came of it, and the score of both. */

@@ -3,11 +3,11 @@
 
 /** @import { Colour } from "../shared/types.js" */
 
-import { bitmap } from "../shared/canvas.js";
 import { colour, css, mix } from "../shared/colours.js";
 import { choice, fixed } from "../shared/controls.js";
 import { freshId, h, liveRegion, notice } from "../shared/elements.js";
 import { frame } from "../shared/frame.js";
+import { bitmapOfBytes } from "../shared/images.js";
 import { keys, refocused } from "../shared/keyboard.js";
 import { bytesOf, save } from "../shared/state.js";
 
@@ -289,18 +289,12 @@ function buildAbout(model) {
   const bytes = bytesOf(model, "pictures");
   let shown = "";
   const update = ({ task, factor }) => {
-    const {
-      question,
-      shape: [count, height, width, channels],
-      start,
-    } = model.get("factors")[factor];
-    const pixel = (k, x, y, c) =>
-      bytes[start + ((k * height + y) * width + x) * channels + (channels === 3 ? c : 0)];
+    const { question, shape, start } = model.get("factors")[factor];
+    const [count, ...each] = shape;
+    const length = each.reduce((product, side) => product * side);
     if (shown !== factor)
       strip.replaceChildren(
-        ...Array.from({ length: count }, (_, k) =>
-          bitmap(width, height, (x, y) => [0, 1, 2].map((c) => pixel(k, x, y, c))),
-        ),
+        ...Array.from({ length: count }, (_, k) => bitmapOfBytes(bytes, each, start + k * length)),
       );
     shown = factor;
     title.replaceChildren(h("b", {}, factor), `: ${question}`);

@@ -208,6 +208,12 @@ export function softmax(scores) {
 }
 
 /**
+ * The place of the largest value.
+ * @param {number[]} values
+ */
+export const argmax = (values) => values.indexOf(Math.max(...values));
+
+/**
  * An image rotated anticlockwise about its centre, with bilinear sampling. Multiples of 90° only
  * move pixels. Pixels from outside the image are mid-grey, which is 0 to the network.
  * @param {Numbers} pixels (size, size, channels) in 0…255

@@ -4,13 +4,15 @@
 
 /** @import { Numbers } from "../shared/types.js" */
 
-import { applyHead, encode, sideBySide, softmax, weightsOf } from "../nn/convnet.js";
+import { applyHead, argmax, encode, sideBySide, softmax, weightsOf } from "../nn/convnet.js";
 import { album } from "../shared/album.js";
-import { bitmap, context2d } from "../shared/canvas.js";
+import { background } from "../shared/background.js";
+import { context2d } from "../shared/canvas.js";
 import { colour, css } from "../shared/colours.js";
 import { choice } from "../shared/controls.js";
 import { button, h, liveRegion, notice, rich } from "../shared/elements.js";
 import { frame } from "../shared/frame.js";
+import { bitmapOf, cutOut } from "../shared/images.js";
 import { keys, losesFocus } from "../shared/keyboard.js";
 import { drawsOf } from "../shared/random.js";
 import { bytesOf, save } from "../shared/state.js";
@@ -63,24 +65,6 @@ export function corners(size, { patch, gap, jitter }, place, draw) {
   );
 }
 
-/**
- * Cut a square out of an image.
- * @param {Numbers} pixels (size, size, channels) in 0…255
- * @param {number} size
- * @param {number} channels
- * @param {number[]} corner
- * @param {number} side
- * @returns {Float32Array} (channels, side, side) in [0, 1]
- */
-export function cutOut(pixels, size, channels, [top, left], side) {
-  const out = new Float32Array(channels * side * side);
-  for (let c = 0, k = 0; c < channels; c++)
-    for (let y = 0; y < side; y++)
-      for (let x = 0; x < side; x++, k++)
-        out[k] = pixels[((top + y) * size + left + x) * channels + c] / 255;
-  return out;
-}
-
 /** Green alone; red and blue become mid-grey, which is 0 to the network. */
 function greenOnly(image) {
   const plane = image.length / 3;
@@ -100,11 +84,6 @@ export function neighbourOf(place, down, right) {
     column = (column + right + 3) % 3;
   } while (row === 1 && column === 1);
   return CELLS.findIndex(([r, c]) => r === row && c === column);
-}
-
-/** The place of the largest of the probabilities. */
-function likeliest(probabilities) {
-  return probabilities.indexOf(Math.max(...probabilities));
 }
 
 /** Pictures, networks and how to cut, ready to be asked. */
@@ -152,10 +131,7 @@ function unpackPatches(model) {
       );
     return { name, guess };
   });
-  const toBitmap = (image, side) =>
-    bitmap(side, side, (x, y) =>
-      [0, 1, 2].map((c) => 255 * image[((channels === 3 ? c : 0) * side + y) * side + x]),
-    );
+  const toBitmap = (image, side) => bitmapOf(image, channels, side);
   const pictureBitmap = (scene, picture) =>
     toBitmap(cutOut(whole(scene, picture), size, channels, [0, 0], size), size);
   const labels = model.get("labels");
@@ -278,7 +254,7 @@ function render({ model, el }) {
       : `The patch lies ${PLACES[place]}. ` +
         data.networks
           .map(({ name }, k) => {
-            const best = likeliest(guesses[k]);
+            const best = argmax(guesses[k]);
             return `${name}: ${PLACES[best]}, ${Math.round(100 * guesses[k][best])} percent.`;
           })
           .join(" ");
@@ -329,7 +305,7 @@ function render({ model, el }) {
     const place = model.get("place");
     const where = corners(data.size, data.howToCut(model.get("spaced")), place, model.get("draw"));
     const right = data.networks.map(
-      (network) => likeliest(network.guess(scene, picture, where)) === place,
+      (network) => argmax(network.guess(scene, picture, where)) === place,
     );
     const score = model.get("score");
     round = { answer: given };
@@ -535,7 +511,7 @@ function buildGrid(data, { move, press }) {
   };
   const update = ({ scene, picture, place, hidden, guesses, shown, round, aim, where }) => {
     const probabilities = guesses[shown];
-    const best = likeliest(probabilities);
+    const best = argmax(probabilities);
     const name = data.networks[shown].name;
     title.replaceChildren(
       ...(hidden
@@ -583,38 +559,27 @@ function buildGrid(data, { move, press }) {
 function buildNetworks(data, choose, queue) {
   const counts = {}; // by spacing: per network and set { right, done }
   const total = 8 * data.count;
-  let timer = 0;
   const jobs = [];
   let next = 0;
-  const work = () => {
-    const until = performance.now() + 8;
-    for (; next < jobs.length && performance.now() < until; next++) {
-      const { spaced, set, picture } = jobs[next];
-      const cut = data.howToCut(spaced);
-      data.networks.forEach((network, k) =>
-        PLACES.forEach((_, place) => {
-          const guess = network.guess(
-            data.scenes[set],
-            picture,
-            corners(data.size, cut, place, picture),
-          );
-          counts[spaced][k][set].right += likeliest(guess) === place;
-          counts[spaced][k][set].done++;
-        }),
-      );
-    }
-    if (next < jobs.length) timer = setTimeout(work, 12);
-    else {
-      timer = 0;
-      queue();
-    }
-  };
+  const work = background(() => {
+    const { spaced, set, picture } = jobs[next++];
+    const cut = data.howToCut(spaced);
+    data.networks.forEach((network, k) =>
+      PLACES.forEach((_, place) => {
+        const where = corners(data.size, cut, place, picture);
+        const guess = network.guess(data.scenes[set], picture, where);
+        if (argmax(guess) === place) counts[spaced][k][set].right++;
+        counts[spaced][k][set].done++;
+      }),
+    );
+    return next < jobs.length;
+  }, queue);
   const count = (spaced) => {
     counts[spaced] = data.networks.map(() => data.scenes.map(() => ({ right: 0, done: 0 })));
     data.scenes.forEach((_, set) => {
       for (let picture = 0; picture < data.count; picture++) jobs.push({ spaced, set, picture });
     });
-    timer ||= setTimeout(work, 200);
+    work.start();
   };
   const heads = data.scenes.map((name) => h("th", { scope: "col" }, name));
   const caption = h("caption");
@@ -642,14 +607,14 @@ function buildNetworks(data, choose, queue) {
     caption.textContent = `Right answers, all ${data.count} pictures in all eight places, patches ${spaced ? "apart" : "touching"}; guessing: 12.5%`;
     heads.forEach((head, set) => head.classList.toggle("ssl-best", data.scenes[set] === scene));
     rows.forEach(({ says, cells }, k) => {
-      const best = likeliest(guesses[k]);
+      const best = argmax(guesses[k]);
       says.textContent = hidden ? "waits for you" : `${PLACES[best]} ${best === place ? "✓" : "✗"}`;
       counts[spaced][k].forEach(({ right, done }, set) => {
         cells[set].textContent = done < total ? "…" : `${Math.round((100 * right) / total)}%`;
       });
     });
   };
-  return { element, update, end: () => clearTimeout(timer) };
+  return { element, update, end: work.stop };
 }
 
 /** The game: what to do, what came of it, and the score of everybody. */

@@ -1,11 +1,13 @@
 // Turn a picture; the networks say by how much. The convolution is in convnet.js.
 
-import { forward, softmax, turned, weightsOf } from "../nn/convnet.js";
+import { argmax, forward, softmax, turned, weightsOf } from "../nn/convnet.js";
 import { album } from "../shared/album.js";
-import { bitmap, context2d } from "../shared/canvas.js";
+import { background } from "../shared/background.js";
+import { context2d } from "../shared/canvas.js";
 import { choice, slider } from "../shared/controls.js";
 import { button, h, liveRegion, notice, rich } from "../shared/elements.js";
 import { frame } from "../shared/frame.js";
+import { bitmapOf } from "../shared/images.js";
 import { keys, losesFocus } from "../shared/keyboard.js";
 import { bytesOf, save } from "../shared/state.js";
 
@@ -31,14 +33,6 @@ export function answerTo(angle) {
   return TURNS.indexOf(((angle % 360) + 360) % 360);
 }
 
-/**
- * The place of the largest of four probabilities.
- * @param {number[]} probabilities
- */
-export function bestOf(probabilities) {
-  return probabilities.indexOf(Math.max(...probabilities));
-}
-
 /** A function for one network: angle and pixels in, four probabilities out. */
 function unpack(model) {
   const [, count, size, , channels] = model.get("shape");
@@ -55,10 +49,7 @@ function unpack(model) {
     const at = (Math.max(0, scenes.indexOf(scene)) * count + picture) * each;
     return turned(picture < count ? pixels.subarray(at, at + each) : own, size, channels, angle);
   };
-  const toBitmap = (image) =>
-    bitmap(size, size, (x, y) =>
-      [0, 1, 2].map((c) => 255 * image[((channels === 3 ? c : 0) * size + y) * size + x]),
-    );
+  const toBitmap = (image) => bitmapOf(image, channels, size);
   const labels = model.get("labels");
   const nameOf = (k) => (k < count ? (labels[k] ?? `picture ${k + 1}`) : "your picture");
   return {
@@ -165,7 +156,7 @@ function render({ model, el }) {
       : `${angle} degrees. ` +
         data.networks
           .map(({ name }, k) => {
-            const best = bestOf(guesses[k]);
+            const best = argmax(guesses[k]);
             return `${name}: ${TURNS[best]} degrees, ${Math.round(100 * guesses[k][best])} percent.`;
           })
           .join(" ");
@@ -192,7 +183,7 @@ function render({ model, el }) {
     if (round?.answer !== null) return; // no round, or answered already
     const { turn } = round;
     const image = data.view(model.get("scene"), chosen(), TURNS[turn]);
-    const right = data.networks.map((network) => bestOf(network.guess(image)) === turn);
+    const right = data.networks.map((network) => argmax(network.guess(image)) === turn);
     const score = model.get("score");
     round = { turn, answer: given };
     save(model, {
@@ -365,7 +356,7 @@ function buildAnswers(data) {
   const element = h("div", { class: "ssl-answers" }, ...tables.map((table) => table.element));
   const update = ({ guesses, hidden, right }) =>
     tables.forEach(({ rows, verdict }, k) => {
-      const best = bestOf(guesses[k]);
+      const best = argmax(guesses[k]);
       rows.forEach(({ bar, number, mark, element }, turn) => {
         const probability = hidden ? 0 : guesses[k][turn];
         bar.style.width = `${100 * probability}%`;
@@ -392,21 +383,16 @@ function buildTally(data, queue) {
   for (let s = 0; s < data.scenes.length; s++)
     for (let k = 0; k < total; k++) jobs.push([s, k >> 2, k & 3]);
   let next = 0;
-  let timer = 0;
-  const work = () => {
-    const until = performance.now() + 8;
-    for (; next < jobs.length && performance.now() < until; next++) {
-      const [s, picture, turn] = jobs[next];
-      const image = data.view(data.scenes[s], picture, TURNS[turn]);
-      data.networks.forEach((network, k) => {
-        counts[k][s].right += bestOf(network.guess(image)) === turn;
-        counts[k][s].done++;
-      });
-    }
-    if (next < jobs.length) timer = setTimeout(work, 12);
-    else queue();
-  };
-  timer = setTimeout(work, 200);
+  const work = background(() => {
+    const [s, picture, turn] = jobs[next++];
+    const image = data.view(data.scenes[s], picture, TURNS[turn]);
+    data.networks.forEach((network, k) => {
+      if (argmax(network.guess(image)) === turn) counts[k][s].right++;
+      counts[k][s].done++;
+    });
+    return next < jobs.length;
+  }, queue);
+  work.start();
   const heads = data.scenes.map((name) => h("th", { scope: "col" }, name));
   const element = h(
     "table",
@@ -429,7 +415,7 @@ function buildTally(data, queue) {
       }),
     );
   };
-  return { element, update, end: () => clearTimeout(timer) };
+  return { element, update, end: work.stop };
 }
 
 /** The game: four answers, and the score of everybody. */

@@ -303,19 +303,6 @@ export function gaussianBlur(image, size, sigma, taps) {
 }
 
 /**
- * Bytes (size, size, channels) as an image.
- * @param {Numbers} pixels
- * @param {number} channels
- * @param {number} size
- */
-export function imageOf(pixels, channels, size) {
-  const out = new Float32Array(channels * size * size);
-  for (let p = 0, at = 0; p < size * size; p++)
-    for (let c = 0; c < channels; c++, at++) out[c * size * size + p] = pixels[at] / 255;
-  return out;
-}
-
-/**
  * How two boxes overlap, and the fraction of the image that is in both.
  * @param {Box} a
  * @param {Box} b

@@ -5,10 +5,11 @@
 /** @import { Numbers, Rule } from "../shared/types.js" */
 
 import { encode, weightsOf } from "../nn/convnet.js";
-import { bitmap, context2d } from "../shared/canvas.js";
+import { context2d } from "../shared/canvas.js";
 import { choice, fixed } from "../shared/controls.js";
 import { button, h, liveRegion, notice, rich } from "../shared/elements.js";
 import { frame } from "../shared/frame.js";
+import { bitmapOfBytes } from "../shared/images.js";
 import { keys } from "../shared/keyboard.js";
 import { bytesOf, save } from "../shared/state.js";
 
@@ -303,8 +304,7 @@ function unpackPad(model) {
 }
 
 /** A picture as a small canvas. */
-const thumbnail = (picture, size) =>
-  bitmap(size, size, (x, y) => Array(3).fill(picture[y * size + x]));
+const thumbnail = (picture, size) => bitmapOfBytes(picture, [size, size, 1]);
 
 function render({ model, el }) {
   const data = unpackPad(model);

@@ -1,7 +1,8 @@
-import { bitmap, context2d, contextOf } from "../shared/canvas.js";
+import { context2d, contextOf } from "../shared/canvas.js";
 import { choice, slider } from "../shared/controls.js";
 import { button, h, liveRegion, notice } from "../shared/elements.js";
 import { frame } from "../shared/frame.js";
+import { bitmapOfBytes } from "../shared/images.js";
 import { keys } from "../shared/keyboard.js";
 import { bytesOf, save } from "../shared/state.js";
 
@@ -37,15 +38,7 @@ function unpack(model) {
   const labels = model.get("labels");
   const picture = (name, k) => {
     const start = (Math.max(0, series.indexOf(name)) * count + k) * each;
-    if (!made.has(start))
-      made.set(
-        start,
-        bitmap(width, height, (x, y) =>
-          [0, 1, 2].map(
-            (c) => pixels[start + (y * width + x) * channels + (channels === 3 ? c : 0)],
-          ),
-        ),
-      );
+    if (!made.has(start)) made.set(start, bitmapOfBytes(pixels, [height, width, channels], start));
     return made.get(start);
   };
   const values = (name, k) =>
