@@ -276,7 +276,7 @@ def give(page):
     page.page.locator("input[type=file]").set_input_files(
         {"name": "mine.png", "mimeType": "image/png", "buffer": file.getvalue()}
     )
-    page.page.get_by_role("button", name="Take it out").wait_for()
+    page.page.get_by_role("button", name="Remove it").wait_for()
     page.settle()
     return mine
 
@@ -329,15 +329,15 @@ def test_own_picture_takes_the_place_of_the_first_image(browser, trained, tmp_pa
             for i, j in [(0, 1), (0, 5), (1, 8), (12, 0)]:
                 page.set("selected", [i, j])
                 assert number(shown(page, "cosine")) == pytest.approx(s[i, j], abs=0.02)
-            page.page.get_by_role("button", name="Two other views").click()
+            page.page.get_by_role("button", name="New views").click()
             page.settle()
             assert page.get("seed") == seed + 1
         page.set("selected", [4, 9])
         assert shown(page, "cosine") == kept  # the others stay as they were
-        page.page.get_by_role("button", name="Take it out").click()
+        page.page.get_by_role("button", name="Remove it").click()
         page.settle()
         assert (page.get("selected"), number(shown(page, "cosine"))) == ([0, 1], first)
-        assert not page.page.get_by_role("button", name="Two other views").is_visible()
+        assert not page.page.get_by_role("button", name="New views").is_visible()
 
 
 def test_whether_own_views_find_each_other_is_said(browser, trained, tmp_path):
@@ -357,7 +357,7 @@ def test_whether_own_views_find_each_other_is_said(browser, trained, tmp_path):
             ]
             words = page.text(".ssl-affinity-own")
             assert (
-                f"Rows 1 and 2 are two views of your picture. {expected} the other among 15"
+                f"Rows 1 and 2 are two views of your image. {expected} the other among 15"
                 in words
             )
             said.add(expected)
@@ -380,7 +380,7 @@ def test_own_picture_waits_until_after_training(browser, trained, tmp_path):
         page.page.get_by_label("before training").click()
         page.settle()
         assert shown(page, "cosine") == first
-        assert "Your picture waits until after training" in page.text(".ssl-affinity-own")
+        assert "Your image is shown only after training" in page.text(".ssl-affinity-own")
         assert page.text("figcaption >> nth=0") == "row 1"
         page.page.get_by_label("after training").click()
         page.settle()

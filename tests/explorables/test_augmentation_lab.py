@@ -446,12 +446,12 @@ def test_own_picture(browser, widget, tmp_path):
         page.page.locator("input[type=file]").set_input_files(
             {"name": "mine.png", "mimeType": "image/png", "buffer": file.getvalue()}
         )
-        page.page.get_by_role("button", name="your picture", exact=True).wait_for()
+        page.page.get_by_role("button", name="your image", exact=True).wait_for()
         page.settle()
         assert page.get("picture") == 4
         assert np.array_equal(shown(page, ".ssl-lab-first canvas"), mine)
         assert "closest of 4 others" in page.text(".ssl-lab-tale")
-        assert "of your picture" in page.page.locator("[aria-live]").first.text_content()
+        assert "of your image" in page.page.locator("[aria-live]").first.text_content()
 
 
 def test_an_own_picture_that_is_not_there_falls_back(browser, widget, tmp_path):

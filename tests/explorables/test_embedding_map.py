@@ -155,7 +155,7 @@ def test_a_click_selects_and_a_click_beside_does_not(browser, tmp_path):
         page.page.mouse.click(*middle_of(page, widget, 23, "SimCLR"))
         page.settle()
         assert page.get("selected") == 23
-        assert "picture 24 of 60" in page.text("[aria-live]")
+        assert "image 24 of 60" in page.text("[aria-live]")
         box = canvas(page).bounding_box()
         page.page.mouse.click(box["x"] + 2, box["y"] + 2)
         assert page.get("selected") == 23
@@ -219,7 +219,7 @@ def test_switching_the_representation(browser, tmp_path):
         assert page.get("shown") == "SimCLR"
         assert [row[0] for row in neighbours_shown(page)] == [CLASSES[labels[i]] for i in near[4]]
         assert f"{100 * share_of(labels, near):.1f}%" in sentence(page)
-        assert page.text("[aria-live]").startswith("SimCLR, picture 5 of 60.")
+        assert page.text("[aria-live]").startswith("SimCLR, image 5 of 60.")
 
 
 def test_places_move_for_those_who_like_motion(browser, tmp_path):

@@ -308,7 +308,7 @@ def test_it_starts_with_a_filled_centre(browser, widget, nets, pictures, tmp_pat
 def test_a_drag_cuts_a_block(browser, widget, nets, pictures, tmp_path):
     with mount(browser, tmp_path, widget) as page:
         ready(page)
-        page.page.get_by_role("button", name="Mend all").click()
+        page.page.get_by_role("button", name="Restore all").click()
         ready(page)
         assert not hole(page).any()
         assert shown(page)[0] == ("squared error", None, None)
@@ -327,7 +327,7 @@ def test_a_drag_cuts_a_block(browser, widget, nets, pictures, tmp_path):
 
 def test_a_tap_cuts_a_block_and_the_brush_a_line(browser, widget, tmp_path):
     with mount(browser, tmp_path, widget) as page:
-        page.page.get_by_role("button", name="Mend all").click()
+        page.page.get_by_role("button", name="Restore all").click()
         drag(page, [(10, 10)])
         cut = np.zeros((32, 32), bool)
         cut[6:14, 6:14] = True
@@ -337,7 +337,7 @@ def test_a_tap_cuts_a_block_and_the_brush_a_line(browser, widget, tmp_path):
         drag(page, [(3, 20), (25, 20)])
         cut[19:22, 2:27] = True
         assert np.array_equal(hole(page), cut)
-        page.page.get_by_label("mend", exact=True).click()
+        page.page.get_by_label("restore", exact=True).click()
         drag(page, [(13, 10), (13, 25)])
         cut[9:27, 12:15] = False
         assert np.array_equal(hole(page), cut)
@@ -394,7 +394,7 @@ def test_a_redraw_does_not_wait_for_the_networks(browser, widget, tmp_path):
 
 def test_the_keyboard_cuts_and_mends(browser, widget, tmp_path):
     with mount(browser, tmp_path, widget) as page:
-        page.page.get_by_role("button", name="Mend all").click()
+        page.page.get_by_role("button", name="Restore all").click()
         ready(page)
         board = page.page.locator(".ssl-studio-board")
         board.focus()
@@ -466,7 +466,7 @@ def test_a_picture_of_the_readers_own(browser, widget, nets, tmp_path):
         page.page.locator("input[type=file]").set_input_files(
             {"name": "mine.png", "mimeType": "image/png", "buffer": file.getvalue()}
         )
-        page.page.get_by_role("button", name="your picture").wait_for()
+        page.page.get_by_role("button", name="your image").wait_for()
         ready(page)
         assert page.get("picture") == 4
         assert np.array_equal(drawn(page, 3), pixels)

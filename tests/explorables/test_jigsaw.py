@@ -271,7 +271,7 @@ def test_the_tally_counts_every_shuffle(browser, pictures, tmp_path):
     orders = task.permutations.tolist()
     with mount(browser, tmp_path, game(pictures, encoder, task)) as page:
         page.page.wait_for_function(
-            "() => document.querySelector('.ssl-jig-tally').textContent.includes('rightly')",
+            "() => document.querySelector('.ssl-jig-tally').textContent.includes('correctly')",
             timeout=20_000,
         )
         right = [

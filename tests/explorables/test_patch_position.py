@@ -217,7 +217,7 @@ def test_pictures_sets_spacing_network_and_cut_are_chosen(browser, widget, tmp_p
         page.settle()
         assert page.get("network") == "second network"
         assert "second network says" in page.text(".ssl-patch-title")
-        page.page.get_by_role("button", name="Cut anew").click()
+        page.page.get_by_role("button", name="Cut again").click()
         assert page.get("draw") == 1
         page.page.locator(".ssl-patch-board button").nth(6).click()
         page.settle()
@@ -357,7 +357,7 @@ def test_a_picture_of_the_readers_own_is_cut_and_judged(
     picture, content = own()
     with mount(browser, tmp_path, widget) as page:
         way(page, content)
-        yours = page.page.get_by_role("button", name="your picture")
+        yours = page.page.get_by_role("button", name="your image")
         yours.wait_for()
         page.settle()
         assert yours.get_attribute("aria-pressed") == "true"
@@ -373,7 +373,7 @@ def test_a_picture_of_the_readers_own_is_cut_and_judged(
             np.testing.assert_allclose(shown(page), expected, atol=2e-2)
         assert "all 3 pictures" in page.text(".ssl-patch-tally caption")  # as many as before
         label = page.page.locator(".ssl-patch-whole canvas").get_attribute("aria-label")
-        assert label.startswith("your picture; the patch lies below right")
+        assert label.startswith("your image; the patch is below right")
 
 
 def test_an_own_picture_is_seen_as_one_of_the_album_is(browser, widget, pictures, tmp_path):
@@ -383,7 +383,7 @@ def test_an_own_picture_is_seen_as_one_of_the_album_is(browser, widget, pictures
         page.set("picture", 2)
         before = shown(page)
         give(page, file.getvalue())
-        page.page.get_by_role("button", name="your picture").wait_for()
+        page.page.get_by_role("button", name="your image").wait_for()
         page.settle()
         assert page.get("picture") == 3
         assert np.array_equal(shown(page), before)
@@ -412,10 +412,10 @@ def test_own_pictures_play_too_and_fall_back(browser, nets, tmp_path):
     with mount(browser, tmp_path, game({"one": one}, [export("one", nets[0])])) as page:
         page.set("picture", 1)
         label = page.page.locator(".ssl-patch-whole canvas").get_attribute("aria-label")
-        assert label.startswith("picture 1;")  # there is none of the reader's own yet
+        assert label.startswith("image 1;")  # there is none of the reader's own yet
         give(page, content)
-        page.page.get_by_role("button", name="your picture").wait_for()
-        page.page.get_by_role("button", name="picture 1").click()
+        page.page.get_by_role("button", name="your image").wait_for()
+        page.page.get_by_role("button", name="image 1").click()
         page.page.get_by_role("button", name="Play against").click()
         page.settle()
         assert page.get("picture") == 1
@@ -434,7 +434,7 @@ def test_a_file_that_is_no_picture_gives_words(browser, widget, tmp_path, way):
         way(page, b"no picture at all")
         page.page.get_by_text("mine.png could not be read as a picture").wait_for()
         assert page.get("picture") == 0
-        assert page.page.get_by_role("button", name="your picture").count() == 0
+        assert page.page.get_by_role("button", name="your image").count() == 0
 
 
 def test_clean_up_leaves_nothing(browser, widget, tmp_path):

@@ -115,7 +115,7 @@ def test_quarter_turns_are_those_of_torch(browser, widget, tmp_path):
     with mount(browser, tmp_path, widget) as page:
         for turns in range(4):
             got = page.page.evaluate(
-                "([pixels, angle]) => [...window.module.turned(pixels, 5, 3, angle)]",
+                "([pixels, angle]) => [...window.module.rotated(pixels, 5, 3, angle)]",
                 [picture.flatten().tolist(), 90 * turns],
             )
             expected = np.rot90(picture, turns).transpose(2, 0, 1) / 255
@@ -149,7 +149,7 @@ def test_buttons_slider_and_keys_turn(browser, widget, tmp_path):
         page.settle()
         assert page.get("angle") == 270
         assert page.text("[aria-live]").startswith("270 degrees. first network:")
-        page.page.get_by_label("turned", exact=False).first.focus()
+        page.page.get_by_label("rotated", exact=False).first.focus()
         page.page.locator("input[type=range]").press("ArrowLeft")
         page.settle()
         assert page.get("angle") == 269
@@ -278,7 +278,7 @@ def drop(page, content, selector=".ssl-explorable"):
 def test_a_picture_of_the_readers_own_is_turned_and_judged(browser, widget, nets, tmp_path, way):
     with mount(browser, tmp_path, widget) as page:
         way(page, png(OWN))
-        yours = page.page.get_by_role("button", name="your picture")
+        yours = page.page.get_by_role("button", name="your image")
         yours.wait_for()
         page.settle()
         assert yours.get_attribute("aria-pressed") == "true"
@@ -306,7 +306,7 @@ def test_a_picture_of_the_readers_own_is_turned_and_judged(browser, widget, nets
 def test_another_picture_of_ones_own_takes_the_place_of_the_first(browser, widget, nets, tmp_path):
     with mount(browser, tmp_path, widget) as page:
         give(page, png(OWN))
-        page.page.get_by_role("button", name="your picture").wait_for()
+        page.page.get_by_role("button", name="your image").wait_for()
         large = np.kron(255 - OWN, np.ones((4, 4, 1), np.uint8))
         wide = np.pad(large, ((0, 0), (50, 50), (0, 0)))
         give(page, png(wide))
@@ -324,8 +324,8 @@ def test_own_pictures_play_too(browser, nets, tmp_path):
     widget = RotationGame({"one": one}, [export(NAMES[0], nets[0])])
     with mount(browser, tmp_path, widget) as page:
         give(page, png(OWN))
-        page.page.get_by_role("button", name="your picture").wait_for()
-        page.page.get_by_role("button", name="picture 1").click()
+        page.page.get_by_role("button", name="your image").wait_for()
+        page.page.get_by_role("button", name="image 1").click()
         page.page.get_by_role("button", name="Play against").click()
         page.settle()
         assert page.get("picture") == 1  # the only other one
@@ -350,7 +350,7 @@ def test_an_own_picture_that_is_not_there_falls_back(browser, widget, tmp_path):
         assert (page.get("picture"), page.get("angle")) == (0, 180)
         page.page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(1); }")
         give(page, png(OWN))
-        page.page.get_by_role("button", name="your picture").wait_for()
+        page.page.get_by_role("button", name="your image").wait_for()
         page.page.get_by_role("button", name="Copy link").click()
         page.page.get_by_text("a picture of your own, say, stays in this page").wait_for()
         link = page.page.get_by_role("textbox", name="Link to this state").input_value()
@@ -363,7 +363,7 @@ def test_a_file_that_is_no_picture_gives_words(browser, widget, tmp_path, way):
         way(page, b"no picture at all")
         page.page.get_by_text("mine.png could not be read as a picture").wait_for()
         assert page.get("picture") == 0
-        assert page.page.get_by_role("button", name="your picture").count() == 0
+        assert page.page.get_by_role("button", name="your image").count() == 0
         give(page, png(OWN))
         page.page.get_by_text("It stays in this page.").wait_for()
 
@@ -390,7 +390,7 @@ def test_own_pictures_by_keyboard_and_on_a_phone(browser, nets, pictures, tmp_pa
         # and the chooser, and a key that came first would open one that nobody hears of.
         page.page.on("filechooser", lambda chooser: None)
         give(page, png(OWN))
-        page.page.get_by_role("button", name="your picture").wait_for()
+        page.page.get_by_role("button", name="your image").wait_for()
         assert page.overflow() <= 0
         page.page.locator("input[type=file]").focus()
         with page.page.expect_event("filechooser"):

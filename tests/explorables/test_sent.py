@@ -469,7 +469,7 @@ def test_inpainting_studio_hands_over_networks_and_begins_with_the_centre():
 
 def test_the_hole_can_be_read_and_set():
     widget = studio()
-    widget.set_state({"rows": [1, 128, *[0] * 6], "tool": "mend"})
+    widget.set_state({"rows": [1, 128, *[0] * 6], "tool": "restore"})
     assert widget.mask[0, 0] and widget.mask[1, 7] and widget.mask.sum() == 2
     hole = np.random.default_rng(0).random((8, 8)) < 0.5
     widget.mask = hole

@@ -323,7 +323,7 @@ def test_drawing_by_keyboard(browser, widget, tmp_path):
         looked(page)
         assert page.get("strokes") == []
         press("Backspace")
-        assert page.text("[aria-live]") == "There is no stroke to take back."
+        assert page.text("[aria-live]") == "There is no stroke to undo."
         press("Space")
         press("ArrowUp")
         press("Escape")
@@ -358,7 +358,7 @@ def test_turning_and_mirroring_what_is_on_the_screen(browser, widget, tmp_path):
         turn.click()
         looked(page)
         assert np.array_equal(seen(page), np.rot90(upright))
-        assert page.text("[aria-live]").startswith("Turned left by 90 degrees. one:")
+        assert page.text("[aria-live]").startswith("Rotated left by 90 degrees. one:")
         mirror.click()
         looked(page)
         assert np.array_equal(seen(page), np.rot90(upright)[:, ::-1])

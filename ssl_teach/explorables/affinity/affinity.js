@@ -1,5 +1,5 @@
-// The affinity matrix: the view. The mathematics is in nt_xent.js, the controls are in frame.js;
-// views of the reader's own picture are made by augment_math.js and encoded by convnet.js.
+// The affinity matrix of SimCLR. The mathematics is in nt_xent.js; views of the reader's own image
+// are made by augmentation.js and encoded by convnet.js.
 
 /** @import { Recipe } from "../shared/types.js" */
 
@@ -28,46 +28,53 @@ import { bytesOf, decodeHalf, lazy, save } from "../shared/state.js";
 
 const TAU = logScale(0.05, 2, 200, 3);
 
-/** Algorithm 1 in eight steps: [title, words, what the square shows]. */
+/** Algorithm 1 in eight steps: [title, description, what the square shows]. */
 const STEPS = [
   [
     "Draw N images",
-    "A minibatch of <i>N</i> images, no labels. They stand on the edge, each (here its first view) where its two views will be.",
+    "A minibatch of <i>N</i> images, without labels. They are shown along the edges, each (here " +
+      "its first view) where its two views will be.",
     "nothing",
   ],
   [
     "Two views of each",
-    "Two random transforms of each image give 2<i>N</i> views. We know which two belong together: that is the label that comes for free.",
+    "Two random transforms of each image give 2<i>N</i> views. We know which two belong " +
+      "together: that label is free.",
     "nothing",
   ],
   [
     "Encode and project",
-    "<i>h</i> = <i>f</i>(x̃), <i>z</i> = <i>g</i>(<i>h</i>). Each row of the square is now one view's <i>z</i>, one column for each of its dimensions, scaled to length 1.",
+    "<i>h</i> = <i>f</i>(x̃), <i>z</i> = <i>g</i>(<i>h</i>). Each row of the square is now one " +
+      "view's <i>z</i>, one column for each of its dimensions, scaled to length 1.",
     "vectors",
   ],
   [
-    "Compare all with all",
-    "s<sub>ij</sub> = z<sub>i</sub>ᵀz<sub>j</sub> / (‖z<sub>i</sub>‖ ‖z<sub>j</sub>‖), the cosine of every pair. The matrix is symmetric, and each view is exactly like itself.",
-    "cosine",
+    "Compare every pair",
+    "s<sub>ij</sub> = z<sub>i</sub>ᵀz<sub>j</sub> / (‖z<sub>i</sub>‖ ‖z<sub>j</sub>‖), the " +
+      "cosine of every pair. The matrix is symmetric, and the cosine of each view with itself is",
+    "1. cosine",
   ],
   [
     "Leave out the diagonal",
-    "A view compared with itself teaches nothing, so 1[k ≠ i] takes those 2<i>N</i> cells out of every sum.",
+    "A view compared with itself teaches nothing, so 1[k ≠ i] takes those 2<i>N</i> cells out of " +
+      "every sum.",
     "masked",
   ],
   [
     "Divide by τ, softmax each row",
-    "exp(s<sub>ij</sub>/τ) divided by its row's sum. Each row is now a guess with 2<i>N</i> − 1 answers: which of the others is my other view?",
+    "exp(s<sub>ij</sub>/τ) divided by its row's sum. Each row is now a guess with 2<i>N</i> − 1 " +
+      "answers: which of the others is my other view?",
     "share",
   ],
   [
     "Pick the positive",
-    "The framed cell of each row is the right answer. Its loss is ℓ(i, j) = −log of that one share.",
+    "The framed cell of each row is the correct answer. Its loss is ℓ(i, j) = −log of that share.",
     "positives",
   ],
   [
     "Average the 2N rows",
-    "One bar for each row's ℓ. ℒ is their mean, the solid line; guessing blindly would cost log(2<i>N</i> − 1), the dashed one. Its gradient moves <i>f</i> and <i>g</i>.",
+    "One bar for each row's ℓ. ℒ is their mean, the solid line; chance is log(2<i>N</i> − 1), " +
+      "the dashed one. Its gradient moves <i>f</i> and <i>g</i>.",
     "losses",
   ],
 ];
@@ -97,7 +104,7 @@ export function roleOf(i, j, n, order) {
 }
 
 /**
- * What Python sent, unpacked: cosine matrix and unit vectors of each encoder, a thumbnail per view.
+ * Unpack what Python sent: cosine matrix and unit vectors of each encoder, a thumbnail per view.
  */
 function unpack(model) {
   const [views, height, width, channels] = model.get("shape");
@@ -153,8 +160,7 @@ export function pairOf(image, channels, size, recipe, seed) {
 }
 
 /**
- * The reader's own picture: two views of it in the place of the first image, and the whole matrix
- * with them.
+ * The reader's own image: two views of it take the place of the first image in the matrix.
  */
 function ownViews(model, data) {
   const { views, dimension, after, size, channels } = data;
@@ -186,13 +192,13 @@ function ownViews(model, data) {
   return { at, set, isThere: () => image !== null };
 }
 
-/** A vector scaled to length 1. */
+/** Scale a vector to length 1. */
 function unit(z) {
   const length = Math.hypot(...z) || 1;
   return z.map((v) => v / length);
 }
 
-/** Everything that follows from the state: places of the views, s, shares, losses. */
+/** Compute everything that follows from the state: places of the views, s, shares, losses. */
 function compute(model, data) {
   const n = Math.min(model.get("n"), data.views / 2);
   const order = model.get("order");
@@ -296,7 +302,7 @@ function render({ model, el }) {
     drawn = said;
   }
 
-  // The pointer shows a cell, a press keeps it, the arrow keys walk from the kept one.
+  // The pointer shows a cell, a press selects it, and the arrow keys move from the selected one.
   const cellAt = (event) => {
     const { left, top } = figure.canvas.getBoundingClientRect();
     const { edge, cell } = state.geometry;
@@ -403,7 +409,7 @@ function buildControls(model, data) {
   return { element: h("div", { class: "ssl-row" }, ...parts.map((part) => part.element)), update };
 }
 
-/** Puts a picture of the reader's own in the place of the first image. */
+/** The control that puts the reader's own image in the place of the first image. */
 function buildOwn(model, data, box, live) {
   const { own, size, channels } = data;
   const words = h("span", { class: "ssl-quiet" });
@@ -413,10 +419,10 @@ function buildOwn(model, data, box, live) {
     box.queue();
   };
   const picture = ownImage({ target: box.root, size, channels, onimage: change });
-  const again = button("Two other views", () =>
+  const again = button("New views", () =>
     save(model, { seed: (model.get("seed") + 1) % (MOST_DRAWS + 1) }),
   );
-  const out = button("Take it out", () => {
+  const out = button("Remove it", () => {
     change(null);
     picture.input.focus();
   });
@@ -429,7 +435,7 @@ function buildOwn(model, data, box, live) {
     again.hidden = !state.own;
     out.hidden = !there;
     const text = !state.trained
-      ? `${there ? "Your picture waits" : "A picture of your own has to wait"} until after training: the page holds the trained network alone.`
+      ? "Your image is shown only after training: the page holds no untrained network."
       : there
         ? findingOf(state)
         : "It takes the place of the first image.";
@@ -443,7 +449,7 @@ function buildOwn(model, data, box, live) {
   };
 }
 
-/** Whether the two views of the reader's own picture find each other. */
+/** A sentence that says whether the two views of the reader's own image find each other. */
 function findingOf({ s, m, n, order, places }) {
   const rows = [places.indexOf(0), places.indexOf(1)];
   const found = rows.filter((i) => {
@@ -452,10 +458,14 @@ function findingOf({ s, m, n, order, places }) {
       if (k !== i && k !== partner(i, n, order) && s[i * m + k] >= positive) return false;
     return true;
   }).length;
-  return `Rows ${rows[0] + 1} and ${rows[1] + 1} are two views of your picture. ${["Neither finds", "One of them finds", "Each finds"][found]} the other among ${m - 1} views.`;
+  const finds = ["Neither finds", "One of them finds", "Each finds"][found];
+  return (
+    `Rows ${rows[0] + 1} and ${rows[1] + 1} are two views of your image. ` +
+    `${finds} the other among ${m - 1} views.`
+  );
 }
 
-/** The canvas, over it the grid that takes focus and pointer, with the one cell that is shown. */
+/** The canvas, and above it the grid that takes focus and pointer, with the cell that is shown. */
 function buildFigure() {
   const canvas = h("canvas", { "aria-hidden": "true" });
   const id = freshId();
@@ -512,7 +522,8 @@ function buildFigure() {
     );
     const share = ["share", "positives"].includes(state.mode);
     legend.style.visibility = ["nothing", "losses"].includes(state.mode) ? "hidden" : "visible";
-    bar.style.background = `linear-gradient(to right, ${(share ? [theme.mid, theme.warm] : [theme.cold, theme.mid, theme.warm]).map(css)})`;
+    const colours = [...(share ? [] : [theme.cold]), theme.mid, theme.warm];
+    bar.style.background = `linear-gradient(to right, ${colours.map(css)})`;
     [low.textContent, middle.textContent, high.textContent] = share
       ? ["share 0", "0.25", "1"]
       : state.mode === "vectors"
@@ -610,7 +621,7 @@ function buildPanel() {
       value.textContent = values[key];
     }
     const name = order === "pairs" ? "Pairs" : "Halves";
-    const place = order === "pairs" ? "beside the diagonal" : `${n} places away`;
+    const place = order === "pairs" ? "next to the diagonal" : `${n} places away`;
     note.replaceChildren(
       rich(
         [
@@ -643,7 +654,10 @@ function cellFacts({ s, p, losses, m, n, order, tau }, i, j) {
 
 function describe(state, [i, j]) {
   const facts = cellFacts(state, i, j);
-  return `Row ${i + 1}, column ${j + 1}: ${facts.role}, cosine ${facts.cosine}, share ${facts.share}, row's loss ${facts.loss}, gradient ${facts.gradient}.`;
+  return (
+    `Row ${i + 1}, column ${j + 1}: ${facts.role}, cosine ${facts.cosine}, ` +
+    `share ${facts.share}, row's loss ${facts.loss}, gradient ${facts.gradient}.`
+  );
 }
 
 function buildWalk(model, live) {
@@ -658,14 +672,14 @@ function buildWalk(model, live) {
   };
   const leave = () => {
     save(model, { step: 0 });
-    if (document.activeElement === out) next.focus(); // the button pressed is going
+    if (document.activeElement === out) next.focus(); // the pressed button disappears
   };
   const back = button("Back", () => go(-1), { "aria-keyshortcuts": "b" });
   const next = button("Next", () => go(1), {
     class: "ssl-button ssl-main",
     "aria-keyshortcuts": "n",
   });
-  const out = button("Leave the walk", leave, { "aria-keyshortcuts": "Escape" });
+  const out = button("Exit step-by-step", leave, { "aria-keyshortcuts": "Escape" });
   const element = h(
     "div",
     { class: "ssl-walk", role: "group", "aria-label": "Algorithm 1, step by step" },
@@ -687,7 +701,7 @@ function buildWalk(model, live) {
       rich(step ? STEPS[step - 1][1] : "From N images to one number, on this very batch."),
     );
     next.replaceChildren(step ? "Next" : "Start");
-    // really disabled, it would swallow the keys
+    // with the real attribute it would swallow the keys
     back.setAttribute("aria-disabled", `${step === 0}`);
     next.setAttribute("aria-disabled", `${step === STEPS.length}`);
     out.hidden = step === 0;
@@ -718,7 +732,7 @@ function drawFigure(canvas, state, cell, theme, data) {
 }
 
 /**
- * Thumbnails along both edges; where they are too small to see, the shown row's and column's are
+ * Thumbnails along both edges. If they are too small, those of the shown row and column are
  * enlarged.
  */
 function drawEdges(
@@ -775,7 +789,7 @@ function drawEdges(
   }
 }
 
-/** The square as one picture, a pixel for a cell, enlarged without smoothing. */
+/** The square as one bitmap, a pixel for each cell, enlarged without smoothing. */
 function drawSquare(
   context,
   { s, p, z, m, mode, places, geometry: { edge, side, cell } },
@@ -802,7 +816,7 @@ function drawSquare(
   context.lineWidth = 1;
   context.beginPath();
   for (let k = 0; k < m; k++) {
-    // the diagonal struck out
+    // strike the diagonal out
     context.moveTo(edge + k * cell, edge + k * cell);
     context.lineTo(edge + (k + 1) * cell, edge + (k + 1) * cell);
   }
@@ -811,7 +825,7 @@ function drawSquare(
 
 function framePositives(context, { m, n, order, mode, geometry: { edge, side, cell } }, theme) {
   if (mode === "positives") {
-    // everything else steps back
+    // fade everything else
     context.fillStyle = css(theme.paper).replace(")", " / 0.55)");
     for (let i = 0; i < m; i++) {
       const j = partner(i, n, order);
@@ -833,7 +847,7 @@ function framePositives(context, { m, n, order, mode, geometry: { edge, side, ce
   }
 }
 
-/** The shown row's shares as bars under its columns, up to the largest. */
+/** The shares of the shown row as bars below its columns, scaled to the largest. */
 function drawStrip(context, { p, m, n, order, geometry: { edge, side, cell } }, [i], theme) {
   const top = edge + side + 8;
   const tall = 40;

@@ -1,4 +1,4 @@
-// The augmentation lab: the view. The transforms are in augment_math.js, the controls in frame.js.
+// The augmentation lab: views of an image. The transforms are in augmentation.js.
 
 /** @import { Draw, Recipe } from "../shared/types.js" */
 
@@ -24,7 +24,7 @@ import { drawsOf } from "../shared/random.js";
 import { bytesOf, save } from "../shared/state.js";
 
 const COLUMNS = 8; // views of each draw; the first two are the pair
-// where a draw keeps what
+// the key of each transform's parameters in a draw
 const PARTS = { crop: "box", flip: "flip", color: "color", gray: "gray", blur: "sigma" };
 const NAMES = {
   crop: "crop and enlarge",
@@ -98,7 +98,7 @@ export function drawsFor(seed, recipe, size, count) {
   );
 }
 
-/** What Python sent, as images; the last may be the reader's own. */
+/** Unpack the images that Python sent; the last may be the reader's own. */
 function unpackLab(model) {
   const [count, size, , channels] = model.get("shape");
   const pixels = bytesOf(model, "pictures");
@@ -107,7 +107,7 @@ function unpackLab(model) {
     imageOf(pixels.subarray(k * each, (k + 1) * each), channels, size),
   );
   const labels = model.get("labels");
-  const nameOf = (k) => (k < count ? (labels[k] ?? `picture ${k + 1}`) : "your picture");
+  const nameOf = (k) => (k < count ? (labels[k] ?? `image ${k + 1}`) : "your image");
   const data = {
     count,
     size,
@@ -119,12 +119,12 @@ function unpackLab(model) {
   };
   data.setOwn = (bytes) => {
     images[count] = imageOf(bytes, channels, size);
-    data.kept = new Map(); // of views, by what made them
+    data.kept = new Map(); // views, by their parameters
   };
   return data;
 }
 
-/** Everything that follows from the state: the draws, the views, what the pair has in common. */
+/** Compute everything that follows from the state: draws, views, what the pair has in common. */
 function lookAt(model, data, columns) {
   const { images, size, channels, transforms, count } = data;
   const picture = Math.min(model.get("picture"), images.length - 1);
@@ -141,7 +141,7 @@ function lookAt(model, data, columns) {
   const draws = drawsFor(seed, recipe, size, count);
   const fresh = new Map();
   const view = (k, names, of = picture) => {
-    // made once: a slider changes few of them
+    // each view is made once: a slider changes only a few of them
     const made = only(draws[k], names, size);
     const key = `${of} ${JSON.stringify(made)}`;
     if (!fresh.has(key))
@@ -156,7 +156,7 @@ function lookAt(model, data, columns) {
   const boxes = [0, 1].map((k) => only(draws[k], on, size).box);
   const others = [...Array(count).keys()].filter((k) => k !== picture);
   const colours = (names) => {
-    // in common with view 1: view 2, and the most alike of the other pictures' views
+    // the intersection with view 1: of view 2, and the largest among views of the other images
     const shares = (k, of) => colourShares(view(k, names, of), channels);
     const first = shares(0);
     return {
@@ -189,7 +189,7 @@ function render({ model, el }) {
     .flat()
     .filter(([name]) => model.get(name) !== null);
   const box = frame(
-    { model, el, name: "augmentation_lab", title: "Augmentation lab: views of a picture" },
+    { model, el, name: "augmentation_lab", title: "Augmentation lab: views of an image" },
     redraw,
     {
       picture: [0, data.count - 1],
@@ -226,7 +226,8 @@ function render({ model, el }) {
     chooser.update(state);
     pair.update(state, theme);
     rows.update(state, columns);
-    const words = `Draw ${state.seed + 1} of ${data.nameOf(state.picture)}. ${meetingOf(state)} ${findingOf(state, data)}`;
+    const which = `Draw ${state.seed + 1} of ${data.nameOf(state.picture)}.`;
+    const words = `${which} ${meetingOf(state)} ${findingOf(state, data)}`;
     if (said && said !== words) live.say(words);
     said = words;
   }
@@ -237,32 +238,42 @@ function render({ model, el }) {
 const percent = (share) =>
   share > 0 && share < 0.005 ? "under 1%" : `${Math.round(100 * share)}%`;
 
-/** How the crops of the pair lie, in words. */
+/** A sentence about the crops of the pair. */
 function meetingOf({ relation, share, seen }) {
   const how = {
     apart: "The crops are apart",
     overlap: "The crops overlap",
     same: "Both views see the same part",
-    "first inside": "The crop of view 1 lies inside that of view 2",
-    "second inside": "The crop of view 2 lies inside that of view 1",
+    "first inside": "The crop of view 1 is inside that of view 2",
+    "second inside": "The crop of view 2 is inside that of view 1",
   }[relation];
-  return `${how}. View 1 sees ${percent(seen[0])} of the picture, view 2 ${percent(seen[1])}; both see ${share ? percent(share) : "no part"} of it.`;
+  const both = share ? percent(share) : "no part";
+  return (
+    `${how}. View 1 sees ${percent(seen[0])} of the image, view 2 ${percent(seen[1])}; ` +
+    `both see ${both} of it.`
+  );
 }
 
-/** What the colours tell, in words. */
+/** A sentence about the colours of the pair. */
 function findingOf({ alone, changed, others }, { channels }) {
   const what = channels === 3 ? "colours" : "shades";
   const tell = ({ partner, rival }) =>
-    `${percent(partner)}${others.length ? `, with the most alike of the other pictures ${percent(rival)}` : ""}`;
-  return `In common with view 1, ${what} as they are: view 2 ${tell(alone)}. With all that is switched on: ${tell(changed)}.`;
+    [
+      percent(partner),
+      ...(others.length ? [`with the most similar of the other images ${percent(rival)}`] : []),
+    ].join(", ");
+  return (
+    `In common with view 1, ${what} as they are: view 2 ${tell(alone)}. ` +
+    `With all that is switched on: ${tell(changed)}.`
+  );
 }
 
-/** A picture to start from; the last may be the reader's own. */
+/** The choice of the image; the last may be the reader's own. */
 function buildChooser(model, data, box) {
   const strip = h("div", {
     class: "ssl-lab-strip",
     role: "group",
-    "aria-label": "Choose a picture",
+    "aria-label": "Choose an image",
   });
   const buttons = [];
   const choose = (picture) => {
@@ -302,7 +313,7 @@ function buildChooser(model, data, box) {
   return { element: h("div", { class: "ssl-row" }, strip, own.element), update };
 }
 
-/** The picture with both crops drawn in, the two views, and what they have in common. */
+/** The image with both crops drawn in, the two views, and what they have in common. */
 function buildPair(data, drawBy) {
   const whole = h("canvas");
   const views = [h("canvas"), h("canvas")];
@@ -320,7 +331,7 @@ function buildPair(data, drawBy) {
       "aria-valuemax": MOST_DRAWS + 1,
       onkeydown: keys({ ArrowRight: () => drawBy(1), ArrowLeft: () => drawBy(-1) }),
     },
-    figure("ssl-lab-whole", whole, "the picture, both crops"),
+    figure("ssl-lab-whole", whole, "the image, both crops"),
     figure("ssl-lab-first", views[0], "view 1"),
     figure("ssl-lab-second", views[1], "view 2"),
   );
@@ -364,8 +375,7 @@ function buildPair(data, drawBy) {
 }
 
 /**
- * The outlines of both crops, with their views' numbers: solid for the first, dashed for the
- * second.
+ * Draw the outlines of both crops, with their numbers: solid for the first, dashed for the second.
  */
 function drawCrops(context, boxes, scale, theme) {
   const inset = 1.5;
@@ -392,7 +402,7 @@ function drawCrops(context, boxes, scale, theme) {
     textBaseline: "middle",
   });
   boxes.forEach(({ top, left, height, width }, k) => {
-    // in opposite corners, so that both numbers are seen
+    // in opposite corners, so that both numbers are visible
     const [x, y] = k
       ? [(left + width) * scale - 17, (top + height) * scale - 17]
       : [left * scale, top * scale];
@@ -403,7 +413,7 @@ function drawCrops(context, boxes, scale, theme) {
   });
 }
 
-/** Whether the colours of view 1 alone would find view 2 among views of the other pictures. */
+/** A table that shows whether colours are enough to find view 2 among views of other images. */
 function buildTale({ channels }) {
   const what = channels === 3 ? "colours" : "shades";
   const rows = [`${what} left alone`, "all that is switched on"];
@@ -412,7 +422,7 @@ function buildTale({ channels }) {
   const element = h(
     "table",
     { class: "ssl-lab-tale" },
-    h("caption", {}, `Share of ${what} in common with view 1`),
+    h("caption", {}, `Fraction of ${what} in common with view 1`),
     h(
       "thead",
       {},
@@ -433,7 +443,7 @@ function buildTale({ channels }) {
   );
   const update = ({ alone, changed, others }) => {
     rival.textContent =
-      others.length === 1 ? "the other picture" : `closest of ${others.length} others`;
+      others.length === 1 ? "the other image" : `closest of ${others.length} others`;
     element.classList.toggle("ssl-lab-single", !others.length);
     [alone, changed].forEach(({ partner, rival: best }, k) => {
       const texts = [
@@ -449,7 +459,7 @@ function buildTale({ channels }) {
   return { element, update };
 }
 
-/** A row for each transform, with its switch and its strengths, and one for all together. */
+/** A row for each transform, with its switch and its sliders, and a row with all of them. */
 function buildRows(model, data) {
   const rows = data.transforms.map((name) => buildTransform(model, data, name));
   const all = buildViews();
@@ -519,7 +529,7 @@ function buildTransform(model, data, name) {
     element.classList.toggle("ssl-lab-off", !used);
     strengths.forEach(({ key, set }) => {
       if (model.get(key) !== null) set(model.get(key));
-    }); // None, from Python, has no place on a slider
+    }); // a slider cannot show None from Python
     views.update(
       singly[name],
       singly[name].map((_, k) => (used ? drawnOf(name, draws[k], data) : "not used")),
@@ -529,7 +539,7 @@ function buildTransform(model, data, name) {
   return { element, update };
 }
 
-/** What was drawn for one view, in a word or two. */
+/** The parameters of one view, in a word or two. */
 function drawnOf(name, { box, flip, color, gray, sigma }, { size, channels }) {
   const signed = (v) => `${v < 0 ? "−" : "+"}${Math.abs(v).toFixed(2)}`;
   const changed =
@@ -542,10 +552,10 @@ function drawnOf(name, { box, flip, color, gray, sigma }, { size, channels }) {
     gray: gray && "grey",
     blur: sigma ? `σ ${sigma.toFixed(1)}` : null,
   }[name];
-  return words || "as it was";
+  return words || "unchanged";
 }
 
-/** So many small pictures with a word below each. */
+/** Thumbnails with a caption below each. */
 function buildViews() {
   const element = h("div", { class: "ssl-lab-views" });
   const update = (images, words, data) => {
@@ -561,7 +571,7 @@ function buildViews() {
   return { element, update };
 }
 
-/** An image into a canvas of its own size, unless it is there already. */
+/** Draw an image into a canvas of its own size, unless it is there already. */
 function paint(canvas, image, { size, channels }) {
   if (canvas.width !== size || canvas.height !== size)
     Object.assign(canvas, { width: size, height: size });

@@ -47,16 +47,17 @@ export function lineBetween(a, b) {
   if (Math.abs(ay - by) <= 8 && Math.abs(ax - bx) < 1.5 * (a.right - a.left))
     return `M${ax} ${ay}L${bx} ${by}`; // neighbours
   if (Math.abs(ay - by) <= 8) {
-    // over the heads of those between them
+    // in an arch above those between them
     const top = Math.min(a.top, b.top) - 10;
-    return `M${ax} ${a.top}C${ax} ${top} ${ax} ${top} ${(ax + bx) / 2} ${top}S${bx} ${top} ${bx} ${b.top}`;
+    const arch = `C${ax} ${top} ${ax} ${top} ${(ax + bx) / 2} ${top}S${bx} ${top} ${bx} ${b.top}`;
+    return `M${ax} ${a.top}${arch}`;
   }
   const [from, to] = ay < by ? [a.bottom, b.top] : [a.top, b.bottom];
   const half = (from + to) / 2;
   return `M${ax} ${from}C${ax} ${half} ${bx} ${half} ${bx} ${to}`;
 }
 
-/** Whether we are in a page of the book, where a lesson is a page beside this one. */
+/** Whether this is a page of the book, where a lesson is a page in the same folder. */
 const inBook = () => document.querySelector(".bd-article") !== null;
 
 function render({ model, el }) {
@@ -131,8 +132,8 @@ function render({ model, el }) {
       buttons[name].classList.toggle(
         "ssl-linked",
         next.includes(name) || node.after.includes(name),
-      ); // lines may cross others
-      // one stop for the Tab key, arrows from there
+      ); // since lines may cross other nodes
+      // the Tab key stops once, and the arrow keys move from there
       buttons[name].tabIndex = name === chosen ? 0 : -1;
     }
     drawLines(chosen);
@@ -155,13 +156,12 @@ function render({ model, el }) {
         bottom: bottom - origin.top,
       };
     };
+    const line = (from, to) => {
+      const near = [from, to].includes(chosen) ? "ssl-near" : "";
+      return `<path d="${lineBetween(place(from), place(to))}" class="${near}"/>`;
+    };
     lines.innerHTML = order
-      .flatMap((name) =>
-        nodes[name].after.map(
-          (before) =>
-            `<path d="${lineBetween(place(before), place(name))}" class="${[before, name].includes(chosen) ? "ssl-near" : ""}"/>`,
-        ),
-      )
+      .flatMap((name) => nodes[name].after.map((before) => line(before, name)))
       .join("");
   }
 
@@ -182,9 +182,7 @@ function render({ model, el }) {
         return canvas;
       });
     const answer =
-      typeof node.wanted === "string"
-        ? `; the answer: ${node.wanted}`
-        : "; the answer is a picture";
+      typeof node.wanted === "string" ? `; the answer: ${node.wanted}` : "; the answer is an image";
     const words = `An example: ${node.facts[0]?.[1] ?? node.title}${answer}`;
     const example = h(
       "div",

@@ -1,4 +1,4 @@
-// The circle: the view. The loss and the small encoder are in circle_math.js, the softmax in
+// Points on the circle. The loss and the small encoder are in circle_math.js, the softmax is in
 // nt_xent.js.
 
 /** @import { Rule } from "../shared/types.js" */
@@ -16,8 +16,8 @@ import { contrast, evenlySpread, newWorld, stepOf, throughLength } from "./circl
 const TAU = logScale(0.05, 1, 100, 2);
 const PER_STEP = 70;
 const AT_ONCE = 50;
-const KEPT = 2000; // milliseconds; steps without motion; length of the record
-const FARTHEST = 5000; // steps that a link may ask for: they take a second or two
+const KEPT = 2000; // values that the curves show
+const FARTHEST = 5000; // the most steps that a link may ask for: they take a second or two
 
 const NOTICE = [
   "With negatives, partners meet and the pairs spread out: alignment falls as far as the noise",
@@ -73,7 +73,7 @@ function render({ model, el }) {
     if (history.length > KEPT) history.shift();
   };
   const begin = (again) => {
-    // and walk the way that was walked before, step by step
+    // and repeat the stretches that were taken before, step by step
     world = newWorld(model.get("pairs"), dimension(), model.get("seed"));
     history = [];
     note();
@@ -114,7 +114,7 @@ function render({ model, el }) {
     if (still) {
       for (let k = 0; k < AT_ONCE; k++) one();
       return pause();
-    } // no motion for who wants none
+    } // the reader prefers no motion
     timer = setInterval(() => {
       one();
       box.queue();
@@ -181,8 +181,10 @@ function render({ model, el }) {
     scene.update(state, theme, box.root.dataset.theme === "dark");
     numbers.update(state, theme);
     const degrees = ((Math.round((turn.yaw * 180) / Math.PI) % 360) + 360) % 360;
-    const words = `Step ${world.steps}: loss ${said3(state.loss)}, alignment ${said3(state.alignment)}, uniformity ${said3(state.uniformity)}. Seen from ${degrees} degrees.`;
-    if (timer) return; // what it came to is told when it stops
+    const words =
+      `Step ${world.steps}: loss ${said3(state.loss)}, alignment ${said3(state.alignment)}, ` +
+      `uniformity ${said3(state.uniformity)}. Seen from ${degrees} degrees.`;
+    if (timer) return; // the result is said when it stops
     if (said && words !== said) live.say(words);
     said = words;
   }
@@ -244,8 +246,8 @@ function buildControls(model, { play, step, reset }, still) {
 }
 
 /**
- * The points with the way each is pushed; the picture takes focus, and arrow keys or a drag turn
- * it.
+ * The points, each with its direction of descent. The canvas takes focus, and arrow keys or a drag
+ * rotate it.
  */
 function buildScene(turnBy, isSphere, others) {
   const canvas = h("canvas", {
@@ -280,7 +282,12 @@ function buildScene(turnBy, isSphere, others) {
     "p",
     { class: "ssl-quiet" },
     rich(
-      "Joined dots: the two views of an image. Strokes: where the gradient pushes each. The encoder adds a place of its own for each view, one vector <i>b</i> for all, and noise drawn anew at each step; then it scales the sum to length one. Drag or ← → turn the picture, which changes no cosine. <kbd>s</kbd> steps, <kbd>r</kbd> resets.",
+      [
+        "Joined dots: the two views of an image. Strokes: where the gradient pushes each. The",
+        "encoder adds a vector for each view, a vector <i>b</i> for all, and new noise at each",
+        "step; then it scales the sum to length 1. Drag or ← → rotate the picture, which changes",
+        "no cosine. <kbd>s</kbd> steps, <kbd>r</kbd> resets.",
+      ].join(" "),
     ),
   );
   const element = h("div", { class: "ssl-stage" }, canvas, legend);
@@ -289,7 +296,9 @@ function buildScene(turnBy, isSphere, others) {
     drawScene(context2d(canvas, side, side), side, state, theme, dark);
     canvas.setAttribute(
       "aria-label",
-      `${2 * state.pairs} points, the views of ${state.pairs} images, on the ${state.space}; alignment ${said3(state.alignment)}, uniformity ${said3(state.uniformity)}. Arrow keys turn it, s steps, r resets.`,
+      `${2 * state.pairs} points, the views of ${state.pairs} images, on the ${state.space}; ` +
+        `alignment ${said3(state.alignment)}, uniformity ${said3(state.uniformity)}. ` +
+        "Arrow keys rotate it, s steps, r resets.",
     );
   };
   return { element, update };
@@ -364,7 +373,7 @@ function drawScene(context, side, { world, grad, turn, pairs }, theme, dark) {
   }
 }
 
-/** Meridians and circles of latitude, so that the sphere looks like one. */
+/** Draw meridians and circles of latitude, so that the sphere looks like one. */
 function drawGrid(at, line, theme) {
   const round = Array.from({ length: 49 }, (_, k) => (k * Math.PI) / 24);
   for (let k = 0; k < 6; k++) {
@@ -391,7 +400,7 @@ function drawGrid(at, line, theme) {
     );
 }
 
-/** Loss, alignment and uniformity as numbers; the last two also against the steps. */
+/** Loss, alignment and uniformity as numbers; the last two also as curves over the steps. */
 function buildRecord() {
   const words = {
     steps: "steps",
@@ -419,7 +428,8 @@ function buildRecord() {
     h(
       "p",
       { class: "ssl-quiet" },
-      "Both against the steps; lower is better. Dashed: endlessly many points, spread evenly; a few can lie below, since none is compared with itself.",
+      "Both by step; lower is better. Dashed: infinitely many points, spread evenly; a few " +
+        "points can be below it, because no point is compared with itself.",
     ),
   );
   const update = ({ world, loss, alignment, uniformity, history }, theme) => {

@@ -1,5 +1,5 @@
 // The mathematics of the circle: InfoNCE of unit vectors with its gradient, and a small encoder.
-// Vectors lie flat, one after the other; views 2k and 2k + 1 belong to image k.
+// Vectors are flat, one after the other; views 2k and 2k + 1 belong to image k.
 
 import { gradient, ntXent, rowSoftmax } from "../nn/nt_xent.js";
 import { drawsOf } from "../shared/random.js";
@@ -97,7 +97,7 @@ export function contrast(z, dimension, tau, negatives) {
   const grad = new Float64Array(z.length);
   for (let i = 0; i < m; i++)
     for (let j = 0; j < m; j++) {
-      const both = slope(i, j) + slope(j, i); // z_i stands in its own row and in all others
+      const both = slope(i, j) + slope(j, i); // z_i is in its own row and in all others
       for (let d = 0; d < dimension; d++) grad[i * dimension + d] += both * z[j * dimension + d];
     }
   return { loss, grad, alignment: alignmentOf(s, m), uniformity: uniformityOf(s, m) };
@@ -130,9 +130,9 @@ export function throughLength(grad, z, lengths, dimension) {
  */
 
 const APART = 0.5;
-const NOISE = 0.2; // in each coordinate: of a view's place from its image's, and at each step
+const NOISE = 0.2; // standard deviation of the noise in each coordinate, at each step
 
-/** A bell-shaped random number out of two even ones. */
+/** A normally distributed number from two uniform ones (Box and Muller, 1958). */
 const bell = (draw) => Math.sqrt(-2 * Math.log(1 - draw())) * Math.cos(2 * Math.PI * draw());
 
 /**
@@ -157,7 +157,7 @@ export function newWorld(pairs, dimension, seed) {
   return look({ draw, dimension, places, shared: new Float64Array(dimension), steps: 0 });
 }
 
-/** What the encoder says of each view: u = b + its place + noise drawn anew, z = u/‖u‖. */
+/** The output of the encoder for each view: u = b + its vector + new noise, z = u/‖u‖. */
 function look(world) {
   const { draw, dimension, places, shared } = world;
   const u = places.map((place, at) => shared[at % dimension] + place + NOISE * bell(draw));
@@ -180,7 +180,7 @@ export function stepOf(world, tau, negatives) {
     places[at] -= 0.05 * scale * views * down[at];
     shared[at % dimension] -= scale * down[at];
   }
-  places.set(toSphere(places, dimension).z); // each keeps length one
+  places.set(toSphere(places, dimension).z); // each keeps length 1
   world.steps++;
   return look(world);
 }

@@ -1,5 +1,5 @@
-// A map of pictures: where a representation puts them, and which it takes for most alike.
-// Places lie flat, x and y of one picture after the other: x to the right, y down, both in [0, 1].
+// A map of images by a representation, with the nearest neighbours. Places are flat, x and y of one
+// image after the other: x to the right, y down, both in [0, 1].
 
 /** @import { Numbers } from "../shared/types.js" */
 
@@ -11,7 +11,7 @@ import { frame } from "../shared/frame.js";
 import { keys } from "../shared/keyboard.js";
 import { bytesOf, decodeHalf, save } from "../shared/state.js";
 
-const MOVING = 600; // milliseconds from one representation's places to the next one's
+const MOVING = 600; // milliseconds from one layout to the next
 
 const NOTICE = [
   "The better a representation separates the classes, the more of an image’s neighbours are of",
@@ -110,8 +110,7 @@ export function between(from, to, t) {
 }
 
 /**
- * What Python sent, unpacked: places and neighbours of each representation; the sheet of pictures
- * comes later.
+ * Unpack the places and neighbours of each representation. The sheet of images comes later.
  */
 function unpackMap(model) {
   const [n, height, width] = model.get("shape");
@@ -152,8 +151,8 @@ function unpackMap(model) {
 }
 
 /**
- * A picture of the sheet, or its place while that is decoded, `side` long, with its middle at (x,
- * y); the half of its width and height.
+ * Draw an image of the sheet, `side` long, with its centre at (x, y), or a frame until the sheet is
+ * decoded. Returns half of its width and height.
  */
 function stamp(context, { sheet, columns, width, height }, i, x, y, side) {
   const scale = side / Math.max(width, height);
@@ -178,7 +177,7 @@ function stamp(context, { sheet, columns, width, height }, i, x, y, side) {
 function render({ model, el }) {
   const data = unpackMap(model);
   const live = liveRegion();
-  const box = frame({ model, el, name: "embedding_map", title: "Map of pictures" }, redraw, {
+  const box = frame({ model, el, name: "embedding_map", title: "Map of images" }, redraw, {
     selected: [0, data.n - 1],
     shown: { of: data.layouts.map(({ name }) => name) },
     highlighted: { of: ["", ...data.classes] },
@@ -253,7 +252,7 @@ function render({ model, el }) {
       ),
     );
     const words =
-      `${layout.name}, picture ${state.selected + 1} of ${data.n}. ${sentence(data, state)}` +
+      `${layout.name}, image ${state.selected + 1} of ${data.n}. ${sentence(data, state)}` +
       (highlighted < 0 ? "" : ` Highlighted: ${data.classes[highlighted]}.`);
     if (words === told) return; // only the places moved
     told = words;
@@ -266,7 +265,7 @@ function render({ model, el }) {
   createImageBitmap(new Blob([bytesOf(model, "pictures")], { type: "image/png" })).then((sheet) => {
     if (ended) return sheet.close();
     data.sheet = sheet;
-    told = ""; // the panel too is drawn again, with pictures
+    told = ""; // the panel is drawn again too, with images
     box.queue();
   });
   return () => {
@@ -278,12 +277,13 @@ function render({ model, el }) {
 
 const perCent = (share) => `${(100 * share).toFixed(1)}%`;
 
-/** What the neighbours of the selected picture say, and those of all pictures. */
+/** A sentence about the neighbours of the selected image, and of all images. */
 function sentence({ n, k, labels, classes, chance }, { layout, selected }) {
   const count = layout.same[selected];
   return (
-    `${classes[labels[selected]]}: ${count} of its ${k} nearest ${count === 1 ? "shows" : "show"} the same kind; ` +
-    `over all ${n} pictures ${perCent(layout.share)}, by chance ${perCent(chance)}.`
+    `${classes[labels[selected]]}: ${count} of its ${k} nearest ${count === 1 ? "has" : "have"} ` +
+    "the same class; " +
+    `over all ${n} images ${perCent(layout.share)}, by chance ${perCent(chance)}.`
   );
 }
 
@@ -314,21 +314,26 @@ function buildMapControls(model, { layouts, classes }) {
 }
 
 /**
- * The map itself: a canvas that takes focus, answers keys, and finds the picture under the pointer.
+ * The map: a canvas that takes focus, handles keys, and finds the image under the pointer.
  */
 function buildMap(data, { select, hover, keys: actions }) {
   const canvas = h("canvas", {
     tabindex: 0,
     role: "application",
     "aria-label":
-      "Map of pictures: arrow keys move to the nearest picture that way, Home and End to the first and last, n and p to the next and previous",
+      "Map of images: arrow keys move to the nearest image in that direction, Home and End to " +
+      "the first and last, n and p to the next and previous",
     onkeydown: keys(actions),
   });
   const legend = h(
     "p",
     { class: "ssl-quiet" },
     rich(
-      "Click a picture, or use the arrow keys; <kbd>n</kbd> and <kbd>p</kbd> go through all in order. Thick frame: the selected picture. Lines lead to its neighbours, solid where they show the same kind, dashed where another.",
+      [
+        "Click an image, or use the arrow keys; <kbd>n</kbd> and <kbd>p</kbd> go through all in",
+        "order. Thick frame: the selected image. Lines lead to its neighbours, solid to those of",
+        "the same class, dashed to those of another.",
+      ].join(" "),
     ),
   );
   const element = h("div", { class: "ssl-map-stage" }, canvas, legend);
@@ -359,7 +364,7 @@ function buildMap(data, { select, hover, keys: actions }) {
   return { element, draw };
 }
 
-/** Everybody small, then lines, the neighbours and the selected picture on top of them. */
+/** Draw all images small, then lines, the neighbours, and the selected image on top. */
 function drawMap(
   context,
   data,
@@ -379,7 +384,7 @@ function drawMap(
       context.strokeRect(x - w - out, y - t - out, 2 * (w + out), 2 * (t + out));
     };
     context.setLineDash([]);
-    // so that the frame stands clear of others
+    // so that the frame is visible on other images
     if (width > 1) border(theme.paper, width + 2, width / 2);
     context.setLineDash(dash);
     border(style, width, width / 2);
@@ -391,7 +396,7 @@ function drawMap(
         picture(i, small, theme.line, 0.75);
   }
   const style = (i) => (alike(i) ? [theme.cold, 2.5] : [theme.ink, 2, [4, 3]]);
-  for (const wide of [2, 0]) // a light edge first: the line must be seen on any picture
+  for (const wide of [2, 0]) // a light edge first: the line must be visible on any image
     for (const i of neighbours) {
       const [color, width, dash = []] = style(i);
       context.setLineDash(wide ? [] : dash);
@@ -408,7 +413,7 @@ function drawMap(
   context.setLineDash([]);
 }
 
-/** The selected picture and its neighbours in order; each neighbour is a button that selects it. */
+/** The selected image and its neighbours in order; each neighbour is a button that selects it. */
 function buildNeighbours(data, select) {
   const picture = () =>
     h("canvas", { width: data.width, height: data.height, "aria-hidden": "true" });
@@ -443,7 +448,7 @@ function buildNeighbours(data, select) {
     h(
       "p",
       { class: "ssl-quiet" },
-      "Its neighbours, nearest first; ✓ marks the same kind. Click one to go there.",
+      "Its neighbours, nearest first; ✓ marks the same class. Click one to go there.",
     ),
     h(
       "div",
@@ -459,14 +464,14 @@ function buildNeighbours(data, select) {
     name.textContent = data.classes[data.labels[selected]];
     parts.forEach(({ canvas, words, element: button }, rank) => {
       const i = current[rank];
-      const kind = data.classes[data.labels[i]];
+      const name = data.classes[data.labels[i]];
       const alike = data.labels[i] === data.labels[selected];
       show(canvas, i);
-      words.textContent = `${kind}${alike ? " ✓" : ""}`;
+      words.textContent = `${name}${alike ? " ✓" : ""}`;
       button.classList.toggle("ssl-alike", alike);
       button.setAttribute(
         "aria-label",
-        `neighbour ${rank + 1}: ${kind}, ${alike ? "the same kind" : "another kind"}`,
+        `neighbour ${rank + 1}: ${name}, ${alike ? "the same class" : "another class"}`,
       );
     });
   };

@@ -14,7 +14,7 @@ from ssl_teach.explorables.bundle import script, styles
 from ssl_teach.explorables.nn.packing import pack_weights
 from ssl_teach.explorables.shared.frame import Explorable, check_sets, to_pictures
 
-TOOLS = ("block", "brush", "mend")
+TOOLS = ("block", "brush", "restore")
 LARGEST = 52  # a row of the hole is one whole number, exact in the page up to 2^53
 
 
@@ -25,7 +25,7 @@ class InpaintingStudio(Explorable):
     is a rule for comparison, by which each missing pixel is the mean of its neighbours.
     What the reader does can be read back and set: `group` (a set of pictures and its networks),
     `picture` (n for a picture of the reader's own, which stays in the page), `mask` (the hole) and
-    `tool` ("block", "brush" or "mend").
+    `tool` ("block", "brush" or "restore").
     """
 
     _esm = script("inpainting/inpainting.js")

@@ -1,6 +1,6 @@
-// Cut a hole into a picture; networks fill it, and so does a rule that learnt nothing. The
-// convolutions are in convnet.js and decode.js. Painting never waits for the networks: they work
-// between two frames, on the hole as it is by then.
+// Cut a hole into an image; networks fill it, and so does a rule that learnt nothing. The
+// convolutions are in convnet.js and decoder.js. Cutting never waits for the networks: they work
+// between two frames, on the hole at that time.
 
 /** @import { Layer, Numbers } from "../shared/types.js" */
 
@@ -15,10 +15,10 @@ import { bitmapOf, imageOf } from "../shared/images.js";
 import { keys } from "../shared/keyboard.js";
 import { bytesOf, save } from "../shared/state.js";
 
-const HOLE_GREY = 0.5; // what the networks are shown in the hole: 0 to them
+const HOLE_GREY = 0.5; // what the networks see in the hole: 0 to them
 const BRUSH = 3; // pixels wide
 const TAP = 8; // side of the block that a tap cuts, and of the keyboard's frame at first
-const BOARD = 288; // of the picture to cut from, in CSS pixels
+const BOARD = 288; // side of the image to cut from, in CSS pixels
 const RULE = "smooth rule";
 
 const NOTICE = [
@@ -225,7 +225,7 @@ export function sharpnessIn(image, mask, size) {
   return sum / n;
 }
 
-/** Pictures, and for each set the functions that fill a hole in them. */
+/** Unpack the images, and for each set the functions that fill a hole in them. */
 function unpackStudio(model) {
   const [, count, size, , channels] = model.get("shape");
   const groups = model.get("groups");
@@ -256,7 +256,7 @@ function unpackStudio(model) {
   };
   const toBitmap = (shown) => bitmapOf(shown, channels, size);
   const nameOf = (group, k) =>
-    k < count ? (labels?.[groups.indexOf(group)]?.[k] ?? `picture ${k + 1}`) : "your picture";
+    k < count ? (labels?.[groups.indexOf(group)]?.[k] ?? `image ${k + 1}`) : "your image";
   return {
     count,
     size,
@@ -277,7 +277,11 @@ function render({ model, el }) {
   const data = unpackStudio(model);
   const { size } = data;
   const live = liveRegion();
-  /** @type {{ from: number[], base: Uint8Array, mask: Uint8Array, tool: string, last?: number[] } | null} */
+  /**
+   * @type {{
+   *   from: number[], base: Uint8Array, mask: Uint8Array, tool: string, last?: number[],
+   * } | null}
+   */
   let cut = null; // while a pointer cuts
   let frameAt = { x: 2, y: 2, width: Math.min(TAP, size), height: Math.min(TAP, size) };
   let byKeys = false;
@@ -285,7 +289,7 @@ function render({ model, el }) {
   let seen = null;
   let timer = 0;
   let toSay = false;
-  let version = 0; // version: how many pictures of their own the reader gave
+  let version = 0; // the number of images of their own that the reader gave
 
   const linked = {
     group: { of: data.groups },
@@ -303,7 +307,7 @@ function render({ model, el }) {
     linked,
   );
 
-  /** All that the fills depend on. */
+  /** Everything that the fills depend on. */
   function look() {
     const group = data.groups.includes(model.get("group")) ? model.get("group") : data.groups[0];
     const picture = Math.min(model.get("picture"), data.total() - 1);
@@ -351,7 +355,7 @@ function render({ model, el }) {
   }
 
   /**
-   * One fill after the other, always of the hole as it is now; the one that has waited longest goes
+   * Make one fill after the other, always of the present hole; the one that waited longest is
    * first.
    */
   function work() {
@@ -422,7 +426,7 @@ function render({ model, el }) {
       if (event.isPrimary) finish();
     });
 
-  // The keyboard cuts by a frame
+  // The keyboard moves a frame, which cuts
   const within = (value, least, most) => Math.min(most, Math.max(least, value));
   const arrow =
     (dx, dy) =>
@@ -437,7 +441,7 @@ function render({ model, el }) {
       box.queue();
     };
   const stamp = (value) => () => {
-    if (cut) return; // a pointer is at work
+    if (cut) return; // a pointer is cutting
     const { x, y, width, height } = frameAt;
     byKeys = true;
     setHole(withBlock(look().mask, size, [x, y], [x + width - 1, y + height - 1], value));
@@ -468,10 +472,10 @@ function render({ model, el }) {
   };
 }
 
-/** Which set, and which picture of it; the last may be the reader's own. */
+/** The choice of set and image; the last image may be the reader's own. */
 function buildStudioAlbum(data, change, target, renew) {
   const group = choice({
-    label: "pictures and their networks",
+    label: "images and their networks",
     options: data.groups.map((name) => [name, name]),
     onchange: (name) => change({ group: name }),
   });
@@ -502,7 +506,7 @@ function buildStudioAlbum(data, change, target, renew) {
   return { element, update };
 }
 
-/** The picture to cut from, and the tools. */
+/** The image to cut from, and the tools. */
 function buildCuttingBoard(data, model, setHole) {
   const { size } = data;
   const area = size * size;
@@ -510,14 +514,14 @@ function buildCuttingBoard(data, model, setHole) {
     class: "ssl-studio-board",
     tabindex: 0,
     role: "application",
-    "aria-roledescription": "picture to cut from",
+    "aria-roledescription": "image to cut from",
   });
   const tool = choice({
     label: "tool",
     options: [
       ["block", "block"],
       ["brush", "brush"],
-      ["mend", "mend"],
+      ["restore", "restore"],
     ],
     onchange: (name) => save(model, { tool: name }),
   });
@@ -527,16 +531,18 @@ function buildCuttingBoard(data, model, setHole) {
     { class: "ssl-row ssl-studio-holes", role: "group", "aria-label": "Holes" },
     button("Centre block", () => setHole(centreHole(size)), small),
     button("Random blocks", () => setHole(randomHole(size, Math.random)), small),
-    button("Mend all", () => setHole(new Uint8Array(area)), small),
+    button("Restore all", () => setHole(new Uint8Array(area)), small),
   );
   const tools = h("div", { class: "ssl-row ssl-studio-tools" }, tool.element, holes);
   const hint = h("p", { class: "ssl-quiet ssl-studio-hint" });
   const missing = h("p", { class: "ssl-studio-missing" });
   const element = h("div", { class: "ssl-studio-stage" }, canvas, missing);
-  const count = (mask) =>
-    `${mask.reduce((sum, v) => sum + v, 0).toLocaleString("en")} of ${area.toLocaleString("en")} pixels are missing.`;
+  const count = (mask) => {
+    const missing = mask.reduce((sum, v) => sum + v, 0).toLocaleString("en");
+    return `${missing} of ${area.toLocaleString("en")} pixels are missing.`;
+  };
 
-  /** A line drawn so that it is seen on any picture. */
+  /** Draw a line that is visible on any image. */
   const outline = (context, path, dashes) => {
     for (const [style, width, dash] of [
       ["#000", 3, []],
@@ -567,7 +573,7 @@ function buildCuttingBoard(data, model, setHole) {
           [1, 0],
           [0, 1],
         ]) {
-          // the line towards the right and the lower neighbour
+          // the border with the right and with the lower neighbour
           if (x + dx >= size || y + dy >= size || mask[(y + dy) * size + x + dx] === here) continue;
           edge.moveTo((x + dx) * step, (y + dy) * step);
           edge.lineTo((x + 1) * step, (y + 1) * step);
@@ -581,25 +587,27 @@ function buildCuttingBoard(data, model, setHole) {
     }
     canvas.setAttribute(
       "aria-label",
-      `${data.nameOf(group, picture)}, with its hole. Arrow keys move a frame, Shift and arrows change its size, Space cuts it out, Backspace mends it.`,
+      `${data.nameOf(group, picture)}, with its hole. Arrow keys move a frame, Shift and arrows ` +
+        "change its size, Space cuts it out, Backspace fills the hole again.",
     );
     tool.set(chosen);
     missing.textContent = count(mask);
     hint.textContent =
       (picture < data.count
         ? ""
-        : `Your picture as the networks get it: its middle square, in ${size} × ${size} pixels. `) +
+        : `Your image as the networks get it: its centre, ${size} × ${size} pixels. `) +
       {
         block: "Drag from corner to corner, or tap.",
         brush: "Drag to cut.",
-        mend: "Drag over the hole to close it.",
+        restore: "Drag over the hole to close it.",
       }[chosen] +
-      " With the keyboard: arrows move a frame, Shift + arrows change its size, Space cuts, Backspace mends.";
+      " With the keyboard: arrows move a frame, Shift + arrows change its size, Space cuts, " +
+      "Backspace fills the hole again.";
   };
   return { element, tools, hint, canvas, count, update };
 }
 
-/** What everybody puts into the hole, with the numbers; and the truth. */
+/** The fills of all networks and of the rule, with their numbers, and the truth. */
 function buildFills(data) {
   const { size } = data;
   const element = h("div", { class: "ssl-studio-fills" });
@@ -629,20 +637,20 @@ function buildFills(data) {
       done: null,
       error: NaN,
     }));
-    truth = cell("the truth", "The whole picture");
+    truth = cell("the truth", "The whole image");
     for (const { number } of parts) number.textContent = "L2 …";
     element.replaceChildren(...parts.map((part) => part.element), truth.element);
     truth.number.textContent = "what was there";
     truth.rest.textContent = "sharpness 100%";
   };
 
-  /** A new hole or picture: the truth is there at once. */
+  /** Show the truth of a new hole or image at once. */
   const begin = (state) => {
     if (group !== state.group) regroup(state.group);
     element.setAttribute("aria-busy", "true");
     draw(truth.canvas, data.image(state.group, state.picture));
   };
-  /** Makes one fill that is not up to date; false if there is none. */
+  /** Make one fill that is out of date; return false if there is none. */
   const next = (state, image) => {
     if (group !== state.group) begin(state);
     const part = parts
@@ -675,10 +683,11 @@ function buildFills(data) {
     }
     return true;
   };
+  const errorOf = ({ name, error }) => `${name} ${error.toFixed(4)}`;
   const words = () =>
     parts.some(({ error }) => Number.isNaN(error))
       ? "There is nothing to fill."
-      : `Squared error in the hole: ${parts.map(({ name, error }) => `${name} ${error.toFixed(4)}`).join(", ")}.`;
+      : `Squared error in the hole: ${parts.map(errorOf).join(", ")}.`;
   return { element, begin, next, words };
 }
 

@@ -1,5 +1,5 @@
-// A picture in nine shuffled tiles. You swap them; the network names the permutation at one glance.
-// Tiles are cut here, out of whole pictures; the convolution is in convnet.js.
+// An image in nine shuffled tiles: you swap them, and the network names the permutation. Tiles are
+// cut out of whole images here; the convolutions are in convnet.js.
 
 /** @import { Numbers } from "../shared/types.js" */
 
@@ -30,8 +30,9 @@ const PLACE_NAMES = [
   "bottom",
   "bottom right",
 ];
-const SHOWN = 3; // guesses of the network
+const SHOWN = 3; // guesses of the network that are shown
 
+const HOW = "Drag a tile onto another, or tap one and then the other.";
 const NOTICE = [
   "The network looks at all nine tiles once and names a shuffle; it does not try and look",
   "again, as you do.",
@@ -121,7 +122,7 @@ export function putBack(order, permutation) {
 
 const inPlace = (order) => order.filter((tile, place) => tile === place).length;
 
-/** The classes with the largest probabilities, the largest first. */
+/** The `count` classes with the largest probabilities, the largest first. */
 function topOf(probabilities, count) {
   return probabilities
     .map((p, k) => [p, k])
@@ -140,7 +141,7 @@ export function orderOf(text) {
   return order && new Set(order).size === TILES ? order : undefined;
 }
 
-/** Pictures, the network and its permutations, ready to be asked. */
+/** Unpack the images, the network and its permutations. */
 function unpackJigsaw(model) {
   const [count, size, , channels] = model.get("shape");
   const tile = model.get("tile");
@@ -194,7 +195,7 @@ function render({ model, el }) {
   /** @type {{ open: boolean, right: boolean } | null} */
   let round = null; // while a puzzle is played; it is open until it is solved or given up
   let held = -1;
-  let aim = 0; // the place whose tile is picked up, and where the arrows stand
+  let aim = 0; // the place that the arrow keys point at
 
   const box = frame(
     {
@@ -215,7 +216,7 @@ function render({ model, el }) {
   );
   const open = () => round?.open === true;
   const deal = (values) => {
-    // puts a puzzle on the board
+    // put a puzzle on the board
     const permutation = values.permutation ?? model.get("permutation");
     const order = [...data.permutations[permutation]];
     held = -1;
@@ -278,13 +279,15 @@ function render({ model, el }) {
     const lost = losesFocus(box.root, () => {
       for (const part of [album, board, network, game]) part.update(state);
     });
-    if (lost) game.begin.focus(); // the button pressed is gone
+    if (lost) game.begin.focus(); // the pressed button has disappeared
   }
 
-  const letterAt = (place) =>
-    `tile ${LETTERS[data.permutations[model.get("permutation")].indexOf(model.get("order")[place])]}`;
+  const letterAt = (place) => {
+    const permutation = data.permutations[model.get("permutation")];
+    return `tile ${LETTERS[permutation.indexOf(model.get("order")[place])]}`;
+  };
 
-  /** Arrows: to the next place, around the edge. */
+  /** Move the pointer of the arrow keys; it wraps around at the edges. */
   function move(down, right) {
     const row = (Math.floor(aim / GRID) + down + GRID) % GRID;
     const column = ((aim % GRID) + right + GRID) % GRID;
@@ -296,7 +299,7 @@ function render({ model, el }) {
     box.queue();
   }
 
-  /** Picks a tile up; with one in hand, changes it for the tile that lies here. */
+  /** Pick a tile up, or swap the one that is picked up with the tile at this place. */
   function press(place) {
     aim = place;
     if (held < 0) {
@@ -313,7 +316,7 @@ function render({ model, el }) {
     box.queue();
   }
 
-  /** The tiles of two places change. */
+  /** Swap the tiles of two places. */
   function drop(from, to) {
     held = -1;
     aim = to;
@@ -325,7 +328,9 @@ function render({ model, el }) {
     const order = swapped(model.get("order"), from, to);
     const solved = inPlace(order) === TILES;
     const moves = model.get("moves") + 1;
-    const words = `Swapped ${letterAt(from)} and ${letterAt(to)}. ${inPlace(order)} of ${TILES} tiles are in place.`;
+    const words =
+      `Swapped ${letterAt(from)} and ${letterAt(to)}. ` +
+      `${inPlace(order)} of ${TILES} tiles are in place.`;
     save(model, { order, moves, solved });
     if (solved && open()) finish(1);
     live.say(
@@ -334,7 +339,7 @@ function render({ model, el }) {
     box.queue();
   }
 
-  /** A round: a picture, a cut and a permutation at random; the network's answer stays covered. */
+  /** Start a round: image, cut and permutation at random, with the network's answer covered. */
   function start() {
     const other = Math.floor(Math.random() * (data.count - 1));
     const P = data.permutations.length;
@@ -348,10 +353,10 @@ function render({ model, el }) {
     aim = 0;
     board.focus(aim);
     live.say("A new puzzle. Arrow keys move, Enter picks a tile up and drops it.");
-    if (model.get("solved")) finish(1); // a set with nothing but the identity
+    if (model.get("solved")) finish(1); // the set holds only the identity
   }
 
-  /** The end of a round: the network is judged by the tiles as they were dealt. */
+  /** End a round: the network is judged by the tiles in their first order. */
   function finish(you) {
     const permutation = model.get("permutation");
     const score = model.get("score");
@@ -369,11 +374,11 @@ function render({ model, el }) {
     });
   }
   const networkSays = () =>
-    `The network named the shuffle ${round?.right ? "rightly" : "wrongly"}.`;
+    `The network named the shuffle ${round?.right ? "correctly" : "incorrectly"}.`;
 
   function giveUp() {
     finish(0);
-    deal({}); // as it was dealt, so that the network's answer is to the same question
+    deal({}); // the first order again, since that is what the network was judged by
     live.say(`Given up. ${networkSays()}`);
   }
 
@@ -391,7 +396,7 @@ function render({ model, el }) {
   };
 }
 
-/** Which picture, and how tiles are shown. */
+/** The choice of the image, and of how tiles are shown. */
 function buildPuzzleAlbum(data, model, { choosePicture, show }) {
   const view = choice({
     label: "tiles",
@@ -404,7 +409,7 @@ function buildPuzzleAlbum(data, model, { choosePicture, show }) {
   const strip = h("div", {
     class: "ssl-jig-strip",
     role: "group",
-    "aria-label": "Choose a picture",
+    "aria-label": "Choose an image",
   });
   const buttons = Array.from({ length: data.count }, (_, k) => {
     const element = h(
@@ -412,7 +417,7 @@ function buildPuzzleAlbum(data, model, { choosePicture, show }) {
       {
         type: "button",
         onclick: () => choosePicture(k),
-        "aria-label": data.labels[k] ?? `picture ${k + 1}`,
+        "aria-label": data.labels[k] ?? `image ${k + 1}`,
       },
       data.pictureBitmap(k),
     );
@@ -421,7 +426,7 @@ function buildPuzzleAlbum(data, model, { choosePicture, show }) {
   });
   const update = ({ picture, open, as_seen }) => {
     view.set(as_seen ? "seen" : "plain");
-    strip.classList.toggle("ssl-covered", open); // whole pictures would give the answer away
+    strip.classList.toggle("ssl-covered", open); // whole images would give the answer away
     buttons.forEach((element, k) =>
       element.setAttribute("aria-pressed", `${!open && k === picture}`),
     );
@@ -435,7 +440,7 @@ function buildPuzzleAlbum(data, model, { choosePicture, show }) {
   return { element, update };
 }
 
-/** The nine tiles: tapped one after the other, dragged, or moved by keys. */
+/** The nine tiles, which can be tapped one after the other, dragged, or moved by keys. */
 function buildBoard(data, { press, move, drop, cancel }) {
   const title = h("p", { class: "ssl-jig-title" });
   const tiles = PLACE_NAMES.map(() => h("canvas"));
@@ -517,7 +522,7 @@ function buildBoard(data, { press, move, drop, cancel }) {
     cells[place].focus();
   };
   const update = ({ order, permutation, bitmaps, held, aim, picture, open, moves, solved }) => {
-    const what = open ? "" : `${data.labels[picture] ?? `picture ${picture + 1}`}, `;
+    const what = open ? "" : `${data.labels[picture] ?? `image ${picture + 1}`}, `;
     title.replaceChildren(
       h("b", {}, solved ? "Solved" : "Yours to solve"),
       ` ${moves} ${moves === 1 ? "swap" : "swaps"}`,
@@ -541,8 +546,7 @@ function buildBoard(data, { press, move, drop, cancel }) {
 }
 
 /**
- * What the network says of the board as it lies now, and how often it is right, counted in the
- * background.
+ * What the network says about the present board, and its accuracy, counted in the background.
  */
 function buildNetwork(data, queue) {
   const title = h("p", { class: "ssl-jig-title" });
@@ -610,26 +614,26 @@ function buildNetwork(data, queue) {
           ),
         );
       number.textContent = open ? "?" : `${(100 * probability).toFixed(1)}%`;
-      words.textContent = open
-        ? ""
-        : `· ${inPlace(where)} of ${TILES} in place${k ? "" : inPlace(where) === TILES ? " ✓" : " ✗"}`;
+      const mark = inPlace(where) === TILES ? " ✓" : " ✗";
+      words.textContent = open ? "" : `· ${inPlace(where)} of ${TILES} in place${k ? "" : mark}`;
       bar.style.width = open ? "0" : `${100 * probability}%`;
       item.classList.toggle("ssl-best", k === 0);
       canvas.setAttribute(
         "aria-label",
-        open ? "Covered while you play" : `The picture as guess ${k + 1} puts it together`,
+        open ? "Covered while you play" : `The image as guess ${k + 1} puts it together`,
       );
     });
     tally.textContent =
       (done < total
         ? "…"
-        : `It names ${Math.round((100 * right) / total)}% of all ${total} shuffles rightly (${data.count} pictures, ${P} shuffles each); guessing: ${(100 / P).toFixed(1)}%.`) +
-      (moves && !solved && !open ? " The board as it lies now is hardly one of them." : "");
+        : `It names ${Math.round((100 * right) / total)}% of all ${total} shuffles correctly ` +
+          `(${data.count} images, ${P} shuffles each); chance: ${(100 / P).toFixed(1)}%.`) +
+      (moves && !solved && !open ? " The present board is hardly one of them." : "");
   };
   return { element, update, end: work.stop };
 }
 
-/** The game: what to do, what came of it, and the score of both. */
+/** The game: what to do, the result, and the score of both. */
 function buildPuzzleGame(data, { start, giveUp, again }) {
   const words = h("p");
   const begin = button("Play against the network", start, { class: "ssl-button ssl-main" });
@@ -648,14 +652,17 @@ function buildPuzzleGame(data, { start, giveUp, again }) {
     reset.hidden = open || !moves;
     begin.replaceChildren(round ? "Next puzzle" : "Play against the network");
     const fewest = fewestSwaps(data.permutations[permutation]);
-    const took = `${moves} ${moves === 1 ? "swap" : "swaps"}; ${fewest} would do`;
+    const took = `${moves} ${moves === 1 ? "swap" : "swaps"}; ${fewest} would be enough`;
     words.textContent = open
-      ? "Drag a tile onto another, or tap one and then the other. With the keyboard: arrows move, Enter picks up and drops."
+      ? `${HOW} With the keyboard: arrows move, Enter picks up and drops.`
       : round
-        ? `${solved ? `Solved in ${took}.` : `Given up; ${fewest} swaps would have done.`} The network ${round.right ? "named the shuffle rightly" : "named another shuffle"}.`
+        ? [
+            solved ? `Solved in ${took}.` : `Given up; ${fewest} swaps would have been enough.`,
+            `The network named ${round.right ? "the shuffle correctly" : "another shuffle"}.`,
+          ].join(" ")
         : solved
           ? `Solved in ${took}.`
-          : "Drag a tile onto another, or tap one and then the other. Or play: while you solve, the network's answer stays covered.";
+          : `${HOW} Or play: while you solve, the network's answer stays covered.`;
     score.textContent = rounds ? `After ${rounds}: you ${you} · ${data.name} ${network}` : "";
   };
   return { element, begin, update };

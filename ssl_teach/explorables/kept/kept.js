@@ -1,5 +1,6 @@
-// What is kept: a grid of tasks by factors. One factor is ranked, two tasks are compared, and
-// pictures show what the factor is. All spreads are over seeds; differences are taken seed by seed.
+// What each task keeps: a grid of tasks by factors. One factor is ranked, two tasks are compared,
+// and images show what the factor is. All intervals are over seeds, and differences are paired by
+// seed.
 
 /** @import { Colour } from "../shared/types.js" */
 
@@ -67,7 +68,7 @@ export function differenceOf(ours, theirs) {
         ? "less"
         : Number.isNaN(half)
           ? "one seed"
-          : "not told apart";
+          : "no significant difference";
   return { mean, half, verdict };
 }
 
@@ -112,7 +113,7 @@ function render({ model, el }) {
   let said = "";
 
   const choose = (values) => {
-    // with itself there is nothing to compare
+    // a task is not compared with itself
     if (values.task === model.get("versus")) values.versus = model.get("task");
     save(model, values);
   };
@@ -164,20 +165,21 @@ function render({ model, el }) {
   return box.end;
 }
 
-/** Where the chosen task stands in the chosen factor, and against the other. */
+/** A sentence about the rank of the chosen task in the chosen factor, and its difference. */
 function sentence({ stage, task, versus, factor, of, order }) {
   const ours = of(task);
   const theirs = of(versus);
   if (!ours) return `${task}, ${factor}, ${stage}: no number.`;
   const { mean, half } = spreadOf(ours);
   const counted = order.filter((name) => of(name));
-  const start = `${task}, ${factor}, ${stage}: ${withInterval(mean, half)}, number ${counted.indexOf(task) + 1} of ${counted.length}.`;
+  const rank = `number ${counted.indexOf(task) + 1} of ${counted.length}`;
+  const start = `${task}, ${factor}, ${stage}: ${withInterval(mean, half)}, ${rank}.`;
   if (!theirs || task === versus) return start;
   const apart = differenceOf(ours, theirs);
   return `${start} Against ${versus}: ${withSign(apart)}, ${apart.verdict}.`;
 }
 
-/** Tasks down, factors across; each cell a shade and a number, and one of them has the focus. */
+/** The grid: tasks down, factors across. Each cell has a shade and a number; one has the focus. */
 function buildGrid(model, { tasks, factors }, choose) {
   const at = (row, column) => cells[tasks[row]][factors[column]];
   const move = (down, right) => () => {
@@ -248,7 +250,8 @@ function buildGrid(model, { tasks, factors }, choose) {
     h(
       "p",
       { class: "ssl-quiet" },
-      "Choose a cell by mouse, finger or arrow keys. Means over seeds; the stronger the blue, the nearer to 1: read without error.",
+      "Choose a cell by mouse, finger or arrow keys. Means over seeds; the stronger the blue, " +
+        "the nearer to 1: read without error.",
     ),
   );
   const update = (state, root) => {
@@ -277,8 +280,8 @@ function buildGrid(model, { tasks, factors }, choose) {
 }
 
 /**
- * The factor in pictures: one scene, in which it alone changes; and what the task has to do with
- * it.
+ * The factor in images of one scene, in which only the factor changes, and its relation to the
+ * task.
  */
 function buildAbout(model) {
   const title = h("p");
@@ -310,7 +313,7 @@ function buildAbout(model) {
   return { element, update };
 }
 
-/** A line from `low` to `high` with marks at some values: { class, from, to } or { class, at }. */
+/** A line from `low` to `high` with marks: { class, from, to } or { class, at }. */
 function track(low, high, marks) {
   const place = (value) =>
     `${(100 * (Math.min(high, Math.max(low, value)) - low)) / (high - low)}%`;
@@ -326,7 +329,7 @@ function track(low, high, marks) {
 const whisker = ({ mean, half }) =>
   half > 0 ? [{ class: "ssl-kept-interval", from: mean - half, to: mean + half }] : [];
 
-/** All tasks by the chosen factor: each seed, the interval, the baselines as lines. */
+/** All tasks for the chosen factor: each seed, the interval, and the baselines as lines. */
 function buildRanking(model, choose) {
   const baselines = model.get("baselines");
   const base = baselines[0];
@@ -366,7 +369,7 @@ function buildRanking(model, choose) {
     h("p", { class: "ssl-quiet" }, legend),
   );
   const update = ({ stage, task, versus, factor, of, order }) => {
-    title.replaceChildren(h("b", {}, "Who keeps most"), ` of the ${factor}, ${stage}`);
+    title.replaceChildren(h("b", {}, "Which task keeps most"), ` of the ${factor}, ${stage}`);
     const lowest = Math.min(0, ...order.flatMap((name) => of(name) ?? []));
     from.textContent = lowest < 0 ? fixed(lowest, 2) : "0";
     const lines = baselines
@@ -422,7 +425,7 @@ function buildRanking(model, choose) {
   return { element, update };
 }
 
-/** Two tasks, factor by factor: their difference with its interval, around zero. */
+/** The paired difference of two tasks for each factor, with its interval. */
 function buildProfile({ tasks, factors }, choose) {
   const id = freshId();
   const title = h("caption");
@@ -465,7 +468,8 @@ function buildProfile({ tasks, factors }, choose) {
     h(
       "p",
       { class: "ssl-quiet" },
-      "Right of the line of zero ● keeps more, left of it ○. Differences are taken seed by seed; where the bar reaches over the line, these seeds do not tell the two apart.",
+      "To the right of zero, ● keeps more; to the left, ○. Differences are paired by seed; where " +
+        "the bar includes zero, these seeds show no significant difference.",
     ),
   );
   const update = ({ task: name, versus, factor: chosen, of, stage }) => {
@@ -508,6 +512,6 @@ function buildProfile({ tasks, factors }, choose) {
   return { element, update };
 }
 
-const unmarked = (button) => button.lastChild.textContent; // its name, without its mark
+const unmarked = (button) => button.lastChild.textContent; // the name without its mark
 
 export default { render };

@@ -71,7 +71,8 @@ function render({ model, el }) {
     h(
       "p",
       { class: "ssl-quiet" },
-      "Click a method to compare the others with it; ← → on the table change the probe. Whiskers: 95% interval of the mean over seeds. The dashed line is guessing.",
+      "Click a method to compare the others with it; ← → on the table change the probe. " +
+        "Whiskers: 95% interval of the mean over seeds. Dashed line: chance.",
     ),
     live.element,
   );

@@ -222,7 +222,7 @@ export const argmax = (values) => values.indexOf(Math.max(...values));
  * @param {number} degrees
  * @returns {Float32Array} (channels, size, size) in [0, 1]
  */
-export function turned(pixels, size, channels, degrees) {
+export function rotated(pixels, size, channels, degrees) {
   const quarter = degrees % 90 === 0;
   const angle = (degrees * Math.PI) / 180;
   const cos = quarter ? Math.round(Math.cos(angle)) : Math.cos(angle);

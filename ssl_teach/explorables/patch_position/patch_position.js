@@ -1,5 +1,5 @@
-// Two patches of one picture: on which side of the first does the second lie? The networks say, and
-// you play against them. The patches are cut here, out of whole pictures; the convolution is in
+// Two patches of one image: on which side of the first is the second? The networks guess, and you
+// play against them. The patches are cut out of whole images here; the convolutions are in
 // convnet.js.
 
 /** @import { Numbers } from "../shared/types.js" */
@@ -65,7 +65,7 @@ export function corners(size, { patch, gap, jitter }, place, draw) {
   );
 }
 
-/** Green alone; red and blue become mid-grey, which is 0 to the network. */
+/** Keep only green: red and blue become mid-grey, which is 0 to the network. */
 function greenOnly(image) {
   const plane = image.length / 3;
   return image.map((v, k) => (k >= plane && k < 2 * plane ? v : 0.5));
@@ -86,7 +86,7 @@ export function neighbourOf(place, down, right) {
   return CELLS.findIndex(([r, c]) => r === row && c === column);
 }
 
-/** Pictures, networks and how to cut, ready to be asked. */
+/** Unpack the images and networks, with functions that cut patches and guess. */
 function unpackPatches(model) {
   const [, count, size, , channels] = model.get("shape");
   const scenes = model.get("scenes");
@@ -94,9 +94,8 @@ function unpackPatches(model) {
   const each = size * size * channels;
   const patch = model.get("patch");
   /** @type {any} */
-  let own = null;
-  // the reader's own picture, the same in every set, and how many there were; its number is `count`
-  let owns = 0;
+  let own = null; // the reader's own image, the same in every set; its number is `count`
+  let owns = 0; // the number of images that the reader gave
   const whole = (scene, picture) => {
     if (picture >= count) return own;
     const at = (Math.max(0, scenes.indexOf(scene)) * count + picture) * each;
@@ -135,7 +134,7 @@ function unpackPatches(model) {
   const pictureBitmap = (scene, picture) =>
     toBitmap(cutOut(whole(scene, picture), size, channels, [0, 0], size), size);
   const labels = model.get("labels");
-  const nameOf = (k) => (k < count ? (labels[k] ?? `picture ${k + 1}`) : "your picture");
+  const nameOf = (k) => (k < count ? (labels[k] ?? `image ${k + 1}`) : "your image");
   return {
     count,
     size,
@@ -189,7 +188,7 @@ function render({ model, el }) {
     box.queue();
   };
   const open = () => round?.answer === null;
-  // no picture of the reader's own: the last
+  // the last, if the reader gave no image
   const chosen = () => Math.min(model.get("picture"), data.total() - 1);
 
   const choosing = buildPatchAlbum(data, model, choose, box.root);
@@ -251,7 +250,7 @@ function render({ model, el }) {
     });
     const words = hidden
       ? ""
-      : `The patch lies ${PLACES[place]}. ` +
+      : `The patch is ${PLACES[place]}. ` +
         data.networks
           .map(({ name }, k) => {
             const best = argmax(guesses[k]);
@@ -265,7 +264,7 @@ function render({ model, el }) {
     phase = now;
   }
 
-  /** Arrows: they choose the place, or only point at it while the answer is open. */
+  /** Move by an arrow key: choose a place, or only point at it while the answer is open. */
   function move(down, right) {
     const to = neighbourOf(open() ? aim : model.get("place"), down, right);
     if (open()) {
@@ -276,13 +275,13 @@ function render({ model, el }) {
     grid.focus(to);
   }
 
-  /** A cell of the grid: the answer while one is open, else the place to show. */
+  /** Press a cell of the grid: it is the answer while one is open, else the place to show. */
   function press(place) {
     if (open()) answer(place);
     else choose({ place });
   }
 
-  /** A round: picture, place and cut at random; picture and probabilities stay covered. */
+  /** Start a round: image, place and cut at random, with image and probabilities covered. */
   function start() {
     const other = Math.floor(Math.random() * (data.total() - 1));
     const picture = data.total() === 1 ? 0 : other < chosen() ? other : other + 1;
@@ -294,7 +293,7 @@ function render({ model, el }) {
       draw: Math.floor(Math.random() * 1e6),
     });
     live.say(
-      "Two patches of one picture. Where does the second lie? Arrow keys point at a place, Enter answers.",
+      "Two patches of one image. Where is the second? Arrow keys point at a place, Enter answers.",
     );
     box.queue();
   }
@@ -317,7 +316,7 @@ function render({ model, el }) {
       },
     });
     live.say(
-      `It lies ${PLACES[place]}. You are ${given === place ? "right" : "wrong"}. ` +
+      `It is ${PLACES[place]}. You are ${given === place ? "right" : "wrong"}. ` +
         data.networks.map(({ name }, k) => `${name} is ${right[k] ? "right" : "wrong"}.`).join(" "),
     );
     box.queue();
@@ -338,12 +337,11 @@ function render({ model, el }) {
 }
 
 /**
- * Which pictures, whether the patches keep a distance, and which picture; the last may be the
- * reader's own.
+ * The choice of set, spacing and image; the last image may be the reader's own.
  */
 function buildPatchAlbum(data, model, choose, target) {
   const scene = choice({
-    label: "pictures",
+    label: "images",
     options: data.scenes.map((name) => [name, name]),
     onchange: (name) => choose({ scene: name }),
   });
@@ -364,7 +362,7 @@ function buildPatchAlbum(data, model, choose, target) {
   const update = ({ scene: name, picture, spaced, hidden }) => {
     scene.set(name);
     spacing.set(spaced ? "apart" : "touching");
-    strip.classList.toggle("ssl-covered", hidden); // whole pictures would give the answer away
+    strip.classList.toggle("ssl-covered", hidden); // whole images would give the answer away
     own.classList.toggle("ssl-covered", hidden);
     show(name, hidden ? -1 : picture);
   };
@@ -379,14 +377,14 @@ function buildPatchAlbum(data, model, choose, target) {
   return { element, update };
 }
 
-/** The whole picture, and where the two patches were cut. */
+/** The whole image, with outlines where the two patches were cut. */
 function buildWhole(data) {
   const canvas = h("canvas", { role: "img" });
   const element = h(
     "figure",
     { class: "ssl-patch-whole" },
     canvas,
-    h("figcaption", { class: "ssl-quiet" }, "the picture"),
+    h("figcaption", { class: "ssl-quiet" }, "the image"),
   );
   const update = ({ scene, picture, place, hidden, cut: { patch, gap }, where }) => {
     const side = Math.min(element.clientWidth, 220);
@@ -397,8 +395,8 @@ function buildWhole(data) {
     canvas.setAttribute(
       "aria-label",
       hidden
-        ? "The picture, covered while you guess"
-        : `${data.nameOf(picture)}; the patch lies ${PLACES[place]}`,
+        ? "The image, covered while you guess"
+        : `${data.nameOf(picture)}; the patch is ${PLACES[place]}`,
     );
     if (hidden) {
       context.fillStyle = css(colour(element, "--ssl-shade"));
@@ -418,7 +416,7 @@ function buildWhole(data) {
         [width + 2, "#000"],
         [width, style],
       ]) {
-        // dark below light: seen on any picture
+        // dark below light, visible on any image
         Object.assign(context, { lineWidth: line, strokeStyle });
         context.strokeRect(left * unit, top * unit, patch * unit, patch * unit);
       }
@@ -426,7 +424,7 @@ function buildWhole(data) {
     const [centre, neighbour] = where;
     const step = patch + gap;
     CELLS.forEach(([row, column], k) => {
-      // the other places, as the centre patch lies
+      // the other places around the centre patch
       if (k !== place)
         outline([centre[0] + (row - 1) * step, centre[1] + (column - 1) * step], 1, "#fff", [3, 4]);
     });
@@ -446,7 +444,7 @@ function buildPair(data, again) {
     const caption = h("figcaption", { class: "ssl-quiet" }, words);
     return { canvas, element: h("figure", {}, canvas, caption), caption };
   });
-  const cutAgain = button("Cut anew", again);
+  const cutAgain = button("Cut again", again);
   const element = h(
     "div",
     { class: "ssl-patch-pair" },
@@ -554,7 +552,7 @@ function buildGrid(data, { move, press }) {
 }
 
 /**
- * What each network says now, and how often it is right on all pairs, counted in the background.
+ * The answer of each network, and its accuracy on all pairs, counted in the background.
  */
 function buildNetworks(data, choose, queue) {
   const counts = {}; // by spacing: per network and set { right, done }
@@ -604,7 +602,9 @@ function buildNetworks(data, choose, queue) {
   const update = ({ scene, place, spaced, hidden, guesses, shown }) => {
     if (!counts[spaced]) count(spaced);
     which.set(data.networks[shown].name);
-    caption.textContent = `Right answers, all ${data.count} pictures in all eight places, patches ${spaced ? "apart" : "touching"}; guessing: 12.5%`;
+    caption.textContent =
+      `Correct answers, all ${data.count} images in all eight places, ` +
+      `patches ${spaced ? "apart" : "touching"}; chance: 12.5%`;
     heads.forEach((head, set) => head.classList.toggle("ssl-best", data.scenes[set] === scene));
     rows.forEach(({ says, cells }, k) => {
       const best = argmax(guesses[k]);
@@ -617,7 +617,7 @@ function buildNetworks(data, choose, queue) {
   return { element, update, end: work.stop };
 }
 
-/** The game: what to do, what came of it, and the score of everybody. */
+/** The game: what to do, the result, and the scores. */
 function buildPatchGame(data, { start, stop }) {
   const words = h("p", { class: "ssl-patch-words" });
   const begin = button("Play against the networks", start, { class: "ssl-button ssl-main" });
@@ -633,11 +633,13 @@ function buildPatchGame(data, { start, stop }) {
     begin.hidden = hidden;
     end.hidden = !round;
     begin.replaceChildren(round ? "Next pair" : "Play against the networks");
+    const verdict = round?.answer === place ? "right" : "wrong";
     words.textContent = hidden
       ? "Choose a place in the grid: click it, or point with the arrow keys and press Enter."
       : round
-        ? `It lies ${PLACES[place]}. You said ${PLACES[round.answer]}: ${round.answer === place ? "right" : "wrong"}.`
-        : "Choose a place in the grid, and the patch there is cut out. Or play: you see two patches, nothing else, and everybody names the place.";
+        ? `It is ${PLACES[place]}. You said ${PLACES[round.answer]}: ${verdict}.`
+        : "Choose a place in the grid to cut out the patch there. Or play: you see only two " +
+          "patches, and you and the networks guess the place.";
     score.textContent = rounds
       ? `After ${rounds}: you ${you}` +
         data.networks.map(({ name }, k) => ` · ${name} ${networks[k]}`).join("")

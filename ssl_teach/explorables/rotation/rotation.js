@@ -1,6 +1,6 @@
-// Turn a picture; the networks say by how much. The convolution is in convnet.js.
+// Rotate an image, and the networks guess by how much. The convolutions are in convnet.js.
 
-import { argmax, forward, softmax, turned, weightsOf } from "../nn/convnet.js";
+import { argmax, forward, rotated, softmax, weightsOf } from "../nn/convnet.js";
 import { album } from "../shared/album.js";
 import { background } from "../shared/background.js";
 import { context2d } from "../shared/canvas.js";
@@ -33,7 +33,7 @@ export function answerTo(angle) {
   return TURNS.indexOf(((angle % 360) + 360) % 360);
 }
 
-/** A function for one network: angle and pixels in, four probabilities out. */
+/** Unpack the images and networks, with a function that guesses for each network. */
 function unpack(model) {
   const [, count, size, , channels] = model.get("shape");
   const scenes = model.get("scenes");
@@ -47,11 +47,11 @@ function unpack(model) {
   let own = null; // the reader's own image, the same in every set; its number is `count`
   const view = (scene, picture, angle) => {
     const at = (Math.max(0, scenes.indexOf(scene)) * count + picture) * each;
-    return turned(picture < count ? pixels.subarray(at, at + each) : own, size, channels, angle);
+    return rotated(picture < count ? pixels.subarray(at, at + each) : own, size, channels, angle);
   };
   const toBitmap = (image) => bitmapOf(image, channels, size);
   const labels = model.get("labels");
-  const nameOf = (k) => (k < count ? (labels[k] ?? `picture ${k + 1}`) : "your picture");
+  const nameOf = (k) => (k < count ? (labels[k] ?? `image ${k + 1}`) : "your image");
   return {
     count,
     size,
@@ -85,12 +85,12 @@ function render({ model, el }) {
       model,
       el,
       name: "rotation",
-      title: "Which way up? Turn a picture, and watch networks guess",
+      title: "Which way up? Rotate an image, and watch networks guess",
     },
     redraw,
     { scene: { of: data.scenes }, picture: [0, data.count - 1], angle: [0, 359] },
   );
-  // no picture of the reader's own: the last
+  // the last, if the reader gave no image
   const chosen = () => Math.min(model.get("picture"), data.total() - 1);
   const choose = (values) => {
     round = null;
@@ -98,7 +98,7 @@ function render({ model, el }) {
     box.queue();
   };
   const turnTo = (angle) => {
-    if (round?.answer === null) return; // no turning while the answer is open
+    if (round?.answer === null) return; // no rotating while the answer is open
     choose({ angle: ((Math.round(angle) % 360) + 360) % 360 });
   };
   const turnBy = (degrees) => turnTo(model.get("angle") + degrees);
@@ -157,7 +157,8 @@ function render({ model, el }) {
         data.networks
           .map(({ name }, k) => {
             const best = argmax(guesses[k]);
-            return `${name}: ${TURNS[best]} degrees, ${Math.round(100 * guesses[k][best])} percent.`;
+            const percent = Math.round(100 * guesses[k][best]);
+            return `${name}: ${TURNS[best]} degrees, ${percent} percent.`;
           })
           .join(" ");
     if (said && words !== said && !round) live.say(words);
@@ -167,14 +168,15 @@ function render({ model, el }) {
     phase = now;
   }
 
-  /** A round: a picture at random, turned at random; the networks' answers stay covered. */
+  /** Start a round: a random image with a random rotation, the networks' answers covered. */
   function start() {
     const other = Math.floor(Math.random() * (data.total() - 1));
     const picture = data.total() === 1 ? 0 : other < chosen() ? other : other + 1;
     round = { turn: Math.floor(Math.random() * 4), answer: null };
     save(model, { picture });
     live.say(
-      "A picture was turned. By how much? Keys 1 to 4 answer: 0, 90, 180, 270 degrees anticlockwise.",
+      "An image was rotated. By how much? Keys 1 to 4 answer: 0, 90, 180, 270 degrees " +
+        "anticlockwise.",
     );
     box.queue();
   }
@@ -204,7 +206,7 @@ function render({ model, el }) {
   const answerKeys = Object.fromEntries(TURNS.map((_, k) => [`${k + 1}`, () => answer(k)]));
   box.root.addEventListener("keydown", keys({ ...answerKeys, n: start }));
 
-  // Dragging turns about the centre; a vertical swipe still scrolls the page.
+  // Dragging rotates about the centre; a vertical swipe still scrolls the page.
   const direction = (event) => {
     const { left, top, width, height } = stage.canvas.getBoundingClientRect();
     return (
@@ -221,7 +223,7 @@ function render({ model, el }) {
     if (dragFrom === null) return;
     const angle = dragFrom + direction(event);
     const nearest = 90 * Math.round(angle / 90);
-    turnTo(Math.abs(angle - nearest) < 5 ? nearest : angle); // quarter turns catch
+    turnTo(Math.abs(angle - nearest) < 5 ? nearest : angle); // it snaps to multiples of 90°
   });
   for (const name of ["pointerup", "pointercancel"])
     stage.canvas.addEventListener(name, () => {
@@ -233,7 +235,7 @@ function render({ model, el }) {
   };
 }
 
-/** The picture, large, and what turns it. */
+/** The image, large, with the controls that rotate it. */
 function buildStage(model, { turnBy, turnTo }) {
   const canvas = h("canvas", {
     class: "ssl-picture",
@@ -244,14 +246,14 @@ function buildStage(model, { turnBy, turnTo }) {
     onkeydown: keys({ ArrowLeft: () => turnBy(90), ArrowRight: () => turnBy(-90) }),
   });
   const fine = slider({
-    label: "turned",
+    label: "rotated",
     min: 0,
     max: 359,
     format: (v) => `${v}° anticlockwise`,
     oninput: turnTo,
   });
-  const left = button("↺ 90°", () => turnBy(90), { "aria-label": "Turn left by 90 degrees" });
-  const right = button("↻ 90°", () => turnBy(-90), { "aria-label": "Turn right by 90 degrees" });
+  const left = button("↺ 90°", () => turnBy(90), { "aria-label": "Rotate left by 90 degrees" });
+  const right = button("↻ 90°", () => turnBy(-90), { "aria-label": "Rotate right by 90 degrees" });
   const controls = h("div", { class: "ssl-row ssl-turning" }, left, right, fine.element);
   const note = h("p", { class: "ssl-quiet" });
   const element = h(
@@ -266,12 +268,13 @@ function buildStage(model, { turnBy, turnTo }) {
     const context = context2d(canvas, side, side);
     context.imageSmoothingQuality = "high";
     context.drawImage(data.toBitmap(image), 0, 0, side, side);
-    const where = picture < data.count ? `, ${scene}` : ""; // your own is the same in every set
-    canvas.setAttribute("aria-label", `${data.nameOf(picture)}${where}; arrow keys turn it`);
+    // the reader's own is the same in every set
+    const where = picture < data.count ? `, ${scene}` : "";
+    canvas.setAttribute("aria-label", `${data.nameOf(picture)}${where}; arrow keys rotate it`);
     canvas.setAttribute("aria-valuenow", hidden ? 0 : angle);
     canvas.setAttribute(
       "aria-valuetext",
-      hidden ? "turned by an unknown angle" : `turned ${angle} degrees anticlockwise`,
+      hidden ? "rotated by an unknown angle" : `rotated ${angle} degrees anticlockwise`,
     );
     fine.set(hidden ? 0 : angle);
     controls.inert = hidden;
@@ -279,21 +282,22 @@ function buildStage(model, { turnBy, turnTo }) {
     const yours =
       picture < data.count
         ? ""
-        : `Your picture as the networks get it: its middle square, in ${data.size} × ${data.size} pixels. `;
+        : `Your image as the networks get it: its centre, ${data.size} × ${data.size} pixels. `;
     note.textContent = hidden
-      ? "No turning while you guess."
+      ? "No rotating while you guess."
       : yours +
         (quarter >= 0
-          ? "Drag, or press ← → on the picture. These are the turns that the networks were trained on."
-          : "Between the quarter turns the networks see what they never saw in training: resampled pixels, and corners of mid-grey (0 to the network) where the picture ends.");
+          ? "Drag, or press ← → on the image. The networks were trained on these rotations."
+          : "Between multiples of 90° the networks see what they never saw in training: " +
+            "resampled pixels, and corners of mid-grey (0 to the network) outside the image.");
   };
   return { element, canvas, update };
 }
 
-/** Which set of pictures, and which picture of it; the last may be the reader's own. */
+/** The choice of set and image; the last image may be the reader's own. */
 function buildAlbum(data, choose, target) {
   const scene = choice({
-    label: "pictures",
+    label: "images",
     options: data.scenes.map((name) => [name, name]),
     onchange: (name) => choose({ scene: name }),
   });
@@ -310,7 +314,7 @@ function buildAlbum(data, choose, target) {
   });
   const update = ({ scene: name, picture, hidden }) => {
     scene.set(name);
-    strip.classList.toggle("ssl-covered", hidden); // upright, it would give the answer away
+    strip.classList.toggle("ssl-covered", hidden); // upright images would give the answer away
     own.classList.toggle("ssl-covered", hidden);
     show(name, picture);
   };
@@ -372,8 +376,7 @@ function buildAnswers(data) {
 }
 
 /**
- * Every picture of every set in its four turns, counted in the background: no single picture
- * decides.
+ * The accuracy on every image of every set in all four rotations, counted in the background.
  */
 function buildTally(data, queue) {
   const cells = data.networks.map(() => data.scenes.map(() => h("td")));
@@ -397,7 +400,7 @@ function buildTally(data, queue) {
   const element = h(
     "table",
     { class: "ssl-tally" },
-    h("caption", {}, `Right answers, all ${data.count} pictures in all four turns`),
+    h("caption", {}, `Correct answers, all ${data.count} images in all four rotations`),
     h("thead", {}, h("tr", {}, h("td"), ...heads)),
     h(
       "tbody",
@@ -418,7 +421,7 @@ function buildTally(data, queue) {
   return { element, update, end: work.stop };
 }
 
-/** The game: four answers, and the score of everybody. */
+/** The game: four answers, and the scores. */
 function buildGame(data, { start, answer, stop }) {
   const words = h("p", { class: "ssl-words" });
   const invitation =
@@ -433,7 +436,7 @@ function buildGame(data, { start, answer, stop }) {
     {
       class: "ssl-row ssl-choices",
       role: "group",
-      "aria-label": "By how much was it turned, anticlockwise?",
+      "aria-label": "By how much was it rotated, anticlockwise?",
     },
     ...buttons,
   );
@@ -448,12 +451,13 @@ function buildGame(data, { start, answer, stop }) {
     choices.hidden = !hidden;
     end.hidden = !round;
     begin.hidden = hidden;
-    begin.replaceChildren(round ? "Next picture" : invitation);
+    begin.replaceChildren(round ? "Next image" : invitation);
+    const verdict = round?.answer === round?.turn ? "right" : "wrong";
     words.textContent = hidden
-      ? "By how much was this picture turned, anticlockwise?"
+      ? "By how much was this image rotated, anticlockwise?"
       : round
-        ? `It was turned by ${TURNS[round.turn]}°. You said ${TURNS[round.answer]}°: ${round.answer === round.turn ? "right" : "wrong"}.`
-        : "A game: a picture is turned where you cannot see it, and everybody names the angle.";
+        ? `It was rotated by ${TURNS[round.turn]}°. You said ${TURNS[round.answer]}°: ${verdict}.`
+        : "Game: the image is rotated out of sight, and you and the network guess the angle.";
     score.textContent = rounds
       ? `After ${rounds}: you ${you}` +
         data.networks.map(({ name }, k) => ` · ${name} ${networks[k]}`).join("")

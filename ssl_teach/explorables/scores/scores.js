@@ -139,8 +139,10 @@ function render({ model, el }) {
     panel.update(state);
     const k = state.selected;
     const words =
-      `${nameOf(k)}: cosine ${fixed(scores[k], 2)}, share ${fixed(state.shares[k])}, gradient ${fixed(state.gradient[k])}. ` +
-      `Loss ${fixed(state.loss)}, chance ${fixed(Math.log(scores.length))}, τ ${TAU.text(state.tau)}.`;
+      `${nameOf(k)}: cosine ${fixed(scores[k], 2)}, share ${fixed(state.shares[k])}, ` +
+      `gradient ${fixed(state.gradient[k])}. ` +
+      `Loss ${fixed(state.loss)}, chance ${fixed(Math.log(scores.length))}, ` +
+      `τ ${TAU.text(state.tau)}.`;
     if (said && words !== said) live.say(words);
     said = words;
   }
@@ -148,7 +150,7 @@ function render({ model, el }) {
 }
 
 /**
- * One column per candidate: above its cosine, which can be moved, with the arrow; below its share.
+ * A column for each candidate: above, its cosine with the arrow; below, its share.
  */
 function buildChart(model) {
   const columns = h("div", { class: "ssl-columns" });
@@ -232,7 +234,8 @@ function buildChart(model) {
   const legend = h(
     "p",
     { class: "ssl-quiet" },
-    "Above: cosines from −1 to 1; drag a bar, or focus it and press ↑ ↓. The arrow is where descent pushes the cosine. Below: the softmax share p.",
+    "Above: cosines from −1 to 1; drag a bar, or focus it and press ↑ ↓. The arrow is where " +
+      "gradient descent pushes the cosine. Below: the softmax share p.",
   );
   const element = h("div", { class: "ssl-chart" }, columns, legend);
   const update = ({ scores, shares, gradient, selected }) => {
@@ -272,7 +275,7 @@ function buildChart(model) {
   return { element, update };
 }
 
-/** The selected candidate and the whole: numbers, and the loss on a line from 0 past chance. */
+/** Numbers of the selected candidate and of all, and the loss on a line from 0 past chance. */
 function buildNumbers() {
   const one = { score: "cosine", share: "share <i>p</i>", gradient: "∂ℒ/∂cos" };
   const all = {

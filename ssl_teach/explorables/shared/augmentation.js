@@ -1,16 +1,17 @@
 // SimCLR's random transforms, step by step as ssl_teach/augment computes them. A view is drawn
-// (numbers for each transform, out of a seeded source) and then applied. Images are (channels,
+// (parameters of each transform, from a seeded source) and then applied. Images are (channels,
 // size, size) in [0, 1], flat.
 
 /** @import { Box, ColorChange, Draw, Numbers, Recipe } from "../shared/types.js" */
 
+// the steps of a colour change
 const BRIGHTNESS = 0;
 const CONTRAST = 1;
 const SATURATION = 2;
-const HUE = 3; // the steps of a colour change
+const HUE = 3;
 export const MOST_DRAWS = 999; // a page counts its draws from 0 to this
-const TRIES = 10; // boxes drawn before one is forced to fit
-// numbers that a view takes out of its source
+const TRIES = 10; // boxes that are drawn before the central one is taken
+// numbers that a view takes from its source
 const PER_VIEW = 2 * TRIES + 2 + 1 + 1 + 4 + 4 + 1 + 2;
 
 /**
@@ -148,8 +149,8 @@ export function applyView(image, channels, size, { box, flip, color, gray, sigma
  * @param {boolean} flip
  */
 export function resizedCrop(image, channels, size, { top, left, height, width }, flip) {
-  // half a pixel at either rim has neighbours on one side only: it takes the outermost pixel of the
-  // box
+  // half a pixel at each edge of the box has neighbours on one side only: it takes the outermost
+  // pixel
   const places = (start, length) =>
     Array.from(
       { length: size },
@@ -257,8 +258,8 @@ export function turnHue(image, turns) {
     const chroma = Math.max(red, green, blue) - low;
     // in sixths of the circle
     const fromRed = chroma ? Math.abs((green - low + blue - red) / chroma + 1) : 0;
-    const turned = (green < blue ? -fromRed : fromRed) / 6 + 1 + turns;
-    const hue = 6 * (turned - Math.floor(turned));
+    const rotated = (green < blue ? -fromRed : fromRed) / 6 + 1 + turns;
+    const hue = 6 * (rotated - Math.floor(rotated));
     image[k] = low + chroma * within(Math.abs(hue - 3) - 1); // red is low about 3
     image[pixels + k] = low + chroma * within(2 - Math.abs(hue - 2)); // green is high about 2
     image[2 * pixels + k] = low + chroma * within(2 - Math.abs(hue - 4)); // blue about 4
@@ -285,7 +286,7 @@ export function gaussianBlur(image, size, sigma, taps) {
   const mirrored = (k) => (k < 0 ? -k : k >= size ? 2 * size - 2 - k : k);
   const places = Int32Array.from(line, (_, k) => mirrored(k - radius));
   const alongRows = (from) => {
-    // and written as columns, so that doing it twice blurs both ways
+    // the result is transposed, so that doing it twice blurs in both directions
     const out = new Float32Array(from.length);
     for (let plane = 0; plane < from.length; plane += size * size)
       for (let y = 0; y < size; y++) {

@@ -7,7 +7,7 @@ import { button, h } from "./elements.js";
 /**
  * The value that the text of a link stands for, or undefined if the rule does not allow it: anyone
  * can write a link.
- * @param {Rule} rule [least, most] for whole numbers, { least, most } for any numbers, true for true
+ * @param {Rule} rule [least, most] for integers, { least, most } for any numbers, true for true
  *   or false, { of: words } for one of some words, { list: rule, length } for several values; or a
  *   function of the text, where these do not suffice
  * @param {string} text

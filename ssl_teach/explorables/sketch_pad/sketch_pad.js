@@ -1,6 +1,6 @@
-// A pad to draw on; encoders show the sketches that they take for most alike. The convolution is in
-// convnet.js. Drawings become pictures by the rules of sketch_pad.py, number for number: otherwise
-// the encoders would meet what they were never trained on.
+// A pad to draw on; encoders show the sketches that they find most similar. The convolutions are in
+// convnet.js. Drawings become images by the rules of the Python module, number for number:
+// otherwise the encoders would see what they were never trained on.
 
 /** @import { Numbers, Rule } from "../shared/types.js" */
 
@@ -13,13 +13,13 @@ import { bitmapOfBytes } from "../shared/images.js";
 import { keys } from "../shared/keyboard.js";
 import { bytesOf, save } from "../shared/state.js";
 
-const NEAR = 6; // sketches shown of each encoder
-const PAUSE = 100; // milliseconds between two looks at a drawing that is growing
-const STEP = 1 / 28; // of the pad: what an arrow key moves
+const NEAR = 6; // neighbours that each encoder shows
+const PAUSE = 100; // milliseconds between two evaluations of a drawing that is growing
+const STEP = 1 / 28; // of the pad: the step of an arrow key
 const BOX = 255;
 const TOLERANCE = 2;
 const LEAST = 0.1;
-const LEVELS = 15; // see sketch_pad.py
+const LEVELS = 15; // see the Python module
 
 const NOTICE = [
   "The three encoders are one architecture with three sets of weights, and see the same image.",
@@ -40,7 +40,7 @@ export function unpackPictures(bytes, count) {
   );
 }
 
-/** From a point to the line between two others, squared. */
+/** The squared distance of a point from the line between two others. */
 /** @type {(point: number[], start: number[], end: number[]) => number} */
 function squaredDistance([x, y], [x0, y0], [x1, y1]) {
   const dx = x1 - x0;
@@ -75,7 +75,7 @@ export function simplified(points, tolerance = TOLERANCE) {
   ];
 }
 
-/** Adds the brightness of a line, one pixel wide, brighter at its ends (after Wu, 1991). */
+/** Add the brightness of a line, one pixel wide, brighter at its ends (after Wu, 1991). */
 /** @type {(picture: Float64Array, size: number, start: number[], end: number[]) => void} */
 function addLine(picture, size, [x0, y0], [x1, y1]) {
   const steep = Math.abs(y1 - y0) > Math.abs(x1 - x0);
@@ -138,7 +138,7 @@ export function drawStrokes(strokes, size, fit) {
 }
 
 /**
- * A drawing moved, by whole pixels, to the middle of its square; see sketch_pad.py for halves.
+ * A drawing moved, by whole pixels, to the middle of its square; see the Python module for halves.
  * @param {Uint8Array} picture
  * @param {number} size
  */
@@ -258,11 +258,11 @@ export function ranked(values) {
 export function vote(labels) {
   const shares = new Map();
   for (const label of labels) shares.set(label, (shares.get(label) ?? 0) + 1 / labels.length);
-  // a stable sort: the nearest's class was met first
+  // the sort is stable, and the class of the nearest came first
   return [...shares].sort((a, b) => Math.round((b[1] - a[1]) * labels.length));
 }
 
-/** Pictures, labels and, for each encoder, a function from a picture to what it finds. */
+/** Unpack images and labels, and for each encoder a function from an image to its neighbours. */
 function unpackPad(model) {
   const size = model.get("size");
   const labels = model.get("labels");
@@ -303,7 +303,7 @@ function unpackPad(model) {
   };
 }
 
-/** A picture as a small canvas. */
+/** A canvas of a grey image. */
 const thumbnail = (picture, size) => bitmapOfBytes(picture, [size, size, 1]);
 
 function render({ model, el }) {
@@ -313,7 +313,7 @@ function render({ model, el }) {
   /** @type {number[][] | null} */
   let stroke = null; // the points of a stroke while it is being drawn
   let cursor = [0.5, 0.5];
-  let byKeys = false; // on the screen; whether the keyboard draws
+  let byKeys = false; // whether the keyboard draws
   /** @type {string | null} */
   let looked = null;
   /** @type {any} */
@@ -323,7 +323,7 @@ function render({ model, el }) {
   /** @type {string | null} */
   let announce = null;
 
-  // a drawing of the reader's own goes into no link
+  // no link holds a drawing of the reader's own
   const noStrokes = (text) => (text === "" ? [] : undefined);
   /** @type {Record<string, Rule>} */
   const linked = {
@@ -337,7 +337,7 @@ function render({ model, el }) {
       model,
       el,
       name: "sketch_pad",
-      title: "The sketch pad: draw, and encoders show what they take for similar",
+      title: "The sketch pad: draw, and encoders show what they consider similar",
     },
     redraw,
     linked,
@@ -348,7 +348,8 @@ function render({ model, el }) {
     role: "application",
     "aria-roledescription": "drawing pad",
     "aria-label":
-      "Drawing pad. Arrow keys move the cursor, Space lowers or lifts the pen, Backspace takes back a stroke, Delete clears.",
+      "Drawing pad. Arrow keys move the cursor, Space lowers or lifts the pen, Backspace undoes " +
+      "a stroke, Delete clears.",
   });
   const tools = buildTools(data, {
     undo,
@@ -359,18 +360,19 @@ function render({ model, el }) {
     set: (values) => change(values, ""),
   });
   const panels = data.encoders.map((encoder) => buildPanel(data, encoder));
-  // on a phone, where the panels lie far below
+  // on a phone, where the panels are far below
   const brief = h("p", { class: "ssl-pad-brief", "aria-hidden": "true" });
   const stage = h("div", { class: "ssl-pad-stage" }, canvas, tools.buttons, brief);
-  const kinds = h(
+  const classList = h(
     "p",
     { class: "ssl-quiet" },
-    `The library holds ${data.count} sketches of ${data.classes.length} kinds: ${data.classes.join(", ")}.`,
+    `The library holds ${data.count} sketches of ${data.classes.length} classes: ` +
+      `${data.classes.join(", ")}.`,
   );
   box.root.append(
     h("div", { class: "ssl-pad-top" }, stage, tools.side),
     h("div", { class: "ssl-pad-panels" }, ...panels.map((panel) => panel.element)),
-    kinds,
+    classList,
     notice(rich(NOTICE)),
     live.element,
   );
@@ -378,7 +380,7 @@ function render({ model, el }) {
   const exampleShown = () => (model.get("example") < examples ? model.get("example") : -1);
   const strokes = () => (stroke ? [...model.get("strokes"), stroke] : model.get("strokes"));
 
-  /** What the networks are given. */
+  /** The input of the networks. */
   function pictureNow() {
     const example = exampleShown();
     const image =
@@ -401,12 +403,12 @@ function render({ model, el }) {
     if (stateNow() === looked) {
       if (announce !== null && !timer) speak();
     } else if (found === null)
-      look(); // at first, so that nothing flashes
+      look(); // at once the first time, so that nothing flashes
     // after this frame
     else timer ||= setTimeout(look, Math.max(0, last + PAUSE - performance.now()));
   }
 
-  /** All that the picture depends on, as a text. */
+  /** Everything that the input depends on, as a text. */
   const stateNow = () =>
     JSON.stringify([
       exampleShown(),
@@ -414,7 +416,7 @@ function render({ model, el }) {
       ...["turns", "mirrored", "thick", "fit"].map((name) => model.get(name)),
     ]);
 
-  /** The networks look at the drawing as it is now. */
+  /** Run the networks on the present drawing. */
   function look() {
     const example = exampleShown();
     const image = pictureNow();
@@ -438,7 +440,7 @@ function render({ model, el }) {
     });
   }
 
-  /** What was done, and what the encoders say to it. */
+  /** Announce what was done, and the answers of the encoders. */
   function speak() {
     const answers = found.map(
       ({ name, votes: [[label, share]] }) =>
@@ -448,7 +450,7 @@ function render({ model, el }) {
     announce = null;
   }
 
-  /** New values; what was done is said with the answers to it. */
+  /** Set values; the words are announced together with the answers. */
   function change(values, words) {
     announce = words;
     save(model, values);
@@ -479,11 +481,11 @@ function render({ model, el }) {
   function undo() {
     if (stroke) {
       stroke = null;
-      change({}, "Stroke taken back.");
+      change({}, "Stroke undone.");
     } else if (exampleShown() >= 0)
-      live.say("This is an example, it has no strokes to take back. Draw, and it goes.");
-    else if (!model.get("strokes").length) live.say("There is no stroke to take back.");
-    else change({ strokes: model.get("strokes").slice(0, -1) }, "Stroke taken back.");
+      live.say("This is an example and has no strokes to undo. Start drawing to replace it.");
+    else if (!model.get("strokes").length) live.say("There is no stroke to undo.");
+    else change({ strokes: model.get("strokes").slice(0, -1) }, "Stroke undone.");
   }
   function clear() {
     stroke = null;
@@ -491,10 +493,10 @@ function render({ model, el }) {
   }
   function turn() {
     finish();
-    change({ turns: (model.get("turns") + 1) % 4 }, "Turned left by 90 degrees.");
+    change({ turns: (model.get("turns") + 1) % 4 }, "Rotated left by 90 degrees.");
   }
   function mirror() {
-    // as it stands on the screen: a mirror undoes the turns, and so they change sense
+    // as it appears on the screen: mirroring reverses the sense of the rotations
     finish();
     change({ mirrored: !model.get("mirrored"), turns: (4 - model.get("turns")) % 4 }, "Mirrored.");
   }
@@ -509,7 +511,7 @@ function render({ model, el }) {
     );
   }
 
-  // The pad: pointers draw at once, the keyboard by a cursor
+  // The pad: pointers draw at once, the keyboard moves a cursor
   const placeOf = (event) => {
     const { left, top, width, height } = canvas.getBoundingClientRect();
     return [(event.clientX - left) / width, (event.clientY - top) / height].map((v) =>
@@ -546,15 +548,15 @@ function render({ model, el }) {
     box.queue();
   });
 
+  const cursorWords = () =>
+    `${Math.round(100 * cursor[0])} across, ${Math.round(100 * cursor[1])} down`;
   const move = (dx, dy) => (event) => {
     if (stroke && !byKeys) return; // the mouse is drawing
     byKeys = true;
     const step = event.shiftKey ? 4 * STEP : STEP;
     cursor = [cursor[0] + dx * step, cursor[1] + dy * step].map((v) => Math.min(1, Math.max(0, v)));
     if (stroke) extend(cursor);
-    live.say(
-      `${Math.round(100 * cursor[0])} across, ${Math.round(100 * cursor[1])} down, pen ${stroke ? "down" : "up"}.`,
-    );
+    live.say(`${cursorWords()}, pen ${stroke ? "down" : "up"}.`);
     box.queue();
   };
   const lower = () => {
@@ -563,9 +565,7 @@ function render({ model, el }) {
     if (stroke) return finish();
     const gone = exampleShown() >= 0 ? "The example is gone. " : "";
     begin(cursor);
-    live.say(
-      `${gone}Pen down at ${Math.round(100 * cursor[0])} across, ${Math.round(100 * cursor[1])} down.`,
-    );
+    live.say(`${gone}Pen down at ${cursorWords()}.`);
   };
   canvas.addEventListener(
     "keydown",
@@ -584,7 +584,7 @@ function render({ model, el }) {
     }),
   );
 
-  /** Strokes as they are drawn, or the example, and the keyboard's cursor. */
+  /** Draw the strokes, or the example, and the cursor of the keyboard. */
   function drawPad(example) {
     const side = Math.min(stage.clientWidth, 320);
     const context = context2d(canvas, side, side);
@@ -643,7 +643,7 @@ function drawCursor(context, /** @type {number[]} */ [x, y], side, down) {
   else context.stroke();
 }
 
-/** Buttons, choices, and the picture as the networks get it. */
+/** Buttons, choices, and the image that the networks get. */
 function buildTools(data, { undo, clear, turn, mirror, another, set }) {
   const { size } = data;
   const next = button("Another example", another, { class: "ssl-button ssl-main" });
@@ -652,7 +652,7 @@ function buildTools(data, { undo, clear, turn, mirror, another, set }) {
     { class: "ssl-row ssl-pad-buttons" },
     button("Undo", undo),
     button("Clear", clear),
-    button("↺ 90°", turn, { "aria-label": "Turn left by 90 degrees" }),
+    button("↺ 90°", turn, { "aria-label": "Rotate left by 90 degrees" }),
     button("Mirror", mirror),
   );
   const seen = h("div", {
@@ -695,54 +695,61 @@ function buildTools(data, { undo, clear, turn, mirror, another, set }) {
   const update = (model, example, count) => {
     lines.set(model.get("thick") ? "thick" : "thin");
     place.set(model.get("fit") ? "fit" : "free");
-    // an example has no strokes that could be drawn otherwise
+    // an example has no strokes
     place.element.disabled = example >= 0;
     const [first, told] = data.told;
-    const kind = example >= 0 ? data.classes[data.labels[data.count + example]] : "";
+    const title = example >= 0 ? data.classes[data.labels[data.count + example]] : "";
     const more = example === first && told ? ` ${told}` : "";
     words.textContent =
       example >= 0
-        ? `An example, not in the library: ${kind}.${more} Draw on the pad, and it makes way for your own.`
+        ? `An example, not in the library: ${title}.${more} Draw on the pad to replace it.`
         : count
           ? "Your own drawing."
-          : "Draw one thing, by mouse, finger or keyboard: arrow keys move a cursor, Space lowers and lifts the pen.";
+          : "Draw one thing, by mouse, finger or keyboard: arrow keys move a cursor, Space " +
+            "lowers and lifts the pen.";
   };
   return { buttons, side, show, update };
 }
 
 /**
- * In words, the votes that have no bar of their own: "and 1 for ✓ apple", or how many for how many
- * kinds.
+ * The votes that have no bar, in words: "and 1 for ✓ apple", or the numbers of votes and classes.
  */
 function othersOf(votes, k, classes, truth) {
   const count = ([, share]) => Math.round(share * k);
   const all = votes.reduce((sum, vote) => sum + count(vote), 0);
   if (votes.length > 2)
-    return `and ${all} for ${votes.length} other kinds${votes.some(([label]) => label === truth) ? ", the right one among them" : ""}`;
-  return `and ${votes.map((vote) => `${count(vote)} for ${vote[0] === truth ? "✓ " : ""}${classes[vote[0]]}`).join(", ") || "none"}`;
+    return [
+      `and ${all} for ${votes.length} other classes`,
+      ...(votes.some(([label]) => label === truth) ? ["the correct one among them"] : []),
+    ].join(", ");
+  const each = votes.map((vote) => {
+    const mark = vote[0] === truth ? "✓ " : "";
+    return `${count(vote)} for ${mark}${classes[vote[0]]}`;
+  });
+  return `and ${each.join(", ") || "none"}`;
 }
 
-/** What one encoder finds: its vote, and the nearest sketches with their cosines. */
+/** The answer of one encoder: its vote, and the nearest sketches with their cosines. */
 function buildPanel(data, { name, k }) {
   const { size, classes, labels, picture } = data;
   const verdict = h("p", { class: "ssl-pad-verdict" });
   const rows = Array.from({ length: 3 }, () => {
-    const kind = h("span");
+    const title = h("span");
     const bar = h("div", { class: "ssl-pad-fill" });
     const share = h("span", { class: "ssl-pad-share" });
     return {
-      kind,
+      title,
       bar,
       share,
-      element: h("li", {}, kind, h("div", { class: "ssl-pad-track" }, bar), share),
+      element: h("li", {}, title, h("div", { class: "ssl-pad-track" }, bar), share),
     };
   });
   const rest = h("p", { class: "ssl-quiet" });
   const places = Array.from({ length: NEAR }, () => {
     const shown = h("div");
-    const kind = h("span");
+    const title = h("span");
     const cosine = h("span", { class: "ssl-quiet" });
-    return { shown, kind, cosine, element: h("li", {}, shown, kind, cosine) };
+    return { shown, title, cosine, element: h("li", {}, shown, title, cosine) };
   });
   const median = h("p", { class: "ssl-quiet" });
   const of = h(
@@ -785,21 +792,21 @@ function buildPanel(data, { name, k }) {
       h("b", {}, classes[best]),
       truth < 0 ? "" : best === truth ? ": right" : ": wrong",
     );
-    rows.forEach(({ kind, bar, share, element: row }, i) => {
+    rows.forEach(({ title, bar, share, element: row }, i) => {
       const [label, part] = found.votes[i] ?? [-1, 0];
       row.classList.toggle("ssl-covered", label < 0);
-      kind.textContent = label < 0 ? "none" : `${label === truth ? "✓ " : ""}${classes[label]}`;
+      title.textContent = label < 0 ? "none" : `${label === truth ? "✓ " : ""}${classes[label]}`;
       bar.style.width = `${100 * part}%`;
       share.textContent = `${Math.round(part * k)} of ${k}`;
     });
     rest.textContent = othersOf(found.votes.slice(rows.length), k, classes, truth);
     rest.classList.toggle("ssl-covered", k <= rows.length || found.votes.length <= rows.length);
-    places.forEach(({ shown, kind, cosine, element: place }, i) => {
+    places.forEach(({ shown, title, cosine, element: place }, i) => {
       const at = found.order[i];
       place.hidden = at === undefined;
       if (at === undefined) return;
       shown.replaceChildren(thumbnail(picture(at), size));
-      kind.textContent = classes[labels[at]];
+      title.textContent = classes[labels[at]];
       cosine.textContent = fixed(found.values[at]);
       place.classList.toggle("ssl-best", labels[at] === truth);
     });

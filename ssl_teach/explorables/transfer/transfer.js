@@ -14,12 +14,12 @@ import { save } from "../shared/state.js";
  * @returns {{ stages: string[], head: number }}
  */
 export function plan(strategy, count) {
-  const [kind, number] = strategy.split("_");
+  const [method, number] = strategy.split("_");
   const k = Number(number);
   const each = (state) => Array.from({ length: count }, (_, i) => state(i + 1));
-  if (kind === "probe")
+  if (method === "probe")
     return { stages: each((stage) => (stage <= k ? "frozen" : "unused")), head: k };
-  if (kind === "tune")
+  if (method === "tune")
     return { stages: each((stage) => (stage <= count - k ? "frozen" : "trained")), head: count };
   return { stages: each(() => "fresh"), head: count };
 }
@@ -113,7 +113,8 @@ function render({ model, el }) {
     h(
       "p",
       { class: "ssl-quiet" },
-      "★ what the rule proposes. Whiskers: 95% interval of the mean over seeds; the dashed line is guessing. Click a strategy to see what it trains.",
+      "★ what the rule proposes. Whiskers: 95% interval of the mean over seeds. Dashed line: " +
+        "chance. Click a strategy to see what it trains.",
     ),
     verdict,
     live.element,
@@ -163,17 +164,18 @@ function render({ model, el }) {
       h("div", { class: "ssl-stage ssl-image" }, h("b", {}, "image")),
       ...boxes,
     );
-    const kinds = [...new Set(stages)];
+    const states = [...new Set(stages)];
     told.textContent =
       `${words}: ` +
-      kinds
-        .map((kind) => {
-          const those = stages.flatMap((state, i) => (state === kind ? [i + 1] : []));
-          return `stage${those.length > 1 ? "s" : ""} ${those.join(", ")} ${MEANING[kind]}`;
+      states
+        .map((use) => {
+          const those = stages.flatMap((state, i) => (state === use ? [i + 1] : []));
+          return `stage${those.length > 1 ? "s" : ""} ${those.join(", ")} ${MEANING[use]}`;
         })
         .join("; ") +
       `; a new linear classifier reads stage ${head}. ` +
-      `It trains ${parameters.toLocaleString("en")} parameters; with all that was tried for it, that took ${seconds.toFixed(1)} s.`;
+      `It trains ${parameters.toLocaleString("en")} parameters; ` +
+      `with all settings tried, that took ${seconds.toFixed(1)} s.`;
     stack.setAttribute("aria-label", told.textContent);
   }
 

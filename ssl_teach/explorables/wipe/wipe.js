@@ -6,7 +6,7 @@ import { bitmapOfBytes } from "../shared/images.js";
 import { keys } from "../shared/keyboard.js";
 import { bytesOf, save } from "../shared/state.js";
 
-const LARGEST = 352; // of the picture, in CSS pixels
+const LARGEST = 352; // side of the image, in CSS pixels
 
 /**
  * A number with three significant digits or so; a dash for null or undefined.
@@ -50,7 +50,7 @@ function unpack(model) {
     quantities: model.get("quantities"),
     picture,
     values,
-    nameOf: (k) => labels[k] ?? `picture ${k + 1}`,
+    nameOf: (k) => labels[k] ?? `image ${k + 1}`,
   };
 }
 
@@ -69,7 +69,7 @@ function render({ model, el }) {
   const choose = (values) => save(model, values);
   const members = () => membersOf(data.groups, model.get("group"), data.count);
   const regroup = (group) => {
-    // the same place in the other group: often the same picture
+    // the same place in the other group is often the same image
     const place = members().indexOf(model.get("picture"));
     const others = membersOf(data.groups, group, data.count);
     choose({ group, picture: others[Math.min(Math.max(0, place), others.length - 1)] });
@@ -79,7 +79,7 @@ function render({ model, el }) {
   const names = [...new Set(data.groups)];
   const group =
     names.length > 1
-      ? choice({ label: "pictures", options: names.map((name) => [name, name]), onchange: regroup })
+      ? choice({ label: "images", options: names.map((name) => [name, name]), onchange: regroup })
       : null;
   const strip = buildStrip(data, choose);
   const sides = buildSides(data, model, choose);
@@ -132,7 +132,7 @@ function render({ model, el }) {
   return box.end;
 }
 
-/** The picture, large: one series left of the divider, the other right of it. */
+/** The image, large: one series left of the divider, the other right of it. */
 function buildStage(data, choose, wipe) {
   const to = (value) => choose({ wipe: Math.min(100, Math.max(0, Math.round(value))) });
   const canvas = h("canvas", {
@@ -157,7 +157,7 @@ function buildStage(data, choose, wipe) {
     h("p", { class: "ssl-ends" }, leftName, rightName),
     canvas,
     fine.element,
-    h("p", { class: "ssl-quiet" }, "Drag on the picture, or use ← → on it."),
+    h("p", { class: "ssl-quiet" }, "Drag on the image, or use ← → on it."),
   );
   let dragged = false;
   const follow = (event) => {
@@ -182,7 +182,7 @@ function buildStage(data, choose, wipe) {
     const side = Math.min(element.clientWidth, LARGEST);
     const context = context2d(canvas, side, side);
     const cut = (side * at) / 100;
-    context.imageSmoothingEnabled = false; // no softness that is not in the pixels
+    context.imageSmoothingEnabled = false; // show the pixels as they are
     for (const [name, x, width] of [
       [left, 0, cut],
       [right, cut, side - cut],
@@ -207,7 +207,8 @@ function buildStage(data, choose, wipe) {
     rightName.textContent = `${right} ◨`;
     canvas.setAttribute(
       "aria-label",
-      `${data.nameOf(picture)}: ${left} on the left, ${right} on the right; arrow keys move the divider`,
+      `${data.nameOf(picture)}: ${left} on the left, ${right} on the right; ` +
+        "arrow keys move the divider",
     );
     canvas.setAttribute("aria-valuenow", at);
     canvas.setAttribute("aria-valuetext", `${at} percent ${left}, ${100 - at} percent ${right}`);
@@ -216,9 +217,9 @@ function buildStage(data, choose, wipe) {
   return { element, update };
 }
 
-/** The pictures of the chosen group, as their last series has them. */
+/** Thumbnails of the chosen group, from the last series. */
 function buildStrip(data, choose) {
-  const element = h("div", { class: "ssl-strip", role: "group", "aria-label": "Choose a picture" });
+  const element = h("div", { class: "ssl-strip", role: "group", "aria-label": "Choose an image" });
   let shown = "";
   let buttons = [];
   const update = ({ mine, picture }) => {
@@ -238,7 +239,7 @@ function buildStrip(data, choose) {
   return { element, update };
 }
 
-/** Which series stands on which side. */
+/** The choice of the series on each side. */
 function buildSides(data, model, choose) {
   const options = data.series.map((name) => [name, name]);
   const left = choice({
@@ -264,7 +265,7 @@ function buildSides(data, model, choose) {
   return { element, update };
 }
 
-/** Every series: small, with its numbers for this picture. */
+/** A row for each series: a thumbnail, and its numbers for this image. */
 function buildTable(data) {
   const rows = data.series.map((name) => {
     const thumb = h("td", { class: "ssl-thumb" });
@@ -298,7 +299,7 @@ function buildTable(data) {
   );
   const element = h(
     "div",
-    { class: "ssl-numbers", tabindex: 0, role: "region", "aria-label": "Numbers of each picture" },
+    { class: "ssl-numbers", tabindex: 0, role: "region", "aria-label": "Numbers of each image" },
     table,
   ); // it scrolls
   let shown = -1;
@@ -317,7 +318,7 @@ function buildTable(data) {
   return { element, update };
 }
 
-/** A canvas can stand in one place only. */
+/** A copy of a canvas, which can be in only one place. */
 function copyOf(canvas) {
   const copy = h("canvas", { width: canvas.width, height: canvas.height });
   contextOf(copy).drawImage(canvas, 0, 0);
