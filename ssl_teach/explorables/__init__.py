@@ -1,4 +1,4 @@
-"""Explorables: figures that compute in the page, without a kernel."""
+"""The interactive figures of the book: they compute in the page, without a kernel."""
 
 from ssl_teach.explorables.affinity import AffinityMatrix
 from ssl_teach.explorables.augmentation_lab import AugmentationLab

@@ -1,10 +1,10 @@
 """One script and one style sheet for each figure, joined from modules when Python imports it.
 
-The page of a book opened from the disk, and the output of a notebook, load a figure's script as a
-text, which cannot import its neighbours. So the modules are ordinary ES modules, which Node,
-editors and type checkers read as they are, and `script` joins a figure's own with all that it
-imports. Each shared module becomes a function that is called once and returns its exports, so
-names in it are its own. There is no other build step and nothing to install.
+A page that is opened from the disk, and the output of a notebook, load a figure's script from its
+text, and such a script cannot import its neighbours. The sources are ordinary ES modules, which
+Node, editors and type checkers can read, and `script` joins a figure's own module with all that it
+imports. Each imported module becomes a function that is called once and returns its exports, so two
+modules may use the same name. This is the only build step, and it needs no tool to be installed.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _COMMENT = re.compile(r"^[ \t]*(?://.*|/\*(?:[^*]|\*(?!/))*\*/[ \t]*)\n", re.M)
 class _Module(NamedTuple):
     imports: dict[Path, dict[str, str]]  # by module: the names that it exports -> those in use here
     exports: list[str]
-    text: str  # without imports, comments and indentation; "export" still stands
+    text: str  # without imports, comments and indentation, but with "export"
 
 
 def script(name: str) -> str:
     """The ES module of a figure, with all that it imports in front of it.
 
-    Comments and indentation are left out: the page is the lighter by a third.
+    Comments and indentation are left out, which makes the pages lighter.
 
     Args:
         name: of the figure's own module in this folder: "scores/scores.js".
@@ -39,8 +39,8 @@ def script(name: str) -> str:
         The text of one module, which imports nothing and exports what the named module exports.
 
     Raises:
-        ValueError: if a module is not there, does not export what is imported, imports itself over
-            others, or is written in a way that this function does not read; with file and line.
+        ValueError: if a module does not exist, does not export what is imported, takes part in a
+            cycle, or has an import or export of another form; the message names file and line.
     """
     path = (_HERE / name).resolve()
     parts = []
@@ -61,8 +61,8 @@ def script(name: str) -> str:
 def styles(name: str) -> str:
     """The style sheet of a figure, with all that it imports in front of it.
 
-    In JupyterLab all notebooks that are open share one document, and so do their styles. So the
-    root of a figure has a class with its name, and its own rules hold for that alone.
+    In JupyterLab all open notebooks share one document and its styles. The root element of a figure
+    therefore has a class with its name, and the figure's own rules are limited to that class.
 
     Args:
         name: of the figure's own style sheet in this folder: "scores/scores.css".
@@ -71,7 +71,7 @@ def styles(name: str) -> str:
         The text of one style sheet.
 
     Raises:
-        ValueError: if a style sheet is not there.
+        ValueError: if a style sheet does not exist.
     """
     own = f".ssl-explorable.ssl-of-{Path(name).stem}"
     paths: dict[Path, None] = {}
@@ -93,10 +93,10 @@ def styles(name: str) -> str:
 
 
 def _in_order(path: Path, above: tuple[Path, ...]) -> list[Path]:
-    """The module and all that it imports, each after those that it imports itself."""
+    """The module and everything that it imports, each after its own imports."""
     if path in above:
-        circle = " -> ".join(_name(each) for each in (*above[above.index(path) :], path))
-        raise ValueError(f"modules import one another in a circle: {circle}")
+        cycle = " -> ".join(_name(each) for each in (*above[above.index(path) :], path))
+        raise ValueError(f"modules import one another in a cycle: {cycle}")
     found: dict[Path, None] = {}
     for source in _read(path).imports:
         found |= dict.fromkeys(_in_order(source, (*above, path)))
@@ -138,19 +138,19 @@ def _read(path: Path) -> _Module:
 
 
 def _text(path: Path, place: str) -> str:
-    """A file's text; `place` names the line that asks for it."""
+    """The text of a file; `place` names the line that imports it."""
     if not path.is_file():
-        raise ValueError(f"{place}: there is no {_name(path)}")
+        raise ValueError(f"{place}: {_name(path)} does not exist")
     return path.read_text(encoding="utf-8")
 
 
 def _lean(text: str) -> str:
-    """Lines without indentation; comments that have lines of their own, and empty lines, go."""
+    """Remove indentation, empty lines, and comments that have lines of their own."""
     return re.sub(r"^\s+", "", _COMMENT.sub("", text), flags=re.M)
 
 
 def _blank(found: re.Match[str]) -> str:
-    """So many empty lines, so that those below keep their numbers."""
+    """As many empty lines, so that the lines below keep their numbers."""
     return "\n" * found[0].count("\n")
 
 
@@ -159,10 +159,10 @@ def _renamed(names: dict[str, str]) -> list[str]:
 
 
 def _name(path: Path) -> str:
-    """As errors call a file: shared/frame.js."""
+    """The name of a file in error messages: shared/frame.js."""
     return path.relative_to(_HERE).as_posix() if path.is_relative_to(_HERE) else path.name
 
 
 def _variable(path: Path) -> str:
-    """The name of a module's exports in the joined text."""
+    """The variable that holds a module's exports in the joined text."""
     return "$" + re.sub(r"\W", "_", _name(path).removesuffix(".js"))

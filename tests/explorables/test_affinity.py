@@ -357,8 +357,7 @@ def test_whether_own_views_find_each_other_is_said(browser, trained, tmp_path):
             ]
             words = page.text(".ssl-affinity-own")
             assert (
-                f"Rows 1 and 2 are two views of your image. {expected} the other among 15"
-                in words
+                f"Rows 1 and 2 are two views of your image. {expected} the other among 15" in words
             )
             said.add(expected)
         page.set("order", "halves")
@@ -373,7 +372,7 @@ def test_own_picture_waits_until_after_training(browser, trained, tmp_path):
         page.set("trained", False)
         first = shown(page, "cosine")
         assert page.page.locator("input[type=file]").is_disabled()
-        assert "has to wait until after training" in page.text(".ssl-affinity-own")
+        assert "of your own can be shown only after training" in page.text(".ssl-affinity-own")
         page.set("trained", True)
         give(page)
         after = shown(page, "cosine")

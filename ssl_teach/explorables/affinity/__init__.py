@@ -1,4 +1,4 @@
-"""The affinity matrix of SimCLR, to be touched cell by cell."""
+"""The affinity matrix of SimCLR, which the reader explores cell by cell."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST_IMAGES = 64  # the page redraws 128 x 128 cells well within a frame
 
 
 def _normalised(embeddings: ArrayLike, name: str) -> np.ndarray:
-    """Rows of unit length as float16; the shapes and the numbers are checked on the way."""
+    """Rows scaled to length 1 as float16, after checks of their shape and values."""
     z = np.asarray(embeddings, dtype=np.float64)
     if z.ndim != 2 or len(z) % 2 or len(z) < 4:
         raise ValueError(
@@ -38,27 +38,27 @@ def _normalised(embeddings: ArrayLike, name: str) -> np.ndarray:
 
 
 class AffinityMatrix(Explorable):
-    """Cosine of every pair of 2N views, its share of the softmax, its loss and its gradient.
+    """The cosine of every pair of 2N views, with its softmax share, loss and gradient.
 
-    Source: Chen et al., 2020, Algorithm 1. The page computes everything but the embeddings. With a
-    network it computes those of a picture of the reader's own as well: two views of it take the
-    place of the first image. It stays in the page.
-    What the reader sets can be read back: `n`, `tau`, `order`, `trained`, `show`, `step`,
-    `selected`, the pair of rows of `embeddings` (whatever the order on the page), and `seed`, the
-    draw of the own picture's views.
+    Source: Chen et al., 2020, Algorithm 1. The page computes everything except the embeddings. With
+    a network it also computes those of the reader's own image, which stays in the page: two views
+    of it take the place of the first image.
+    The state of the figure can be read: `n`, `tau`, `order`, `trained`, `show`, `step`, `selected`
+    (a pair of rows of `embeddings`, whatever the order on the page), and `seed`, the draw of the
+    views of the reader's own image.
     """
 
     _esm = script("affinity/affinity.js")
     _css = styles("affinity/affinity.css")
 
     z_after = traitlets.Bytes().tag(sync=True)  # (2N, D) float16, little endian, rows of length 1
-    z_before = traitlets.Bytes().tag(sync=True)  # the same of the untrained encoder, or empty
+    z_before = traitlets.Bytes().tag(sync=True)  # the same for the untrained encoder, or empty
     thumbnails = traitlets.Bytes().tag(sync=True)  # (2N, H, W, C) uint8
     dimension = traitlets.Int().tag(sync=True)  # D
     shape = traitlets.List(traitlets.Int()).tag(sync=True)  # [2N, H, W, C]
-    weights = traitlets.Bytes().tag(sync=True)  # of the network, or empty; see network.py
+    weights = traitlets.Bytes().tag(sync=True)  # of the network, or empty; see nn/packing.py
     layers = traitlets.List(traitlets.Dict()).tag(sync=True)
-    recipe = traitlets.Dict().tag(sync=True)  # of own views; what simclr_augmentation was given
+    recipe = traitlets.Dict().tag(sync=True)  # for own views: arguments of simclr_augmentation
 
     n = traitlets.Int(8, min=2).tag(sync=True)  # images in the batch shown
     tau = traitlets.Float(0.5, min=1e-3).tag(sync=True)
@@ -68,8 +68,8 @@ class AffinityMatrix(Explorable):
     selected = traitlets.Tuple(traitlets.Int(), traitlets.Int(), default_value=(0, 1)).tag(
         sync=True
     )
-    step = traitlets.Int(0, min=0, max=8).tag(sync=True)  # of Algorithm 1; 0: no walk
-    seed = traitlets.Int(0, min=0, max=MOST_DRAWS).tag(sync=True)  # of own views
+    step = traitlets.Int(0, min=0, max=8).tag(sync=True)  # of Algorithm 1; 0 shows the result
+    seed = traitlets.Int(0, min=0, max=MOST_DRAWS).tag(sync=True)  # for own views
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class AffinityMatrix(Explorable):
         network: Mapping[str, Any] | None = None,
         recipe: Mapping[str, Any] | None = None,
     ) -> None:
-        """Hand the views over to the page.
+        """Send the views to the page.
 
         Args:
             embeddings: (2N, D) z of the trained encoder, in the paper's order: rows 2k and 2k+1
@@ -92,11 +92,11 @@ class AffinityMatrix(Explorable):
             order: of rows and columns on the page, "pairs" or "halves".
             tau: temperature at the start, above 0; the slider goes from 0.05 to 2.
             network: dict of "layers" and "weights", as `ssl_teach.export.export_weights` gives
-                them for encoder and head together, and a "name"; then the reader may put a picture
-                of their own in the place of the first image. It must be the network that
-                `embeddings` are from, in evaluation mode.
-            recipe: what `ssl_teach.augment.simclr_augmentation` was given for these views, besides
-                the channels: some of "strength", "crop", "hue" and "transforms".
+                them for encoder and head together, and a "name". The reader can then put an image
+                of their own in the place of the first. It must be the network that computed
+                `embeddings`, in evaluation mode.
+            recipe: the arguments of `ssl_teach.augment.simclr_augmentation` for these views: some
+                of "strength", "crop", "hue" and "transforms".
 
         Raises:
             ValueError: if shapes disagree, embeddings are not finite, or the network does not fit.
@@ -135,5 +135,5 @@ class AffinityMatrix(Explorable):
         )
 
     def __repr__(self) -> str:
-        """What is shown, the same in every run."""
+        """A short description, the same in every run."""
         return f"AffinityMatrix(N={self.shape[0] // 2}, tau={self.tau:g}, order={self.order!r})"

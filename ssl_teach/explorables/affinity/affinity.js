@@ -435,7 +435,8 @@ function buildOwn(model, data, box, live) {
     again.hidden = !state.own;
     out.hidden = !there;
     const text = !state.trained
-      ? "Your image is shown only after training: the page holds no untrained network."
+      ? `${there ? "Your image is" : "An image of your own can be"} shown only after training: ` +
+        "the page holds no untrained network."
       : there
         ? findingOf(state)
         : "It takes the place of the first image.";

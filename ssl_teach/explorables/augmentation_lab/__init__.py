@@ -1,4 +1,4 @@
-"""SimCLR's random transforms, one by one and together, on pictures of the reader's choice."""
+"""SimCLR's random transforms, one by one and together, on images of the reader's choice."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ MOST_DRAWS = 999
 
 
 def transforms_of(channels: int) -> tuple[str, ...]:
-    """The transforms that mean something: pictures of one channel are grey as they are."""
+    """The transforms that have an effect: images of one channel are already grey."""
     return tuple(name for name in TRANSFORMS if channels == 3 or name != "gray")
 
 
 def check_recipe(recipe: Mapping[str, Any], channels: int) -> dict[str, Any]:
-    """Check what is to reach `simclr_augmentation`, and the same function in the page.
+    """Check arguments of `simclr_augmentation`, which the page uses too.
 
     Args:
-        recipe: some of "strength", "crop", "hue" and "transforms", as there.
-        channels: of the pictures.
+        recipe: some of its arguments "strength", "crop", "hue" and "transforms".
+        channels: of the images.
 
     Returns:
         A copy.
 
     Raises:
-        ValueError: for another name, or a value out of range.
+        ValueError: if a name is unknown or a value out of range.
     """
     limits = {"strength": (0, 2.5), "crop": (1e-3, 1), "hue": (0, 0.5)}
     unknown = set(recipe) - set(limits) - {"transforms"}
@@ -56,10 +56,9 @@ class AugmentationLab(Explorable):
 
     Source: Chen et al., 2020, appendix A. The page computes the transforms as
     `ssl_teach.augment.simclr_augmentation` does; only the random numbers are its own.
-    What the reader does can be read back: `picture`, `seed` (which draw), `on` (the transforms in
-    use), and the strengths `crop`, `strength`, `hue`, `gray` and `blur`. A picture of the reader's
-    own stays in the page; while it is shown, `picture` is n, one past the last. Where there is
-    none, n shows the last.
+    The state of the figure can be read: `picture`, `seed` (which draw), `on` (the transforms in
+    use), and the strengths `crop`, `strength`, `hue`, `gray` and `blur`. An image of the reader's
+    own stays in the page; while it is shown, `picture` is n, one past the last.
     """
 
     _esm = script("augmentation_lab/augmentation_lab.js")
@@ -68,12 +67,14 @@ class AugmentationLab(Explorable):
     pictures = traitlets.Bytes().tag(sync=True)  # (n, S, S, C) uint8
     shape = traitlets.List(traitlets.Int()).tag(sync=True)  # [n, S, S, C]
     labels = traitlets.List(traitlets.Unicode()).tag(sync=True)  # what each shows, or empty
-    transforms = traitlets.List(traitlets.Unicode()).tag(sync=True)  # those that can be had
+    transforms = traitlets.List(traitlets.Unicode()).tag(sync=True)  # those that are available
 
     picture = traitlets.Int(0, min=0).tag(sync=True)
     seed = traitlets.Int(0, min=0, max=MOST_DRAWS).tag(sync=True)
     on = traitlets.List(traitlets.Enum(TRANSFORMS)).tag(sync=True)
-    crop = traitlets.Float(0.08, min=0.05, max=1).tag(sync=True)  # least area, share of picture
+    crop = traitlets.Float(0.08, min=0.05, max=1).tag(
+        sync=True
+    )  # least area, as a fraction of the image
     strength = traitlets.Float(0.5, min=0, max=1.25).tag(sync=True)  # of the colour change; s
     hue = traitlets.Float(None, min=0, max=0.5, allow_none=True).tag(sync=True)  # None: 0.2 s
     gray = traitlets.Float(0.2, min=0, max=1).tag(sync=True)  # probability
@@ -90,21 +91,21 @@ class AugmentationLab(Explorable):
         hue: float | None = None,
         seed: int = 0,
     ) -> None:
-        """Hand pictures over to the page.
+        """Send images to the page.
 
         Args:
             images: (n, S, S, 1 or 3) uint8; S at least 8.
-            labels: n words for what the pictures show ("boat"), for those who cannot see them.
+            labels: n words for what the images show ("boat"), for screen readers.
             on: transforms in use at the start, of "crop", "flip", "color", "gray" and "blur"; None
-                for all but the blur, as in the paper for small pictures.
-            crop: least area of the crop at the start, as a share of the picture.
+                for all but the blur, as in the paper for small images.
+            crop: least area of the crop at the start, as a fraction of the image.
             strength: of the colour change at the start, the paper's s.
-            hue: greatest turn of the hue at the start; None for the paper's 0.2 s, without a
+            hue: greatest rotation of the hue at the start; None for the paper's 0.2 s, without a
                 slider of its own.
             seed: which draw is shown at the start, 0 to 999.
 
         Raises:
-            ValueError: if images are of another shape, labels of another number, or a transform is
+            ValueError: if images have another shape, labels have another length, or a transform is
                 unknown.
             traitlets.TraitError: if a strength or the seed is out of range.
         """
@@ -131,5 +132,5 @@ class AugmentationLab(Explorable):
         )
 
     def __repr__(self) -> str:
-        """What is shown, the same in every run."""
+        """A short description, the same in every run."""
         return f"AugmentationLab({self.shape[0]} pictures, {', '.join(self.transforms)})"

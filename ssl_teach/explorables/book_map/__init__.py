@@ -16,18 +16,18 @@ TEXTS = ("name", "title", "question")
 
 
 class BookMap(Explorable):
-    """Nodes in parts, joined by lines; the chosen one tells its question with an example.
+    """Nodes in parts, joined by lines; the chosen node shows its question with an example.
 
-    In the book's pages a node's page is a link; elsewhere the name of its notebook is shown. What
-    the reader chose can be read back and set: `chosen`, the name of a node.
+    In the book's pages a node links to its lesson; elsewhere the name of its notebook is shown. The
+    state can be read and set: `chosen`, the name of a node.
     """
 
     _esm = script("book_map/book_map.js")
     _css = styles("book_map/book_map.css")
 
     parts = traitlets.List(traitlets.Dict()).tag(sync=True)  # {"title", "nodes": [names]}
-    nodes = traitlets.Dict().tag(sync=True)  # name -> what `_node` makes
-    pictures = traitlets.Bytes().tag(sync=True)  # all pictures, one behind the other, uint8
+    nodes = traitlets.Dict().tag(sync=True)  # name -> the result of `_node`
+    pictures = traitlets.Bytes().tag(sync=True)  # all images, one after the other, uint8
     notice = traitlets.Unicode().tag(sync=True)
 
     chosen = traitlets.Unicode().tag(sync=True)
@@ -39,19 +39,19 @@ class BookMap(Explorable):
         notice: str = "",
         chosen: str | None = None,
     ) -> None:
-        """Hand the nodes over to the page.
+        """Send the nodes to the page.
 
         Args:
             parts: nodes by the title of their part, in reading order. A node has "name" (once in
                 the map), "title" (short), "question", "facts" (sentences by their heading),
-                "given" (pictures, (H, W), (H, W, 1) or (H, W, 3) uint8 each), "wanted" (pictures,
+                "given" (images, (H, W), (H, W, 1) or (H, W, 3) uint8 each), "wanted" (images,
                 or words), and, if it has them, "page" (the notebook's name without its ending) and
                 "after" (names of nodes that lead to it).
-            notice: "What to notice", one or two sentences, or nothing.
-            chosen: the node to begin with; None for the first.
+            notice: one or two sentences after "What to notice.", or nothing.
+            chosen: the initial node; None for the first.
 
         Raises:
-            ValueError: if a node lacks something, a name stands twice, or a picture is none.
+            ValueError: if a node is incomplete, a name occurs twice, or an image has another shape.
         """
         given = [node for nodes in parts.values() for node in nodes]
         if not given:
@@ -79,12 +79,12 @@ class BookMap(Explorable):
         )
 
     def __repr__(self) -> str:
-        """What is shown, the same in every run."""
+        """A short description, the same in every run."""
         return f"BookMap({', '.join(self.nodes)})"
 
 
 def _node(node: Mapping[str, Any], packed: bytearray) -> dict[str, Any]:
-    """A node as the page reads it; the bytes of its pictures go to the end of `packed`."""
+    """A node as the page reads it; the bytes of its images go to the end of `packed`."""
     missing = [key for key in (*TEXTS, "facts", "given", "wanted") if not node.get(key)]
     if missing:
         raise ValueError(f"node {node.get('name', '?')!r} has no {', '.join(missing)}")
@@ -100,7 +100,7 @@ def _node(node: Mapping[str, Any], packed: bytearray) -> dict[str, Any]:
 
 
 def _pack(pictures: Sequence[ArrayLike], packed: bytearray, name: str) -> list[dict[str, Any]]:
-    """Shapes of pictures [H, W, C], and where each begins."""
+    """Shapes of images [H, W, C], and where each begins."""
     entries = []
     for picture in pictures:
         (x,) = to_pictures(np.asarray(picture)[None], f"a picture of node {name!r}")

@@ -14,9 +14,9 @@ from ssl_teach.explorables.shared.frame import Explorable
 class Circle(Explorable):
     """Pairs of views as points on the circle or the sphere, trained live with or without negatives.
 
-    What the reader does can be read back: `pairs`, `tau`, `space`, `negatives`, `seed`, and,
-    written when it pauses, in `found` the steps taken with loss, alignment and uniformity, in
-    `walked` how they were taken: [steps, tau, negatives] of each stretch. Set, it is walked anew.
+    The state can be read: `pairs`, `tau`, `space`, `negatives`, `seed`; and, after each pause,
+    `found` (the steps taken, with loss, alignment and uniformity) and `walked` (how they were
+    taken: [steps, tau, negatives] of each stretch). If `walked` is set, its steps are repeated.
     """
 
     _esm = script("circle/circle.js")
@@ -39,14 +39,14 @@ class Circle(Explorable):
         negatives: bool = True,
         seed: int = 1,
     ) -> None:
-        """Choose where the reader starts.
+        """Choose the initial state.
 
         Args:
             pairs: number of images N, 2 to 16, with two views each.
             tau: temperature τ, 0.05 to 1.
-            space: "circle" (two numbers per view) or "sphere" (three).
+            space: "circle" (two dimensions) or "sphere" (three).
             negatives: whether the views of other images repel.
-            seed: of the places at the start and of the views.
+            seed: of the initial vectors and of the views.
 
         Raises:
             ValueError: if one of them is out of range.
@@ -61,7 +61,7 @@ class Circle(Explorable):
         super().__init__(**chosen, negatives=negatives, seed=seed)
 
     def __repr__(self) -> str:
-        """What is shown, the same in every run."""
+        """A short description, the same in every run."""
         repel = "with" if self.negatives else "without"
         return (
             f"Circle({self.pairs} pairs on the {self.space}, {repel} negatives, tau={self.tau:g})"

@@ -1,4 +1,4 @@
-"""Pictures laid out in the plane by what an encoder thinks of them, with nearest neighbours."""
+"""Images laid out in the plane by an encoder's representations, with their nearest neighbours."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from numpy.typing import ArrayLike, NDArray
 from ssl_teach.explorables.bundle import script, styles
 from ssl_teach.explorables.shared.frame import Explorable, to_pictures
 
-MOST_PICTURES = 1000  # the page redraws so many well within a frame
-LEVELS = 16  # of each colour channel: as small pictures they look the same, and weigh half
+MOST_PICTURES = 1000  # the page redraws as many well within a frame
+LEVELS = 16  # of each colour channel: small images look the same, in half the bytes
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where a representation puts each of n pictures, and which ones it takes for most alike.
+    """The place that a representation gives to each of n images, and the nearest neighbours.
 
     Attributes:
-        positions: (n, 2) places in the plane, the second number growing upwards; any scale.
-        neighbours: (n, k) integers, the k nearest of each picture, nearest first, itself left out.
+        positions: (n, 2) places in the plane, x to the right and y up, at any scale.
+        neighbours: (n, k) integers, the k nearest of each image, nearest first, without itself.
     """
 
     positions: ArrayLike
@@ -32,11 +32,11 @@ class Layout:
 
 
 class EmbeddingMap(Explorable):
-    """A map of pictures by a representation; the chosen one is shown with its nearest neighbours.
+    """A map of images by a representation; the chosen one is shown with its nearest neighbours.
 
     Positions and neighbours are computed beforehand; the page counts how many neighbours show the
-    same kind. What the reader does can be read back and set: `selected` (a picture), `shown` (a
-    representation) and `highlighted` (a class, or nothing).
+    same class. The state can be read and set: `selected` (an image), `shown` (a representation) and
+    `highlighted` (a class, or nothing).
     """
 
     _esm = script("embedding_map/embedding_map.js")
@@ -45,9 +45,9 @@ class EmbeddingMap(Explorable):
     representations = traitlets.List(traitlets.Unicode()).tag(sync=True)  # names
     positions = traitlets.Bytes().tag(sync=True)  # (representations, n, 2) float16, in [-1, 1]
     neighbours = traitlets.Bytes().tag(sync=True)  # (representations, n, k) uint16
-    pictures = traitlets.Bytes().tag(sync=True)  # one PNG, the pictures in rows
+    pictures = traitlets.Bytes().tag(sync=True)  # one PNG, the images in rows
     shape = traitlets.List(traitlets.Int()).tag(sync=True)  # [n, H, W]
-    columns = traitlets.Int().tag(sync=True)  # pictures in a row of the PNG
+    columns = traitlets.Int().tag(sync=True)  # images in a row of the PNG
     labels = traitlets.List(traitlets.Int()).tag(sync=True)
     classes = traitlets.List(traitlets.Unicode()).tag(sync=True)
 
@@ -65,21 +65,21 @@ class EmbeddingMap(Explorable):
         selected: int = 0,
         shown: str | None = None,
     ) -> None:
-        """Hand the pictures and their places over to the page.
+        """Send the images and their places to the page.
 
         Args:
-            representations: layouts of the same n pictures by name ("random weights", "SimCLR"),
+            representations: layouts of the same n images by name ("random weights", "SimCLR"),
                 all with the same number k of neighbours.
             pictures: (n, H, W), (n, H, W, 1) or (n, H, W, 3) uint8, n from 2 to 1000; the page gets
                 16 levels of each channel.
-            labels: (n,) integers, the class of each picture.
+            labels: (n,) integers, the class of each image.
             classes: names of the classes, by label.
-            selected: picture to begin with.
-            shown: representation to begin with; None for the first.
+            selected: the initial image.
+            shown: the initial representation; None for the first.
 
         Raises:
             ValueError: if shapes disagree, an index is out of range, a position is not finite, or a
-                picture is its own neighbour or twice another's.
+                image is its own neighbour or twice another's.
         """
         given = to_pictures(pictures, "pictures")
         n, height, width, _ = given.shape
@@ -107,7 +107,7 @@ class EmbeddingMap(Explorable):
         )
 
     def __repr__(self) -> str:
-        """What is shown, the same in every run."""
+        """A short description, the same in every run."""
         return f"EmbeddingMap({self.shape[0]} pictures, {', '.join(self.representations)})"
 
 
@@ -135,7 +135,7 @@ def _fitted(positions: ArrayLike, n: int, name: str) -> NDArray:
 
 
 def _checked_neighbours(neighbours: ArrayLike, n: int, name: str) -> NDArray:
-    """Indices (n, k) of other pictures, each once in a row."""
+    """Indices (n, k) of other images, each once in a row."""
     what, given = f"neighbours of {name!r}", np.asarray(neighbours)
     if given.ndim != 2 or len(given) != n or not given.shape[1]:
         raise ValueError(f"{what} must be ({n}, k), k at least 1, got {given.shape}")
@@ -154,7 +154,7 @@ def _checked_neighbours(neighbours: ArrayLike, n: int, name: str) -> NDArray:
 
 
 def _checked_labels(labels: ArrayLike, classes: Sequence[str], n: int) -> list[int]:
-    """One integer per picture that has a name."""
+    """Check labels, and return them as a list."""
     given = np.asarray(labels)
     if given.shape != (n,):
         raise ValueError(f"labels must be ({n},), one per picture, got {given.shape}")
@@ -177,7 +177,7 @@ def _rounded(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _sheet(pictures: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
-    """All pictures (n, H, W, C) as one, in rows; what is left of the last row is black."""
+    """All images (n, H, W, C) as one, in rows; the rest of the last row is black."""
     n, height, width, channels = pictures.shape
     rows = -(-n // columns)
     padded = np.zeros((rows * columns, height, width, channels), np.uint8)
@@ -187,7 +187,7 @@ def _sheet(pictures: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
 
 
 def _png(picture: NDArray[np.uint8]) -> bytes:
-    """A PNG file of one picture (H, W, 1 or 3), 8 bits a channel, rows unfiltered."""
+    """A PNG file of one image (H, W, 1 or 3), 8 bits a channel, rows unfiltered."""
     height, width, channels = picture.shape
     rows = np.insert(picture.reshape(height, -1), 0, 0, axis=1)  # a zero: "no filter"
     header = struct.pack(">IIBBBBB", width, height, 8, 0 if channels == 1 else 2, 0, 0, 0)

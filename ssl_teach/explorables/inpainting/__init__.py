@@ -1,4 +1,4 @@
-"""Cut a hole into a picture; trained networks, and a rule that learnt nothing, fill it."""
+"""Cut a hole into an image; trained networks, and a rule that learnt nothing, fill it."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from ssl_teach.explorables.nn.packing import pack_weights
 from ssl_teach.explorables.shared.frame import Explorable, check_sets, to_pictures
 
 TOOLS = ("block", "brush", "restore")
-LARGEST = 52  # a row of the hole is one whole number, exact in the page up to 2^53
+LARGEST = 52  # a row of the hole is one integer, exact in the page up to 2^53
 
 
 class InpaintingStudio(Explorable):
-    """A picture to cut holes into, and what networks put into them, beside the truth.
+    """An image to cut holes into, with the fills of networks next to the truth.
 
-    Source: Pathak et al., 2016. The networks are computed in the page, from the weights given; so
-    is a rule for comparison, by which each missing pixel is the mean of its neighbours.
-    What the reader does can be read back and set: `group` (a set of pictures and its networks),
-    `picture` (n for a picture of the reader's own, which stays in the page), `mask` (the hole) and
+    Source: Pathak et al., 2016. The page runs the networks, and for comparison a rule by which each
+    missing pixel is the mean of its neighbours.
+    The state can be read and set: `group` (a set of images and its networks),
+    `picture` (n for an image of the reader's own, which stays in the page), `mask` (the hole) and
     `tool` ("block", "brush" or "restore").
     """
 
@@ -35,7 +35,7 @@ class InpaintingStudio(Explorable):
     shape = traitlets.List(traitlets.Int()).tag(sync=True)  # [sets, n, S, S, C]
     groups = traitlets.List(traitlets.Unicode()).tag(sync=True)  # names of the sets
     labels = traitlets.List(traitlets.List(traitlets.Unicode())).tag(sync=True)  # (sets, n)
-    weights = traitlets.Bytes().tag(sync=True)  # of all networks; see network.py
+    weights = traitlets.Bytes().tag(sync=True)  # of all networks; see nn/packing.py
     networks = traitlets.List(traitlets.Dict()).tag(sync=True)  # group, name, layers, start
 
     group = traitlets.Unicode().tag(sync=True)
@@ -51,17 +51,16 @@ class InpaintingStudio(Explorable):
         labels: Mapping[str, Sequence[str]] | None = None,
         picture: int = 0,
     ) -> None:
-        """Hand pictures and networks over to the page; the hole begins as a centred block.
+        """Send images and networks to the page; the hole begins as a centred block.
 
         Args:
             pictures: by the name of their set ("scenes", "photographs"), each (n, S, S, 1 or 3)
                 uint8, the same n and S in each, S at most 52.
-            networks: for each set those that fill its holes: dicts of "name", "layers" and
+            networks: for each set, the networks that fill its holes: dicts of "name", "layers" and
                 "weights", the last two as `ssl_teach.export.export_painter` gives
-                them. A picture of the reader's own is filled by those of the set in sight.
-            labels: for each set n words for what the pictures show ("house"), for those who cannot
-                see them.
-            picture: to begin with.
+                them. The reader's own image is filled by those of the chosen set.
+            labels: for each set n words for what the images show ("house"), for screen readers.
+            picture: the initial image.
 
         Raises:
             ValueError: if shapes or names disagree, or weights do not fill the layers.
@@ -111,14 +110,14 @@ class InpaintingStudio(Explorable):
         self.rows = [sum(1 << int(x) for x in np.flatnonzero(row)) for row in cut]
 
     def __repr__(self) -> str:
-        """What is shown, the same in every run."""
+        """A short description, the same in every run."""
         return f"InpaintingStudio({self.shape[1]} pictures of each: {', '.join(self.groups)})"
 
 
 def _pack(
     networks: Mapping[str, Sequence[Mapping[str, Any]]], channels: int
 ) -> tuple[list[dict[str, Any]], bytes]:
-    """Check the networks of all sets, and lay their weights one after another."""
+    """Check the networks of all sets, and concatenate their weights."""
     entries: list[dict[str, Any]] = []
     packed = b""
     for group, members in networks.items():
@@ -137,7 +136,7 @@ def _pack(
 
 
 def _check_painter(layers: Sequence[Mapping[str, Any]], channels: int) -> None:
-    """Raise if layers do not lead from pictures of so many channels back to such pictures."""
+    """Raise ValueError if layers do not lead from images of these channels back to such images."""
     if any(layer["kind"] != "conv" for layer in layers):
         raise ValueError("all layers must be convolutions")
     outs, ins = [channels, *(layer["out"] for layer in layers)], [layer["in"] for layer in layers]

@@ -1,4 +1,4 @@
-"""A picture in nine shuffled tiles: put it together, and watch a network do it at one glance."""
+"""An image in nine shuffled tiles: put it together, and compare yourself with a network."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TILES = GRID**2
 
 
 def _check_permutations(permutations: ArrayLike) -> np.ndarray:
-    """The permutations as (P, 9) whole numbers; raise if a row is none."""
+    """The permutations as (P, 9) integers; raise ValueError if a row is not a permutation."""
     orders = np.asarray(permutations)
     if orders.ndim != 2 or len(orders) == 0 or orders.shape[1] != TILES:
         raise ValueError(f"permutations must be (P, {TILES}), got {orders.shape}")
@@ -30,11 +30,11 @@ def _check_permutations(permutations: ArrayLike) -> np.ndarray:
 class JigsawGame(Explorable):
     """A puzzle of nine tiles for the reader, and for a network that names the permutation.
 
-    Source: Noroozi and Favaro, 2016. Tiles are cut and the network computed in the page. What the
-    reader does can be read back: `picture`, `permutation` (which one of the set shuffled it),
-    `order` (place i now shows tile order[i]), `draw` (seed of where the tiles were cut), `moves`,
-    `solved`, `as_seen` (whether tiles are shown as the network sees them) and `score` ({"rounds":
-    …, "you": …, "network": …}: puzzles played, solved by you, named rightly by the network).
+    Source: Noroozi and Favaro, 2016. The page cuts the tiles and runs the network. The state can be
+    read: `picture`, `permutation` (the one that shuffled it), `order` (place i now shows tile
+    order[i]), `draw` (the seed of the places where tiles are cut), `moves`, `solved`, `as_seen`
+    (whether tiles are shown as the network sees them) and `score` ({"rounds": …, "you": …,
+    "network": …}: puzzles played, solved by you, named correctly by the network).
     """
 
     _esm = script("jigsaw/jigsaw.js")
@@ -42,8 +42,8 @@ class JigsawGame(Explorable):
 
     pictures = traitlets.Bytes().tag(sync=True)  # (n, S, S, C) uint8
     shape = traitlets.List(traitlets.Int()).tag(sync=True)  # [n, S, S, C]
-    labels = traitlets.List(traitlets.Unicode()).tag(sync=True)  # what each picture shows, or empty
-    weights = traitlets.Bytes().tag(sync=True)  # see network.py
+    labels = traitlets.List(traitlets.Unicode()).tag(sync=True)  # what each image shows, or empty
+    weights = traitlets.Bytes().tag(sync=True)  # see nn/packing.py
     network = traitlets.Dict().tag(sync=True)  # name, layers
     permutations = traitlets.List(traitlets.List(traitlets.Int())).tag(sync=True)  # (P, 9)
     tile = traitlets.Int().tag(sync=True)  # side of a tile
@@ -70,23 +70,23 @@ class JigsawGame(Explorable):
         picture: int = 0,
         permutation: int = 1,
     ) -> None:
-        """Hand pictures and network over to the page.
+        """Send images and network to the page.
 
         Args:
             pictures: (n, S, S, 1 or 3) uint8.
             network: a dict of "name", "layers" and "weights", the last two as
                 `ssl_teach.export.export_weights` gives them for encoder and head, with one
                 output for each permutation.
-            permutations: (P, 9), those that the network knows.
+            permutations: (P, 9), those that the network was trained on.
             gap: pixels by which a tile is smaller than its cell.
-            normalize_tiles: whether the network was taught on tiles of equal mean and deviation.
-            labels: n words for what the pictures show ("house"), for those who cannot see them.
-            picture: to begin with.
-            permutation: to begin with.
+            normalize_tiles: whether the network was trained on tiles of equal mean and deviation.
+            labels: n words for what the images show ("house"), for screen readers.
+            picture: the initial image.
+            permutation: the initial permutation.
 
         Raises:
-            ValueError: if shapes disagree, weights do not fill the layers, a permutation is none,
-                or nothing of a tile is left.
+            ValueError: if shapes disagree, weights do not fill the layers, a row is not a
+                permutation, or tiles would be empty.
         """
         images = to_pictures(pictures, "pictures")
         n, height, width, channels = images.shape
@@ -123,7 +123,7 @@ class JigsawGame(Explorable):
 
     @traitlets.validate("permutation")
     def _check_permutation(self, proposal: dict[str, Any]) -> int:
-        """One of those that the network knows."""
+        """Check that the network was trained on it."""
         number: int = proposal["value"]
         if number >= len(self.permutations):
             raise traitlets.TraitError(
@@ -133,14 +133,14 @@ class JigsawGame(Explorable):
 
     @traitlets.validate("order")
     def _check_order(self, proposal: dict[str, Any]) -> list[int]:
-        """Every tile once."""
+        """Check that it holds every tile once."""
         order: list[int] = proposal["value"]
         if sorted(order) != list(range(TILES)):
             raise traitlets.TraitError(f"order must hold 0 to {TILES - 1}, each once, got {order}")
         return order
 
     def __repr__(self) -> str:
-        """What is shown, the same in every run."""
+        """A short description, the same in every run."""
         return (
             f"JigsawGame({self.shape[0]} pictures, {len(self.permutations)} permutations, "
             f"network: {self.network['name']})"

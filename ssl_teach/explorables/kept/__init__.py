@@ -1,4 +1,4 @@
-"""What a representation keeps: tasks against factors of the pictures, seed by seed."""
+"""What representations keep: tasks against factors of the images, with intervals over seeds."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ Values = Mapping[str, Mapping[str, Mapping[str, Sequence[float]]]]
 
 @dataclass(frozen=True)
 class Factor:
-    """Something that a picture was drawn from, and that a representation may keep.
+    """A factor that images are drawn from, and that a representation may keep.
 
     Attributes:
-        pictures: (n, H, W), (n, H, W, 1) or (n, H, W, 3) uint8: one picture drawn n times, in which
-            this factor alone changes.
-        question: what it tells, in words ("where the object stands").
-        measure: what the numbers are ("R²", "accuracy").
+        pictures: (n, H, W), (n, H, W, 1) or (n, H, W, 3) uint8: one image drawn n times, in which
+            only this factor changes.
+        question: its meaning in words ("where the object is").
+        measure: the unit of the numbers ("R²", "accuracy").
     """
 
     pictures: ArrayLike
@@ -36,9 +36,8 @@ class Factor:
 class WhatIsKept(Explorable):
     """A grid of tasks by factors; one factor is ranked, two tasks are compared, with intervals.
 
-    Intervals and differences, taken seed by seed, are computed in the page. What the reader does
-    can be read back and set: `stage`, `task`, `versus` (the task it is compared with) and `factor`,
-    all names.
+    The page computes intervals and paired differences. The state can be read and set: `stage`,
+    `task`, `versus` (the task it is compared with) and `factor`, all names.
     """
 
     _esm = script("kept/kept.js")
@@ -46,7 +45,7 @@ class WhatIsKept(Explorable):
 
     values = traitlets.Dict().tag(sync=True)  # stage -> task -> factor -> numbers, one per seed
     factors = traitlets.Dict().tag(sync=True)  # name -> question, measure, shape, start
-    pictures = traitlets.Bytes().tag(sync=True)  # of all factors, one behind the other, uint8
+    pictures = traitlets.Bytes().tag(sync=True)  # of all factors, one after the other, uint8
     options = traitlets.Dict().tag(sync=True)  # "stages", "tasks", "factors" -> names in order
     baselines = traitlets.List(traitlets.Unicode()).tag(sync=True)
     why = traitlets.Dict().tag(sync=True)  # task -> factor -> words
@@ -70,25 +69,25 @@ class WhatIsKept(Explorable):
         versus: str | None = None,
         factor: str | None = None,
     ) -> None:
-        """Hand numbers, pictures and words over to the page.
+        """Send numbers, images and words to the page.
 
         Args:
-            values: stage -> task -> factor -> one number per seed. Every list must tell of the same
-                seeds in the same order, for differences are taken seed by seed. What is left out
-                reads n/a.
+            values: stage -> task -> factor -> one number per seed. Every list must have the same
+                seeds in the same order, because differences are paired by seed. What is left out
+                is shown as n/a.
             factors: by name, in the order of the columns.
-            baselines: tasks that are none ("random weights"); the first is what others are
-                compared with.
-            why: words for a task and a factor: what the task's question asks, and so keeps.
-            notice: "What to notice", one or two sentences, or nothing.
-            stage: to begin with; None for the last.
-            task: to begin with; None for the last.
+            baselines: rows that are not tasks ("random weights"); the others are compared with the
+                first.
+            why: words for a task and a factor: why the task keeps the factor or not.
+            notice: one or two sentences after "What to notice.", or nothing.
+            stage: the initial stage; None for the last.
+            task: the initial task; None for the last.
             versus: the task it is compared with; None for the first.
-            factor: to begin with; None for the first.
+            factor: the initial factor; None for the first.
 
         Raises:
-            ValueError: if there are no numbers, lists are of different lengths, a number is not
-                finite, or a name is unknown.
+            ValueError: if values are empty, lists have different lengths, a number is not finite,
+                or a name is unknown.
         """
         tasks = list(dict.fromkeys(task for each in values.values() for task in each))
         if not tasks or not factors:
@@ -123,12 +122,12 @@ class WhatIsKept(Explorable):
         )
 
     def __repr__(self) -> str:
-        """What is shown, the same in every run."""
+        """A short description, the same in every run."""
         return f"WhatIsKept({len(self.options['tasks'])} tasks, {', '.join(self.factors)})"
 
 
 def _check_numbers(values: Values, factors: Mapping[str, Factor]) -> None:
-    """Raise if a factor is unknown, a number not finite, or lists differ in length."""
+    """Raise ValueError if a factor is unknown, a number is not finite, or lengths differ."""
     lists = {
         (stage, task, factor): numbers
         for stage, tasks in values.items()
@@ -151,14 +150,14 @@ def _check_numbers(values: Values, factors: Mapping[str, Factor]) -> None:
 
 
 def _known(kind: str, name: str, known: Sequence[str]) -> str:
-    """The name, if it is among those known."""
+    """The name, after a check that it is known."""
     if name not in known:
         raise ValueError(f"no {kind} is called {name!r}; there are {', '.join(known)}")
     return name
 
 
 def _packed(factors: Mapping[str, Factor]) -> tuple[dict[str, dict[str, Any]], bytes]:
-    """Factors as the page reads them, and the bytes of their pictures."""
+    """Factors as the page reads them, and the bytes of their images."""
     entries: dict[str, dict[str, Any]] = {}
     packed = b""
     for name, factor in factors.items():

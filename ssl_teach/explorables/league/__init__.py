@@ -1,4 +1,4 @@
-"""Results of many methods, a chart to sort and to compare in."""
+"""Results of many methods, in a chart that can be sorted and compared."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Values = Mapping[str, Mapping[str, Mapping[str, Mapping[str, tuple[float, float]
 
 
 class LeagueTable(Explorable):
-    """Accuracies of methods by data set, share of labels and measure, against one of the methods.
+    """Accuracies of methods by data set, fraction of labels and measure, compared with one method.
 
-    What the reader does can be read back: `data`, `labels`, `measure`, `reference` (a method) and
+    The state of the figure can be read: `data`, `labels`, `measure`, `reference` (a method) and
     `sort` (best first, or in the order given).
     """
 
@@ -25,7 +25,7 @@ class LeagueTable(Explorable):
     _css = styles("league/league.css")
 
     values = traitlets.Dict().tag(sync=True)  # data -> method -> labels -> measure -> [mean, half]
-    chance = traitlets.Dict().tag(sync=True)  # data -> accuracy of guessing
+    chance = traitlets.Dict().tag(sync=True)  # data -> accuracy at chance
     options = traitlets.Dict().tag(sync=True)  # "data", "labels", "measure" -> names in order
 
     data = traitlets.Unicode().tag(sync=True)
@@ -37,16 +37,17 @@ class LeagueTable(Explorable):
     def __init__(
         self, values: Values, *, chance: Mapping[str, float] | None = None, reference: str
     ) -> None:
-        """Hand the numbers over to the page.
+        """Send the numbers to the page.
 
         Args:
             values: data set -> method -> labels -> measure -> (mean, half interval); accuracies in
-                [0, 1]. What is left out reads n/a. A half of NaN, of a single run, shows no bar.
-            chance: accuracy of guessing on each data set.
+                [0, 1]. What is left out is shown as n/a, and a half of NaN (a single run)
+                without whiskers.
+            chance: accuracy at chance on each data set.
             reference: the method that the others are compared with.
 
         Raises:
-            ValueError: if there are no values, or none of the reference.
+            ValueError: if there are no values, or the reference has none.
         """
         if not values or not all(values.values()):
             raise ValueError("values is empty: give at least one data set with one method")
@@ -84,11 +85,11 @@ class LeagueTable(Explorable):
         )
 
     def __repr__(self) -> str:
-        """What is shown, the same in every run."""
+        """A short description, the same in every run."""
         return f"LeagueTable({', '.join(self.options['data'])})"
 
 
 def _in_order(parts: Sequence[Mapping[str, object]]) -> list[str]:
-    """All names, in the order of the part that has the most: others leave some out."""
+    """All names, in the order of the part that has the most, since others leave some out."""
     names = [name for part in sorted(parts, key=len, reverse=True) for name in part]
     return list(dict.fromkeys(names))

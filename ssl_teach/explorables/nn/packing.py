@@ -1,9 +1,9 @@
-"""Small networks that the page computes: do they fit the pictures, and how do they travel?
+"""Check the small networks that run in the page, and pack their weights.
 
-Weights are by far the heaviest thing on a page, so there each takes one byte, a whole number from
--127 to 127, and each row of weights (all that make one output) has a scale of its own. A weight is
-off by at most half a scale, 1/254 of the largest in its row; half precision would double the page
-and change the networks' answers in the third decimal.
+Weights are by far the largest part of a page, so each takes one byte, an integer from -127 to 127,
+and each row of weights (those of one output) has a scale of its own. A weight is off by at most
+half a scale, 1/254 of the largest in its row. Half precision would double the size, and the
+networks' answers differ from it in the third decimal.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ STEPS = 127  # on each side of zero
 
 
 def weight_count(layers: Sequence[Mapping[str, Any]]) -> int:
-    """How many weights and biases the layers hold.
+    """The number of weights and biases of the layers.
 
     Args:
         layers: as `ssl_teach.export.export_weights` gives them.
 
     Raises:
-        ValueError: if a layer is of a kind that the page cannot compute.
+        ValueError: if the page cannot compute a layer.
 
     Example:
         >>> weight_count([{"kind": "conv", "in": 3, "out": 8, "stride": 2},
@@ -39,16 +39,16 @@ def weight_count(layers: Sequence[Mapping[str, Any]]) -> int:
 
 
 def pack_weights(layers: Sequence[Mapping[str, Any]], weights: bytes) -> bytes:
-    """Weights with one byte each, for the page; `unpackWeights` in convnet.js is its inverse.
+    """Pack weights into one byte each; `unpackWeights` in convnet.js is its inverse.
 
     Args:
         layers: as `ssl_teach.export.export_weights` gives them.
-        weights: of these layers, little-endian half precision: per layer the weight in C order
+        weights: of these layers in little-endian half precision: per layer the weight in C order
             (out rows), then the bias.
 
     Returns:
-        For each layer: a scale for each row (half precision), the rows in whole numbers (one byte
-        each, signed), the biases (half precision).
+        For each layer: a scale for each row (half precision), the rows as integers (one signed byte
+        each), the biases (half precision).
 
     Raises:
         ValueError: if the weights do not fill the layers, or are not finite.
@@ -74,13 +74,13 @@ def pack_weights(layers: Sequence[Mapping[str, Any]], weights: bytes) -> bytes:
 def pack_networks(
     networks: Sequence[Mapping[str, Any]], channels: int, outputs: int, *, parts: int = 1
 ) -> tuple[list[dict[str, Any]], bytes]:
-    """Check several networks, and lay their weights one after another.
+    """Check several networks, and concatenate their weights.
 
     Args:
         networks: dicts of "name", "layers" and "weights".
-        channels: of the pictures.
-        outputs: how many answers there are.
-        parts: of a picture, whose representations the head reads side by side.
+        channels: the number of channels of the images.
+        outputs: the number of classes.
+        parts: the number of parts of an image whose representations the head reads.
 
     Returns:
         For each a dict of "name", "layers" and "start" (where its weights begin, counted in
@@ -102,13 +102,13 @@ def pack_networks(
 def check_network(
     network: Mapping[str, Any], channels: int, outputs: int, *, parts: int = 1
 ) -> None:
-    """Raise if weights do not fill the layers, or the layers do not fit the pictures.
+    """Raise ValueError if weights do not fill the layers, or the layers do not fit the images.
 
     Args:
         network: dict of "name", "layers" and "weights".
-        channels: of the pictures.
-        outputs: how many answers there are.
-        parts: of a picture, whose representations the head reads side by side.
+        channels: the number of channels of the images.
+        outputs: the number of classes.
+        parts: the number of parts of an image whose representations the head reads.
 
     Raises:
         ValueError: naming the network and what does not fit.

@@ -1,4 +1,4 @@
-"""Two patches of one picture: say on which side the second lies, and watch networks say so."""
+"""Two patches of one image: on which side of the first is the second?"""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ PLACES = 8  # around the centre of a 3×3 grid, in reading order
 
 
 class PatchGame(Explorable):
-    """Two patches of a picture, networks that say how they lie, and a game against them.
+    """Two patches of an image, networks that guess their relative position, and a game.
 
-    Source: Doersch et al., 2015. Patches are cut and networks computed in the page. What the
-    reader does can be read back: `scene`, `picture`, `place` (of the second patch, 0 to 7 in
+    Source: Doersch et al., 2015. The page cuts the patches and runs the networks. The
+    state can be read: `scene`, `picture`, `place` (of the second patch, 0 to 7 in
     reading order without the centre), `spaced` (whether patches keep a distance), `draw` (seed of
     the cut), `network` (whose probabilities the grid shows) and `score` ({"rounds": …, "you": …,
-    "networks": […]}). A picture of the reader's own stays in the page; while it is shown, `picture`
-    is n, one past the last. Where there is none, n shows the last.
+    "networks": […]}). An image of the reader's own stays in the page; while it is shown, `picture`
+    is n, one past the last.
     """
 
     _esm = script("patch_position/patch_position.js")
@@ -33,8 +33,8 @@ class PatchGame(Explorable):
     pictures = traitlets.Bytes().tag(sync=True)  # (sets, n, S, S, C) uint8
     shape = traitlets.List(traitlets.Int()).tag(sync=True)  # [sets, n, S, S, C]
     scenes = traitlets.List(traitlets.Unicode()).tag(sync=True)  # names of the sets
-    labels = traitlets.List(traitlets.Unicode()).tag(sync=True)  # what each picture shows, or empty
-    weights = traitlets.Bytes().tag(sync=True)  # of all networks; see network.py
+    labels = traitlets.List(traitlets.Unicode()).tag(sync=True)  # what each image shows, or empty
+    weights = traitlets.Bytes().tag(sync=True)  # of all networks; see nn/packing.py
     networks = traitlets.List(traitlets.Dict()).tag(sync=True)  # name, layers, start, drop_color
     patch = traitlets.Int().tag(sync=True)
     gap = traitlets.Int().tag(sync=True)
@@ -60,25 +60,25 @@ class PatchGame(Explorable):
         picture: int = 0,
         place: int = 1,
     ) -> None:
-        """Hand pictures and networks over to the page.
+        """Send images and networks to the page.
 
         Args:
-            scenes: sets of pictures by name ("plain", …), each (n, S, S, 1 or 3) uint8; picture i
+            scenes: sets of images by name ("plain", …), each (n, S, S, 1 or 3) uint8; image i
                 should be the same subject in every set.
             networks: dicts of "name", "layers" and "weights", the last two as
                 `ssl_teach.export.export_weights` gives them for encoder and head, with 8
-                outputs; and "drop_color", if it was taught on one channel at a time: it is then
-                shown green alone.
+                outputs; and "drop_color", if it was trained on one channel at a time: it then gets
+                only green.
             patch: side of a patch, in pixels.
             gap: pixels between patches while they are apart.
-            jitter: how many pixels a patch is off at most while they are apart.
-            labels: n words for what the pictures show ("house"), for those who cannot see them.
-            picture: to begin with.
-            place: of the second patch, to begin with.
+            jitter: the greatest displacement of a patch, in pixels, while they are apart.
+            labels: n words for what the images show ("house"), for screen readers.
+            picture: the initial image.
+            place: the initial place of the second patch.
 
         Raises:
             ValueError: if shapes disagree, weights do not fill the layers, or the grid of patches
-                does not fit the pictures.
+                does not fit the images.
         """
         sets = {name: to_pictures(images, f"scenes[{name!r}]") for name, images in scenes.items()}
         check_sets(sets, labels)
@@ -120,6 +120,6 @@ class PatchGame(Explorable):
         )
 
     def __repr__(self) -> str:
-        """What is shown, the same in every run."""
+        """A short description, the same in every run."""
         names = ", ".join(network["name"] for network in self.networks)
         return f"PatchGame({self.shape[1]} pictures, networks: {names})"

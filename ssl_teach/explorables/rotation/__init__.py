@@ -1,4 +1,4 @@
-"""Turn a picture and watch trained networks guess by how much; or guess against them."""
+"""Rotate an image, and trained networks guess by how much; or guess against them."""
 
 from __future__ import annotations
 
@@ -17,13 +17,12 @@ TURNS = 4  # 0°, 90°, 180°, 270°, anticlockwise
 
 
 class RotationGame(Explorable):
-    """A picture to turn, networks that say by how much it was turned, and a game against them.
+    """An image to rotate, networks that guess by how much, and a game against them.
 
-    Source: Gidaris et al., 2018. The networks are computed in the page, from the weights given.
-    What the reader does can be read back: `scene`, `picture`, `angle` (degrees anticlockwise)
-    and `score` ({"rounds": …, "you": …, "networks": […]}). A picture of the reader's own stays in
-    the page; while it is shown, `picture` is n, one past the last. Where there is none, n shows
-    the last.
+    Source: Gidaris et al., 2018. The page runs the networks.
+    The state of the figure can be read: `scene`, `picture`, `angle` (degrees anticlockwise)
+    and `score` ({"rounds": …, "you": …, "networks": […]}). An image of the reader's own stays in
+    the page; while it is shown, `picture` is n, one past the last.
     """
 
     _esm = script("rotation/rotation.js")
@@ -32,8 +31,8 @@ class RotationGame(Explorable):
     pictures = traitlets.Bytes().tag(sync=True)  # (sets, n, S, S, C) uint8
     shape = traitlets.List(traitlets.Int()).tag(sync=True)  # [sets, n, S, S, C]
     scenes = traitlets.List(traitlets.Unicode()).tag(sync=True)  # names of the sets
-    labels = traitlets.List(traitlets.Unicode()).tag(sync=True)  # what each picture shows, or empty
-    weights = traitlets.Bytes().tag(sync=True)  # of all networks; see network.py
+    labels = traitlets.List(traitlets.Unicode()).tag(sync=True)  # what each image shows, or empty
+    weights = traitlets.Bytes().tag(sync=True)  # of all networks; see nn/packing.py
     networks = traitlets.List(traitlets.Dict()).tag(sync=True)  # name, layers, start (in bytes)
     compact = traitlets.Bool(False).tag(sync=True)
 
@@ -50,15 +49,15 @@ class RotationGame(Explorable):
         labels: Sequence[str] | None = None,
         compact: bool = False,
     ) -> None:
-        """Hand pictures and networks over to the page.
+        """Send images and networks to the page.
 
         Args:
-            scenes: sets of pictures by name ("with a level horizon", …), each (n, S, S, 1 or 3)
-                uint8; picture i should be the same subject in every set.
+            scenes: sets of images by name ("with a level horizon", …), each (n, S, S, 1 or 3)
+                uint8; image i should be the same subject in every set.
             networks: dicts of "name", "layers" and "weights", the last two as
                 `ssl_teach.export.export_weights` gives them, with 4 outputs.
-            labels: n words for what the pictures show ("house"), for those who cannot see them.
-            compact: fewer words, for a front page.
+            labels: n words for what the images show ("house"), for screen readers.
+            compact: whether to show fewer words, for a front page.
 
         Raises:
             ValueError: if shapes disagree, or weights do not fill the layers.
@@ -81,6 +80,6 @@ class RotationGame(Explorable):
         )
 
     def __repr__(self) -> str:
-        """What is shown, the same in every run."""
+        """A short description, the same in every run."""
         names = ", ".join(network["name"] for network in self.networks)
         return f"RotationGame({self.shape[1]} pictures, networks: {names})"

@@ -1,4 +1,4 @@
-"""One positive and its negatives: drag the scores, see the softmax, the loss and its gradient."""
+"""One positive and its negatives: drag the scores to change softmax, loss and gradient."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from ssl_teach.explorables.bundle import script, styles
 from ssl_teach.explorables.shared.frame import Explorable
 
 WAYS = (4, 8, 16)
-"""How many candidates can be shown, one positive, the others negatives."""
+"""The numbers of candidates that can be shown: one positive, the others negatives."""
 
 
 class ScoresToLoss(Explorable):
     """The scores of one positive and N-1 negatives, with softmax, InfoNCE and its gradient.
 
-    What the reader does can be read back: `scores` (the positive's first), `tau` and `selected`.
+    The state of the figure can be read: `scores` (the positive first), `tau` and `selected`.
     """
 
     _esm = script("scores/scores.js")
@@ -33,14 +33,15 @@ class ScoresToLoss(Explorable):
         *,
         tau: float = 0.2,
     ) -> None:
-        """Choose where the reader starts.
+        """Choose the initial state.
 
         Args:
-            scores: cosines in [-1, 1], the positive's first; 4, 8 or 16 of them.
+            scores: cosines in [-1, 1], the positive first; 4, 8 or 16 of them.
             tau: temperature τ, 0.05 to 2.
 
         Raises:
-            ValueError: another number of scores, a score that is no cosine, τ out of range.
+            ValueError: if there are not 4, 8 or 16 scores, a score is not a cosine, or τ is out of
+                range.
         """
         given = [float(score) for score in scores]
         if len(given) not in WAYS:
@@ -52,5 +53,5 @@ class ScoresToLoss(Explorable):
         super().__init__(scores=given, tau=tau)
 
     def __repr__(self) -> str:
-        """What is shown, the same in every run."""
+        """A short description, the same in every run."""
         return f"ScoresToLoss(1 positive, {len(self.scores) - 1} negatives, tau={self.tau:g})"

@@ -1,4 +1,4 @@
-"""The small frame that every explorable stands on: source files joined, arrays packed."""
+"""The base class of all interactive figures, and checks of the images that they show."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ class Explorable(anywidget.AnyWidget):
 
 
 def to_pictures(images: ArrayLike, what: str) -> NDArray[np.uint8]:
-    """Check pictures for a page.
+    """Check images that a figure is to show.
 
     Args:
         images: (n, H, W), (n, H, W, 1) or (n, H, W, 3) uint8.
-        what: how to call them in an error.
+        what: their name in an error message.
 
     Returns:
         (n, H, W, C) uint8, contiguous, C = 1 or 3.
 
     Raises:
-        ValueError: if shape or type is another.
+        ValueError: if their shape or type is different.
     """
     pictures = np.asarray(images)
     if pictures.ndim == 3:
@@ -48,7 +48,7 @@ def to_pictures(images: ArrayLike, what: str) -> NDArray[np.uint8]:
 
 
 def check_sets(sets: Mapping[str, np.ndarray], labels: Sequence[str] | None) -> None:
-    """Raise if the sets of pictures differ in shape, or have no name for each picture."""
+    """Raise ValueError if sets of images differ in shape, or labels and images in number."""
     if not sets:
         raise ValueError("scenes is empty: give at least one set of pictures")
     shapes = {name: pictures.shape for name, pictures in sets.items()}

@@ -1,18 +1,18 @@
-"""A pad to draw on: encoders say, as one draws, which sketches they take for most alike.
+"""A pad to draw on: encoders show which sketches they find most similar.
 
-What the reader draws must look to the encoders as the sketches do that they were trained on, or
-nothing follows from their answers. Those were made by few rules, which `draw_strokes` follows
-(and the page, in sketch_pad.js, number for number):
+The reader's drawing must look like the sketches that the encoders were trained on, or their answers
+mean nothing. Those sketches were made by a few rules, which `draw_strokes` follows (and
+sketch_pad.js in the page, number for number):
 
 - a drawing is scaled as a whole, until its longer side measures 255, and rounded to integers;
-- of each stroke only those points are kept that lie more than 2 off the line without them (Ramer,
+- of each stroke only those points are kept that are more than 2 off the line without them (Ramer,
   1972; Douglas and Peucker, 1973), so that a stroke has few corners;
-- from corner to corner goes an antialiased line, one pixel wide (Wu, 1991), in white on black, on
+- the corners are joined by an antialiased line, one pixel wide (Wu, 1991), in white on black, on
   28×28 pixels; where lines cross or meet their brightness adds up, to white at most;
 - the result has 16 levels of grey.
 
 The first two are Quick, Draw!'s, the last two those of the bitmaps in `ssl_teach.data`, whose lines
-begin and end brighter than Wu's. There a drawing lies in the upper left corner; see `centred`.
+begin and end brighter than Wu's. Their drawings are in the upper left corner; see `centred`.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ Point = Sequence[float]
 Strokes = Sequence[Sequence[Point]]
 
 BOX = 255  # the longer side of a drawing, before it is drawn in pixels
-TOLERANCE = 2  # of 255: how far a point may lie off a stroke that leaves it out
-LEAST = 0.1  # of the pad: a first dot is not blown up any further
+TOLERANCE = 2  # of 255: the greatest distance of a point from a stroke that leaves it out
+LEAST = 0.1  # of the pad: smaller drawings are not enlarged any further
 LEVELS = 15  # of grey, above black
 STEPS = 127  # of a feature, on each side of zero
 
 
 def centred(pictures: ArrayLike) -> NDArray[np.uint8]:
-    """Pictures whose drawing is moved, by whole pixels, to the middle of its square.
+    """Move each drawing, by whole pixels, to the middle of its square.
 
-    The shipped sketches touch the upper and the left edge, so the empty part tells how a picture
-    was turned, and a network that is to name the turn need not look at the drawing. An odd number
-    of empty rows has no middle: the sum of all pixels, odd or even, decides which side gets more,
-    or the sides would tell again.
+    The shipped sketches touch the upper and the left edge, so the empty part would give a rotation
+    away, and a network could name it without looking at the drawing. An odd number of empty rows
+    has no middle: the parity of the sum of all pixels decides which side gets more, since a fixed
+    side would give the rotation away again.
 
     Args:
         pictures: (n, S, S) uint8, black where nothing is drawn.
@@ -67,7 +67,7 @@ def centred(pictures: ArrayLike) -> NDArray[np.uint8]:
 
 
 def simplified(points: Sequence[Point], tolerance: float = TOLERANCE) -> list[Point]:
-    """A stroke with fewer points, none of those left out further from it than the tolerance.
+    """A stroke with fewer points: none of those left out is further from it than the tolerance.
 
     Source: Ramer, 1972; Douglas and Peucker, 1973.
 
@@ -85,7 +85,7 @@ def simplified(points: Sequence[Point], tolerance: float = TOLERANCE) -> list[Po
 
 
 def _squared_distance(point: Point, start: Point, end: Point) -> float:
-    """From a point to the line between two others, squared."""
+    """The squared distance of a point from the line between two others."""
     dx, dy = end[0] - start[0], end[1] - start[1]
     px, py = point[0] - start[0], point[1] - start[1]
     length = dx * dx + dy * dy
@@ -95,11 +95,11 @@ def _squared_distance(point: Point, start: Point, end: Point) -> float:
 
 
 def draw_strokes(strokes: Strokes, size: int = 28, *, fit: bool = True) -> NDArray[np.uint8]:
-    """Strokes as a picture, drawn as the shipped sketches are; see the top of this module.
+    """Draw strokes as the shipped sketches are drawn; see the top of this module.
 
     Args:
         strokes: lists of points (x, y), each in [0, 1], y pointing down.
-        size: side of the picture in pixels.
+        size: side of the image in pixels.
         fit: enlarge the drawing until it fills the square, and centre it; else leave it where and
             as large as it was drawn.
 
@@ -127,15 +127,15 @@ def draw_strokes(strokes: Strokes, size: int = 28, *, fit: bool = True) -> NDArr
 
 
 def _round(value: float) -> int:
-    """To the nearest integer, halves upwards, as JavaScript does."""
+    """Round to the nearest integer, halves upwards, as JavaScript does."""
     return math.floor(value + 0.5)
 
 
 def _add_line(picture: NDArray[np.float64], x0: float, y0: float, x1: float, y1: float) -> None:
-    """Add the brightness of a line, one pixel wide, to a picture.
+    """Add the brightness of a line, one pixel wide, to an image.
 
-    At each step along its longer direction the line shares its brightness between the two pixels
-    beside it. At both ends the nearer pixel gets more than its share, as in the shipped sketches.
+    At each step along its longer direction the line divides its brightness between the two nearest
+    pixels. At both ends the nearer pixel gets more than that, as in the shipped sketches.
     """
     steep = abs(y1 - y0) > abs(x1 - x0)
     if steep:
@@ -169,7 +169,7 @@ def thickened(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def pack_pictures(pictures: NDArray[np.uint8]) -> bytes:
-    """Two pixels to a byte, the first in its upper half: 16 levels, which lose nothing of sketches.
+    """Pack two pixels into a byte, the first in its upper half: 16 levels lose nothing of sketches.
 
     Args:
         pictures: (n, S, S); S·S must be even.
@@ -179,10 +179,10 @@ def pack_pictures(pictures: NDArray[np.uint8]) -> bytes:
 
 
 def pack_features(features: ArrayLike) -> bytes:
-    """Rows of features, a byte for each: all that a cosine needs.
+    """Pack rows of features, a byte for each value, which is enough for cosines.
 
-    A row is scaled so that its largest number is 127, and rounded: each number is off by at most
-    1/254 of the largest. The errors of many numbers nearly cancel in a cosine, which moves by
+    A row is scaled so that its largest value is 127, and rounded: each value is off by at most
+    1/254 of the largest. The errors of many values nearly cancel in a cosine, which moves by
     less than 0.01 (a test says so; mostly by less than 0.001).
 
     Args:
@@ -193,13 +193,13 @@ def pack_features(features: ArrayLike) -> bytes:
 
 
 class SketchPad(Explorable):
-    """A pad to draw on, and encoders that show which sketches they take for most alike.
+    """A pad to draw on, and encoders that show which sketches they find most similar.
 
-    The networks run in the page. What the reader does can be read back and set: `strokes` (lists
+    The networks run in the page. The state of the figure can be read and set: `strokes` (lists
     of points [x, y], in [0, 1]), `example` (which of the examples is shown, or -1 for the reader's
-    own drawing), `turns` (anticlockwise quarter turns of either), `mirrored` (before the turn),
+    own drawing), `turns` (anticlockwise rotations of either by 90°), `mirrored` (before rotating),
     `thick` and `fit` (see `draw_strokes`); `nearest` says which sketches each encoder has found.
-    `picture` gives the picture that the networks see.
+    `picture` gives the image that the networks see.
     """
 
     _esm = script("sketch_pad/sketch_pad.js")
@@ -211,9 +211,9 @@ class SketchPad(Explorable):
     count = traitlets.Int().tag(sync=True)  # n, sketches in the library
     classes = traitlets.List(traitlets.Unicode()).tag(sync=True)
     encoders = traitlets.List(traitlets.Dict()).tag(sync=True)  # name, layers, start, k
-    weights = traitlets.Bytes().tag(sync=True)  # of all encoders; see network.py
+    weights = traitlets.Bytes().tag(sync=True)  # of all encoders; see nn/packing.py
     features = traitlets.Bytes().tag(sync=True)  # of the library, for each encoder (n, D) int8
-    told: traitlets.List[Any] = traitlets.List().tag(sync=True)  # [example, words that go with it]
+    told: traitlets.List[Any] = traitlets.List().tag(sync=True)  # [example, words about it]
 
     example = traitlets.Int(-1, min=-1).tag(sync=True)
     strokes: traitlets.List[Any] = traitlets.List().tag(sync=True)
@@ -235,10 +235,10 @@ class SketchPad(Explorable):
         example: int = 0,
         words: str = "",
     ) -> None:
-        """Hand sketches, features and networks over to the page.
+        """Send sketches, features and networks to the page.
 
         Args:
-            library: (n, S, S) or (n, S, S, 1) uint8, white on black, 16 levels; what is searched.
+            library: (n, S, S) or (n, S, S, 1) uint8, white on black, in 16 levels.
             labels: (n,) integers, the class of each.
             classes: names of the classes, by label.
             encoders: a dict each of "name", "layers" and "weights" (as
@@ -246,8 +246,8 @@ class SketchPad(Explorable):
                 of the library, and "k": how many of the nearest vote for a class.
             examples: (m, S, S) sketches that are not in the library; None for none.
             example_labels: (m,) integers.
-            example: which of them to begin with.
-            words: what to say of it, for instance how it was chosen.
+            example: the initial example.
+            words: about that example, for instance how it was chosen.
 
         Raises:
             ValueError: if shapes disagree, an index is out of range, or a network does not fit.
@@ -297,7 +297,7 @@ class SketchPad(Explorable):
 
     @traitlets.validate("strokes")
     def _check_strokes(self, proposal: dict[str, Any]) -> list[list[list[float]]]:
-        """Lists of points, each within the pad."""
+        """Check that strokes are lists of points within the pad."""
         for stroke in proposal["value"]:
             points = np.asarray(stroke, float)
             if (
@@ -310,7 +310,7 @@ class SketchPad(Explorable):
 
     @traitlets.validate("example")
     def _check_example(self, proposal: dict[str, Any]) -> int:
-        """One of the examples, or -1."""
+        """Check that it is one of the examples, or -1."""
         number: int = proposal["value"]
         if number >= len(self.labels) - self.count:
             raise traitlets.TraitError(
@@ -319,7 +319,7 @@ class SketchPad(Explorable):
         return number
 
     def picture(self) -> NDArray[np.uint8]:
-        """What the networks see now: (S, S) uint8, white on black."""
+        """The image that the networks see now: (S, S) uint8, white on black."""
         if self.example >= 0:
             image = self._examples[self.example]
         else:
@@ -329,13 +329,13 @@ class SketchPad(Explorable):
         return np.ascontiguousarray(np.rot90(image, self.turns))
 
     def __repr__(self) -> str:
-        """Size and names of what it shows."""
+        """A short description, the same in every run."""
         names = ", ".join(encoder["name"] for encoder in self.encoders)
         return f"{type(self).__name__}({self.count} sketches, encoders: {names})"
 
 
 def _sketches(images: ArrayLike, what: str) -> NDArray[np.uint8]:
-    """(n, S, S) uint8 out of what a caller gave."""
+    """Check sketches, and return them as (n, S, S) uint8."""
     pictures = to_pictures(images, what)
     if pictures.shape[-1] != 1 or pictures.shape[1] != pictures.shape[2] or pictures.shape[1] % 2:
         raise ValueError(f"{what} must be grey squares of even side, got {pictures.shape}")
@@ -345,7 +345,7 @@ def _sketches(images: ArrayLike, what: str) -> NDArray[np.uint8]:
 
 
 def _labels(labels: ArrayLike, count: int, classes: int, what: str) -> NDArray[np.int64]:
-    """(n,) labels that name a class each."""
+    """Check labels, and return them as (n,) integers."""
     kinds = np.asarray(labels, np.int64)
     if kinds.shape != (count,):
         raise ValueError(f"{what} must be ({count},), one for each sketch, got {kinds.shape}")
@@ -357,7 +357,7 @@ def _labels(labels: ArrayLike, count: int, classes: int, what: str) -> NDArray[n
 
 
 def _check(encoder: Mapping[str, Any], count: int) -> None:
-    """Raise if an encoder takes no grey pictures, or its features are not of the library."""
+    """Raise ValueError if an encoder or its features do not fit grey images and the library."""
     name, layers, k = encoder["name"], encoder["layers"], encoder["k"]
     ends = [1, *(layer["out"] for layer in layers)]
     if any(layer["kind"] != "conv" for layer in layers) or not layers:

@@ -1,4 +1,4 @@
-"""The 2x2 table of transfer: rule of thumb, what is frozen, and what was measured."""
+"""The 2x2 table of transfer learning: rule of thumb, frozen stages, and measurements."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ COLUMNS, ROWS = ("very similar data", "very different data"), ("very little data
 
 @dataclass(frozen=True)
 class Measured:
-    """What one strategy reached in one cell.
+    """The result of one strategy in one cell.
 
     Attributes:
         mean: test accuracy over seeds, in [0, 1].
-        half: half the width of its confidence interval; NaN of a single run.
-        parameters: how many were trained.
-        seconds: it took.
+        half: half the width of its confidence interval; NaN for a single run.
+        parameters: the number of trained parameters.
+        seconds: the duration.
     """
 
     mean: float
@@ -38,10 +38,10 @@ class Cell:
     Attributes:
         rule: the rule of thumb, in words.
         follows: names of the strategies that the rule proposes.
-        task: what was to be learnt, from how many labels.
+        task: the task and the number of labels, in words.
         bars: by name of strategy, "probe_k", "tune_k" or "scratch".
-        chance: accuracy of guessing.
-        verdict: what the measurement says of the rule, in words.
+        chance: accuracy at chance.
+        verdict: the judgement of the measurement on the rule, in words.
     """
 
     rule: str
@@ -53,9 +53,9 @@ class Cell:
 
 
 class TransferTable(Explorable):
-    """Choose a cell: the rule of thumb, the bars of all strategies, and what each holds frozen.
+    """A cell shows its rule of thumb, the bars of all strategies, and the stages that each freezes.
 
-    What the reader does can be read back: `cell` (0 to 3, row by row) and `strategy`.
+    The state of the figure can be read: `cell` (0 to 3, row by row) and `strategy`.
     """
 
     _esm = script("transfer/transfer.js")
@@ -68,15 +68,15 @@ class TransferTable(Explorable):
     strategy = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, cells: Sequence[Cell], *, stages: int = 4) -> None:
-        """Hand the cells over to the page.
+        """Send the cells to the page.
 
         Args:
             cells: four: little data from similar and different sources, then a lot from both.
-            stages: of the encoder.
+            stages: the number of stages of the encoder.
 
         Raises:
-            ValueError: if there are not four cells, a strategy is none, or a rule proposes one that
-                was not measured.
+            ValueError: if there are not four cells, a strategy is unknown, or a rule proposes one
+                that was not measured.
         """
         if len(cells) != 4:
             raise ValueError(f"the table has four cells, got {len(cells)}")
@@ -96,12 +96,12 @@ class TransferTable(Explorable):
         )
 
     def __repr__(self) -> str:
-        """What is shown, the same in every run."""
+        """A short description, the same in every run."""
         return f"TransferTable({len(self.cells)} cells)"
 
 
 def words_of(strategy: str, stages: int) -> str:
-    """A strategy's name as a reader says it.
+    """A strategy's name in words.
 
     Example:
         >>> words_of("tune_2", 4)
@@ -118,7 +118,7 @@ def words_of(strategy: str, stages: int) -> str:
 
 
 def _sent(cell: Cell, stages: int) -> dict[str, object]:
-    """A cell as the page gets it."""
+    """A cell in the form that the page reads."""
     return {
         "rule": cell.rule,
         "follows": list(cell.follows),

@@ -1,4 +1,4 @@
-"""Lay one picture over another and wipe between them: what was made, and what was there."""
+"""Compare two images under a divider that the reader moves."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ssl_teach.explorables.shared.frame import Explorable, check_sets, to_pictur
 
 
 class PictureWipe(Explorable):
-    """Series of pictures that answer each other; any two are compared under a divider.
+    """Series of corresponding images, any two of which are compared under a divider.
 
-    Series are, say, the truth and what several methods made of it. Numbers of each picture stand
-    beside. What the reader does can be read back: `group`, `picture`, `left` and `right` (names of
+    Series are, for example, the truth and the reconstructions of several methods, with numbers of
+    each image next to them. The state can be read: `group`, `picture`, `left` and `right` (names of
     series) and `wipe` (where the divider is, in per cent of the width).
     """
 
@@ -27,8 +27,8 @@ class PictureWipe(Explorable):
     pictures = traitlets.Bytes().tag(sync=True)  # (series, n, S, S, C) uint8
     shape = traitlets.List(traitlets.Int()).tag(sync=True)  # [series, n, S, S, C]
     series = traitlets.List(traitlets.Unicode()).tag(sync=True)  # names
-    labels = traitlets.List(traitlets.Unicode()).tag(sync=True)  # what each picture shows
-    groups = traitlets.List(traitlets.Unicode()).tag(sync=True)  # of each picture, or empty
+    labels = traitlets.List(traitlets.Unicode()).tag(sync=True)  # what each image shows
+    groups = traitlets.List(traitlets.Unicode()).tag(sync=True)  # of each image, or empty
     quantities = traitlets.List(traitlets.Unicode()).tag(sync=True)  # in the order of the columns
     numbers = traitlets.Dict().tag(sync=True)  # series -> quantity -> n numbers or nulls
     title = traitlets.Unicode().tag(sync=True)
@@ -52,18 +52,18 @@ class PictureWipe(Explorable):
         left: str | None = None,
         right: str | None = None,
     ) -> None:
-        """Hand the pictures and their numbers over to the page.
+        """Send the images and their numbers to the page.
 
         Args:
-            series: pictures by the name of their series ("truth", "L2", …), each (n, S, S, 1 or 3),
-                uint8 or floating point in [0, 1]; picture i shows the same in every series.
-            numbers: by series, then by quantity ("L2", "sharpness", …), one number per picture;
-                NaN, or a series or quantity left out, reads "-".
-            labels: n words for what the pictures show ("house"), or None.
+            series: images by the name of their series ("truth", "L2", …), each (n, S, S, 1 or 3),
+                uint8 or floating point in [0, 1]; image i shows the same in every series.
+            numbers: by series, then by quantity ("L2", "sharpness", …), one number per image;
+                NaN, or a series or quantity left out, is shown as "–".
+            labels: n words for what the images show ("house"), or None.
             groups: n names of groups to choose from ("centre hole", …), or None for no choice.
-                Groups of the same pictures in the same order keep the picture when changed.
+                Groups of the same images in the same order keep the image when changed.
             title: of the figure, for screen readers too.
-            notice: "What to notice", one or two sentences, or nothing.
+            notice: one or two sentences after "What to notice.", or nothing.
             left: series shown first on the left of the divider; None for the first of all.
             right: the same on the right; None for the second.
 
@@ -109,12 +109,12 @@ class PictureWipe(Explorable):
         )
 
     def __repr__(self) -> str:
-        """What is shown, the same in every run."""
+        """A short description, the same in every run."""
         return f"PictureWipe({self.shape[1]} pictures, series: {', '.join(self.series)})"
 
 
 def _to_bytes(pictures: ArrayLike) -> NDArray:
-    """Pictures in [0, 1] as uint8; others as they are."""
+    """Images in [0, 1] as uint8; other types unchanged."""
     pixels = np.asarray(pictures)
     if not np.issubdtype(pixels.dtype, np.floating):
         return pixels
@@ -126,5 +126,5 @@ def _to_bytes(pictures: ArrayLike) -> NDArray:
 
 
 def _to_json(value: float) -> float | None:
-    """Four digits are more than the page shows; JSON has no NaN."""
+    """Four digits, more than the page shows, or None for NaN, which JSON does not have."""
     return float(f"{value:.4g}") if math.isfinite(value) else None
