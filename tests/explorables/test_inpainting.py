@@ -474,7 +474,7 @@ def test_a_picture_of_the_readers_own(browser, widget, nets, tmp_path):
         np.testing.assert_allclose(
             drawn(page, 0), 255 * made[0].permute(1, 2, 0).numpy(), atol=0.02 * 255
         )
-        assert "middle square" in page.text(".ssl-studio-hint")
+        assert "its centre, 32 × 32 pixels" in page.text(".ssl-studio-hint")
         sent = page.page.evaluate(
             "() => [...new Uint8Array(window.model.get('pictures').buffer)].length"
         )
@@ -518,7 +518,7 @@ def test_grey_pictures(browser, tmp_path):
         image, cut = to_tensor(grey[:1, ..., None]), torch.from_numpy(widget.mask)[None, None]
         expected = reconstruction_loss(net[1].fill(net[0], image, cut), image, cut)
         assert shown(page)[0][1] == pytest.approx(float(expected), abs=1e-3)
-        assert page.page.get_by_text("pictures and their networks").count() == 0
+        assert page.page.get_by_text("images and their networks").count() == 0
 
 
 def test_clean_up_leaves_nothing(browser, widget, tmp_path):

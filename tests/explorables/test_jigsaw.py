@@ -237,7 +237,7 @@ def test_a_round_solved(browser, pictures, tmp_path):
         right = int(p.argmax() == page.get("permutation"))
         assert page.get("score") == {"rounds": 1, "you": 1, "network": right}
         assert page.get("solved") and page.get("moves") == swaps
-        assert f"{swaps} swaps; {swaps} would do" in page.text(".ssl-jig-game p")
+        assert f"{swaps} swaps; {swaps} would be enough" in page.text(".ssl-jig-game p")
         assert page.page.locator(".ssl-jig-strip").is_visible()
         assert "After 1: you 1" in page.text(".ssl-jig-score")
         page.page.get_by_role("button", name="Shuffle back").press("Enter")

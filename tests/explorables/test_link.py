@@ -282,7 +282,7 @@ def test_the_link_s_field_gives_no_commands(browser, tmp_path):
         copied(page)
         page.page.keyboard.press("n")  # elsewhere it would start a round
         page.settle()
-        assert "A game" in page.text(".ssl-words")
+        assert "Game:" in page.text(".ssl-words")
 
 
 def test_state_that_no_longer_fits_falls_back(browser, tmp_path):

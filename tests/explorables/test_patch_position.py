@@ -193,7 +193,7 @@ def test_arrows_walk_round_the_centre(browser, widget, tmp_path):
             assert page.get("place") == place
             assert pressed(page) == PLACES[place]
             live = page.text("[aria-live]")
-            assert live.startswith(f"The patch lies {PLACES[place]}. first network:")
+            assert live.startswith(f"The patch is {PLACES[place]}. first network:")
             focused = page.page.evaluate("() => document.activeElement.getAttribute('aria-label')")
             assert focused.startswith(PLACES[place])
         assert page.page.locator('.ssl-patch-board [tabindex="0"]').count() == 1

@@ -138,11 +138,11 @@ def test_buttons_slider_and_keys_turn(browser, widget, tmp_path):
     with mount(browser, tmp_path, widget) as page:
         assert page.get("angle") == 90
         before = shown(page, 0)
-        page.page.get_by_role("button", name="Turn left").click()
+        page.page.get_by_role("button", name="Rotate left").click()
         page.settle()
         assert page.get("angle") == 180
         assert shown(page, 0) != before
-        page.page.get_by_role("button", name="Turn right").click()
+        page.page.get_by_role("button", name="Rotate right").click()
         page.page.locator(".ssl-picture").focus()
         page.page.keyboard.press("ArrowRight")
         page.page.keyboard.press("ArrowRight")
@@ -292,7 +292,7 @@ def test_a_picture_of_the_readers_own_is_turned_and_judged(browser, widget, nets
                 for k, net in enumerate(nets):
                     expected = scores(net, OWN, turns).softmax(0).numpy()
                     assert shown(page, k) == pytest.approx(expected, abs=2e-3)
-        assert "middle square, in 32 × 32 pixels" in page.text(".ssl-stage p")
+        assert "its centre, 32 × 32 pixels" in page.text(".ssl-stage p")
         page.page.get_by_role("button", name="boat").click()
         page.settle()
         assert page.get("picture") == 3
@@ -352,7 +352,7 @@ def test_an_own_picture_that_is_not_there_falls_back(browser, widget, tmp_path):
         give(page, png(OWN))
         page.page.get_by_role("button", name="your image").wait_for()
         page.page.get_by_role("button", name="Copy link").click()
-        page.page.get_by_text("a picture of your own, say, stays in this page").wait_for()
+        page.page.get_by_text("your own image, for example, stays in this page").wait_for()
         link = page.page.get_by_role("textbox", name="Link to this state").input_value()
         assert "place.angle=180" in link and "place.picture" not in link
 
@@ -379,7 +379,7 @@ def test_words_dragged_over_it_are_no_picture(browser, widget, tmp_path):
             }"""
         )
         page.settle()
-        assert page.text(".ssl-own") == "Use your own picture"
+        assert page.text(".ssl-own") == "Use your own image"
 
 
 def test_own_pictures_by_keyboard_and_on_a_phone(browser, nets, pictures, tmp_path):

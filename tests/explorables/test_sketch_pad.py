@@ -350,7 +350,7 @@ def test_a_finger_draws_and_does_not_scroll(browser, widget, tmp_path):
 
 def test_turning_and_mirroring_what_is_on_the_screen(browser, widget, tmp_path):
     with mount(browser, tmp_path, widget) as page:
-        turn = page.page.get_by_role("button", name="Turn left")
+        turn = page.page.get_by_role("button", name="Rotate left")
         mirror = page.page.get_by_role("button", name="Mirror")
         draw(page, HOUSE)
         looked(page)
@@ -473,7 +473,7 @@ def test_a_link_says_that_a_drawing_is_not_in_it(browser, nets, library, tmp_pat
             page.page.get_by_role("button", name="Copy link").click()
             page.settle()
             words = page.page.locator(".ssl-foot [role=status]").text_content()
-            assert words and ("Not all of it goes into a link" in words) != whole
+            assert words and ("Some of the state cannot be in a link" in words) != whole
 
 
 def test_python_sets_what_is_drawn(browser, widget, tmp_path):

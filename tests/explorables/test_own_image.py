@@ -1,4 +1,4 @@
-"""A picture of the reader's own: its middle square, in the size that a network takes."""
+"""The reader's own image: its central square, in the size that a network takes."""
 
 import base64
 import io
