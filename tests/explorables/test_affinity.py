@@ -12,6 +12,7 @@ from ssl_teach.explorables import AffinityMatrix
 from ssl_teach.export import export_weights
 from ssl_teach.tasks.simclr import ProjectionHead
 
+from .made import LAYERS, network, noise, packed_size
 from .page import mount
 
 IMAGES, DIMENSION = 16, 24
@@ -410,3 +411,83 @@ def test_a_link_brings_back_the_state(browser, widget, tmp_path):
         names = ("tau", "n", "order", "show", "selected", "trained", "step")
         expected = [0.2, 4, "halves", "share", [2, 3], False, 0]
         assert [page.get(name) for name in names] == expected
+
+
+# ---- what Python sends, and what it refuses ----
+
+
+def test_embeddings_reach_the_page_with_unit_length_in_half_precision():
+    z = np.random.default_rng(0).normal(size=(12, 7)) * 50
+    widget = AffinityMatrix(z, noise(12, 9, 8, 3))
+    sent = np.frombuffer(widget.z_after, "<f2").reshape(12, 7).astype(float)
+    np.testing.assert_allclose(sent, z / np.linalg.norm(z, axis=1, keepdims=True), atol=1e-3)
+    assert (widget.shape, widget.dimension, widget.n) == ([12, 9, 8, 3], 7, 6)
+    assert widget.z_before == b""
+
+
+def test_thumbnails_reach_the_page_unchanged():
+    images = noise(4, 5, 6)
+    widget = AffinityMatrix(np.eye(4), images)
+    assert np.array_equal(np.frombuffer(widget.thumbnails, np.uint8).reshape(4, 5, 6), images)
+
+
+@pytest.mark.parametrize(
+    ("z", "images", "more", "words"),
+    [
+        (np.eye(5), noise(5, 4, 4, 3), {}, "two views of each"),
+        (np.ones(6), noise(6, 4, 4, 3), {}, "2N, D"),
+        (np.eye(6), noise(5, 4, 4, 3), {}, "6 embeddings but 5 images"),
+        (np.zeros((4, 3)), noise(4, 4, 4, 3), {}, "row of zeros"),
+        (np.full((4, 3), np.nan), noise(4, 4, 4, 3), {}, "NaN"),
+        (np.eye(130), noise(130, 4, 4, 3), {}, "at most 64"),
+        (np.eye(4), noise(4, 4, 4, 3), {"tau": 0}, "tau must be above 0"),
+        (np.eye(4), noise(4, 4, 4, 3), {"before": np.eye(6)}, "before is"),
+        (np.eye(4), noise(4, 4, 4, 3), {"order": "triples"}, "triples"),
+    ],
+)
+def test_affinity_matrix_refuses(z, images, more, words):
+    with pytest.raises(Exception, match=words):
+        AffinityMatrix(z, images, **more)
+
+
+def test_state_can_be_set_from_python():
+    widget = AffinityMatrix(np.eye(4), noise(4, 4, 4, 3))
+    widget.set_state({"tau": 0.2, "selected": [2, 3], "order": "halves"})
+    assert (widget.tau, widget.selected, widget.order) == (0.2, (2, 3), "halves")
+
+
+TO_Z = [
+    {"kind": "conv", "in": 3, "out": 8, "stride": 2},
+    {"kind": "linear", "in": 8, "out": 6, "relu": False},
+]
+
+
+def matrix(**more):
+    return AffinityMatrix(**{"embeddings": np.eye(6), "images": noise(6, 8, 8, 3)} | more)
+
+
+def test_affinity_matrix_takes_a_network_for_own_pictures():
+    recipe = {"crop": 0.3, "hue": None, "transforms": ("crop", "color")}
+    widget = matrix(network=network("a", TO_Z), recipe=recipe)
+    assert len(widget.weights) == packed_size(TO_Z)
+    assert widget.layers == TO_Z
+    assert widget.recipe == recipe | {"transforms": ["crop", "color"]}
+    assert (matrix().weights, matrix().layers) == (b"", [])
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"network": network("a", LAYERS)}, "6 outputs"),
+        ({"images": noise(6, 8, 8), "network": network("a", TO_Z)}, "takes 3 channels"),
+        ({"images": noise(6, 8, 9, 3), "network": network("a", TO_Z)}, "square"),
+        ({"recipe": {"crop": 0}}, "crop must lie in"),
+        ({"recipe": {"hue": 0.7}}, "hue must lie in"),
+        ({"recipe": {"strenght": 1}}, "strenght"),
+        ({"recipe": {"transforms": ["flip"]}}, "made by some of crop, color, gray, blur"),
+        ({"images": noise(6, 8, 8), "recipe": {"transforms": ["gray"]}}, "1 channels"),
+    ],
+)
+def test_affinity_matrix_refuses_networks_and_recipes(change, words):
+    with pytest.raises(ValueError, match=words):
+        matrix(**change)

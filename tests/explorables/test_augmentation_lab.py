@@ -20,8 +20,11 @@ from ssl_teach.augment import (
     resized_crop,
     simclr_augmentation,
 )
-from ssl_teach.explorables import AugmentationLab
+from ssl_teach.explorables import (
+    AugmentationLab,
+)
 
+from .made import noise
 from .page import mount
 
 SIZE = 24
@@ -493,3 +496,46 @@ def test_clean_up_leaves_nothing(browser, widget, tmp_path):
     with mount(browser, tmp_path, widget) as page:
         page.take_back()
         page.set("seed", 3)  # nobody draws any more, nobody complains
+
+
+# ---- what Python sends, and what it refuses ----
+
+
+LAB = noise(3, 8, 8, 3)
+
+
+def test_augmentation_lab_hands_over_pictures_and_state():
+    widget = AugmentationLab(LAB, labels=["a", "b", "c"], crop=0.3, hue=0.5, seed=7)
+    assert np.array_equal(np.frombuffer(widget.pictures, np.uint8).reshape(LAB.shape), LAB)
+    assert widget.on == ["crop", "flip", "color", "gray"]
+    assert (widget.crop, widget.strength, widget.hue, widget.seed) == (0.3, 0.5, 0.5, 7)
+    assert repr(widget) == "AugmentationLab(3 pictures, crop, flip, color, gray, blur)"
+    widget.set_state({"on": ["blur"], "picture": 2, "gray": 0.4, "blur": 1.0, "strength": 1.0})
+    assert (widget.on, widget.picture, widget.gray, widget.blur) == (["blur"], 2, 0.4, 1.0)
+
+
+def test_grey_pictures_have_no_colours_to_take_out():
+    widget = AugmentationLab(noise(2, 8, 8), hue=0.5)
+    assert (widget.transforms, widget.hue) == (["crop", "flip", "color", "blur"], None)
+    assert widget.on == ["crop", "flip", "color"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"images": noise(2, 8, 9, 3)}, "square"),
+        ({"images": noise(0, 8, 8, 3)}, "at least one"),
+        ({"images": noise(2, 4, 4, 3)}, "at least 8 pixels"),
+        ({"images": LAB / 255}, "uint8"),
+        ({"labels": ["one"]}, "1 labels for 3"),
+        ({"on": ["crop", "rotate"]}, "rotate"),
+        ({"images": noise(2, 8, 8), "on": ["gray"]}, "these pictures have crop, flip"),
+        ({"crop": 0.0}, "crop"),
+        ({"strength": 2}, "strength"),
+        ({"hue": 0.6}, "hue"),
+        ({"seed": -1}, "seed"),
+    ],
+)
+def test_augmentation_lab_refuses(change, words):
+    with pytest.raises(Exception, match=words):
+        AugmentationLab(**{"images": LAB} | change)

@@ -1,11 +1,15 @@
 """Modules of figures are joined into one script and one style sheet."""
 
+import io
 import json
+import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
+from ssl_teach import explorables
 from ssl_teach.explorables import bundle
 
 MODULES = {
@@ -129,3 +133,36 @@ def test_node_reads_the_modules_as_they_are():
     command = ["node", "--input-type=module", "--eval", code]
     ran = subprocess.run(command, cwd=bundle._HERE, capture_output=True, text=True, check=True)
     assert ran.stdout == "0.5,0.5 3\n"
+
+
+# ---- what is joined for the figures ----
+
+
+FOLDER = Path(explorables.__file__).parent
+
+
+@pytest.mark.parametrize("kind", [getattr(explorables, name) for name in explorables.__all__])
+def test_what_is_sent_is_self_contained(kind):
+    assert not re.search(r"^\s*import\b|\bimport\(|https?://|\bfetch\(", kind._esm, re.M)
+    assert not re.search(r"@import|url\(", kind._css)
+    assert kind._esm.count("export default") == 1
+
+
+def test_every_source_file_is_used():
+    kinds = [getattr(explorables, name) for name in explorables.__all__]
+    used = "".join(kind._esm + kind._css for kind in kinds)
+    for path in [*FOLDER.rglob("*.js"), *FOLDER.rglob("*.css")]:
+        name = path.relative_to(FOLDER).as_posix()
+        assert re.search(rf"^(?://|/\*) ---- {re.escape(name)} ----", used, re.M), name
+
+
+def test_lines_of_the_sources_are_short():
+    for path in [*FOLDER.rglob("*.js"), *FOLDER.rglob("*.ts"), *FOLDER.rglob("*.css")]:
+        lines = path.read_text(encoding="utf-8").split("\n")
+        assert max(map(len, lines)) <= 100, path
+
+
+def test_widgets_do_not_need_torch():
+    for path in FOLDER.rglob("*.py"):
+        source = io.StringIO(path.read_text(encoding="utf-8"))
+        assert not any(re.match(r"\s*(import|from) torch", line) for line in source)

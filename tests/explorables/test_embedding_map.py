@@ -1,11 +1,19 @@
 """The map of pictures in a real browser: places, neighbours and what is counted of them."""
 
+import base64
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 
-from ssl_teach.explorables import EmbeddingMap
+from ssl_teach.data import load
+from ssl_teach.explorables import (
+    EmbeddingMap,
+)
 from ssl_teach.explorables.embedding_map import Layout
 
+from .made import noise
 from .page import mount
 
 CLASSES = ["house", "tree", "cat"]
@@ -118,7 +126,7 @@ def test_shares_are_those_of_numpy(browser, tmp_path, name):
         assert found[0] == counts.tolist()
         assert found[1] == pytest.approx(share_of(labels, neighbours), abs=1e-9)
         assert found[2] == pytest.approx(chance, abs=1e-9)
-        assert f"over all 60 pictures {100 * share_of(labels, neighbours):.1f}%" in sentence(page)
+        assert f"over all 60 images {100 * share_of(labels, neighbours):.1f}%" in sentence(page)
         assert f"by chance {100 * chance:.1f}%" in sentence(page)
         assert sentence(page).startswith(f"{CLASSES[labels[0]]}: {counts[0]} of its 5 nearest")
 
@@ -190,7 +198,7 @@ def test_keys_go_to_the_next_picture_that_way(browser, tmp_path, start, key, end
         page.page.keyboard.press(key)
         page.settle()
         assert page.get("selected") == end
-        assert f"picture {end + 1} of 5" in page.text("[aria-live]")
+        assert f"image {end + 1} of 5" in page.text("[aria-live]")
 
 
 def test_straight_ahead_counts_for_more_than_aside(browser, tmp_path):
@@ -292,3 +300,95 @@ def test_takes_itself_back_and_comes_again_as_it_was(browser, tmp_path):
 
 def test_it_says_what_it_shows():
     assert repr(build()) == "EmbeddingMap(60 pictures, random weights, SimCLR)"
+
+
+# ---- what Python sends, and what it refuses ----
+
+
+NEAR = [[1, 2], [0, 3], [3, 0], [2, 1], [0, 1]]
+
+
+def layout(positions=None, neighbours=NEAR):
+    places = np.arange(10.0).reshape(5, 2) if positions is None else positions
+    return Layout(places, neighbours)
+
+
+def embedding_map(
+    layouts=None, images=None, labels=(0, 0, 1, 1, 1), classes=("cat", "dog"), **more
+):
+    layouts = {"one": layout(), "two": layout()} if layouts is None else layouts
+    images = noise(5, 6, 4, 3) if images is None else images
+    return EmbeddingMap(layouts, images, labels, classes, **more)
+
+
+@pytest.mark.parametrize("shape", [(5, 6, 4, 3), (5, 6, 4, 1), (5, 6, 4)])
+def test_pictures_reach_the_page_in_rows_of_one_png(shape):
+    images = noise(*shape)
+    widget = embedding_map(images=images)
+    sheet = np.asarray(Image.open(io.BytesIO(widget.pictures))).reshape(12, 12, -1)
+    assert (widget.shape, widget.columns) == ([5, 6, 4], 3)
+    assert len(np.unique(sheet)) <= 16
+    for i, image in enumerate(images.reshape(5, 6, 4, -1).astype(int)):
+        top, left = 6 * (i // 3), 4 * (i % 3)
+        assert abs(sheet[top : top + 6, left : left + 4] - image).max() <= 8
+
+
+def test_400_sketches_weigh_little():
+    sketches = load("sketches", classes=10)
+    images = sketches.train.images[:400, 0].numpy()
+    neighbours = (np.arange(400)[:, None] + np.arange(1, 9)) % 400
+    layouts = {
+        str(k): Layout(np.random.default_rng(k).normal(size=(400, 2)), neighbours) for k in range(3)
+    }
+    labels = sketches.train.labels[:400].numpy()
+    widget = EmbeddingMap(layouts, images, labels, sketches.classes)
+    sent = widget.pictures + widget.positions + widget.neighbours
+    assert len(base64.b64encode(sent)) < 150_000
+
+
+def test_positions_fill_the_square_and_keep_their_proportions():
+    places = np.array([(10, 5), (30, 5), (20, 10), (20, 0), (20, 5)])
+    widget = embedding_map({"a": layout(places), "b": layout(np.ones((5, 2)))})
+    sent = np.frombuffer(widget.positions, "<f2").reshape(2, 5, 2)
+    assert sent[0].tolist() == [[-1, 0], [1, 0], [0, 0.5], [0, -0.5], [0, 0]]
+    assert not sent[1].any()
+    assert np.frombuffer(widget.neighbours, "<u2").reshape(2, 5, 2).tolist() == [NEAR, NEAR]
+
+
+def test_embedding_map_begins_where_it_is_told_and_can_be_set():
+    widget = embedding_map(selected=3, shown="two")
+    assert (widget.selected, widget.shown, widget.highlighted) == (3, "two", "")
+    assert embedding_map().shown == "one"
+    assert repr(widget) == "EmbeddingMap(5 pictures, one, two)"
+    widget.set_state({"selected": 4, "shown": "one", "highlighted": "dog"})
+    assert (widget.selected, widget.shown, widget.highlighted) == (4, "one", "dog")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"layouts": {}}, "representations is empty"),
+        ({"layouts": {"a": layout(np.zeros((4, 2)))}}, r"positions of 'a' must be \(5, 2\)"),
+        ({"layouts": {"a": layout(np.full((5, 2), np.nan))}}, "NaN"),
+        ({"layouts": {"a": layout(neighbours=NEAR[:4])}}, r"neighbours of 'a' must be \(5, k\)"),
+        ({"layouts": {"a": layout(neighbours=np.ones((5, 2)))}}, "must be integers, got float64"),
+        ({"layouts": {"a": layout(neighbours=[*NEAR[:4], [0, 5]])}}, r"\[0, 4\], got 0 to 5"),
+        ({"layouts": {"a": layout(neighbours=[*NEAR[:4], [4, 0]])}}, "picture 4 is among its own"),
+        ({"layouts": {"a": layout(neighbours=[*NEAR[:4], [0, 0]])}}, "picture 4 has one of them"),
+        (
+            {"layouts": {"a": layout(), "b": layout(neighbours=[[1], [0], [0], [0], [0]])}},
+            "same number of neighbours, got {'a': 2, 'b': 1}",
+        ),
+        ({"images": noise(1, 4, 4)}, "2 to 1000 pictures, got 1"),
+        ({"images": np.zeros((5, 4, 4))}, "uint8"),
+        ({"labels": [0, 1]}, r"labels must be \(5,\)"),
+        ({"labels": np.zeros(5)}, "labels must be integers"),
+        ({"labels": [0, 0, 1, 1, 2]}, "go from 0 to 2, but classes names 2"),
+        ({"classes": ("cat", "cat")}, "each its own"),
+        ({"selected": 5}, r"selected must lie in \[0, 4\], got 5"),
+        ({"shown": "three"}, "no representation 'three'"),
+    ],
+)
+def test_embedding_map_refuses(change, words):
+    with pytest.raises(ValueError, match=words):
+        embedding_map(**change)

@@ -21,6 +21,7 @@ from ssl_teach.tasks.inpainting import (
     smooth_fill,
 )
 
+from .made import network, noise, packed_size
 from .page import mount
 
 WIDTHS = (8, 16, 24)
@@ -525,3 +526,74 @@ def test_clean_up_leaves_nothing(browser, widget, tmp_path):
     with mount(browser, tmp_path, widget) as page:
         page.set("rows", [1] * 32)  # fills are under way
         page.take_back()
+
+
+# ---- what Python sends, and what it refuses ----
+
+
+PAINTER_LAYERS = [
+    {"kind": "conv", "in": 3, "out": 4, "stride": 2},
+    {"kind": "conv", "in": 4, "out": 4, "stride": 1, "up": True, "slope": 0.2},
+    {"kind": "conv", "in": 4, "out": 3, "stride": 1, "up": False, "slope": 1.0},
+]
+
+
+def studio(sets=None, networks=None, **more):
+    sets = {"one": noise(2, 8, 8, 3), "two": noise(2, 8, 8, 3)} if sets is None else sets
+    if networks is None:
+        networks = {name: [network("a", PAINTER_LAYERS)] for name in sets}
+    return InpaintingStudio(sets, networks, **more)
+
+
+def test_inpainting_studio_hands_over_networks_and_begins_with_the_centre():
+    widget = studio(picture=1)
+    each = packed_size(PAINTER_LAYERS)
+    found = [(entry["group"], entry["name"], entry["start"]) for entry in widget.networks]
+    assert found == [("one", "a", 0), ("two", "a", each)]
+    assert len(widget.weights) == 2 * each
+    assert (widget.group, widget.picture, widget.tool) == ("one", 1, "block")
+    assert widget.mask[2:6, 2:6].all() and widget.mask.sum() == 16
+    assert repr(widget) == "InpaintingStudio(2 pictures of each: one, two)"
+
+
+def test_the_hole_can_be_read_and_set():
+    widget = studio()
+    widget.set_state({"rows": [1, 128, *[0] * 6], "tool": "restore"})
+    assert widget.mask[0, 0] and widget.mask[1, 7] and widget.mask.sum() == 2
+    hole = np.random.default_rng(0).random((8, 8)) < 0.5
+    widget.mask = hole
+    assert np.array_equal(widget.mask, hole)
+    for wrong in (hole[:7], hole.astype(int)):
+        with pytest.raises(ValueError, match=r"mask must be bool \(8, 8\)"):
+            widget.mask = wrong
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"sets": {}}, "empty"),
+        ({"sets": {"one": noise(2, 60, 60, 3)}}, "52 pixels wide at most, got 60"),
+        ({"picture": 2}, r"picture must lie in \[0, 1\], got 2"),
+        ({"networks": {"one": []}}, r"networks are given for \['one'\], pictures for"),
+        ({"labels": {"two": ["a"] * 2, "one": ["a"] * 2}}, "labels are given for"),
+        ({"labels": {"one": ["a"], "two": ["a"]}}, "are 1, for 2 pictures"),
+        ({"sets": {"grey": noise(2, 8, 8)}}, "layer 0 takes 3 channels and is given 1"),
+    ],
+)
+def test_inpainting_studio_refuses(change, words):
+    with pytest.raises(ValueError, match=words):
+        studio(**change)
+
+
+@pytest.mark.parametrize(
+    ("layers", "words"),
+    [
+        (PAINTER_LAYERS[:2], "a picture takes 3 channels and is given 4"),
+        ([PAINTER_LAYERS[0], {"kind": "linear", "in": 4, "out": 3}], "must be convolutions"),
+        ([PAINTER_LAYERS[0], {**PAINTER_LAYERS[2]}], "as many of them must grow, not 0"),
+    ],
+)
+def test_inpainting_studio_refuses_layers_that_do_not_lead_back_to_a_picture(layers, words):
+    networks = {name: [network("a", layers)] for name in ("one", "two")}
+    with pytest.raises(ValueError, match=f"network 'a' of 'one': .*{words}"):
+        studio(networks=networks)

@@ -5,9 +5,12 @@ import base64
 import numpy as np
 import pytest
 
-from ssl_teach.explorables import RotationGame
+from ssl_teach.explorables import (
+    RotationGame,
+)
 from ssl_teach.explorables.nn.packing import pack_weights, weight_count
 
+from .made import LAYERS as FEW
 from .page import mount
 
 LAYERS = [
@@ -65,3 +68,14 @@ def test_a_row_of_zeros_and_the_smallest_numbers_survive(game):
     packed = base64.b64encode(pack_weights(LAYERS, sent.tobytes())).decode()
     got = np.array(game.page.evaluate(UNPACK, [packed, LAYERS]))
     assert np.isfinite(got).all() and np.abs(got - sent.astype(float)).max() <= 2**-24
+
+
+# ---- what Python sends, and what it refuses ----
+
+
+def test_weights_that_do_not_fill_the_layers_or_are_not_finite_are_refused():
+    with pytest.raises(ValueError, match="2 weights, the layers need 260"):
+        pack_weights(FEW, b"1234")
+    endless = np.full(weight_count(FEW), np.inf, "<f2").tobytes()
+    with pytest.raises(ValueError, match="NaN or infinity"):
+        pack_weights(FEW, endless)

@@ -13,6 +13,7 @@ from ssl_teach.explorables import PatchGame
 from ssl_teach.export import export_weights
 from ssl_teach.tasks.patch_position import NEIGHBORS, PatchPosition, patch_pairs
 
+from .made import LAYERS, network, noise, packed_size
 from .page import mount
 
 PATCH, GAP, JITTER = 16, 7, 1
@@ -237,7 +238,7 @@ def play(page, nets, pictures, answer):
     answer()
     page.settle()
     told, answered = re.match(
-        r"It lies ([a-z ]+)\. You said ([a-z ]+):", page.text(".ssl-patch-words")
+        r"It is ([a-z ]+)\. You said ([a-z ]+):", page.text(".ssl-patch-words")
     ).groups()
     assert told == PLACES[place] == pressed(page)
     return int(told == answered), [int(guess == place) for guess in best], answered
@@ -440,3 +441,53 @@ def test_a_file_that_is_no_picture_gives_words(browser, widget, tmp_path, way):
 def test_clean_up_leaves_nothing(browser, widget, tmp_path):
     with mount(browser, tmp_path, widget) as page:
         page.take_back()
+
+
+# ---- what Python sends, and what it refuses ----
+
+
+PAIR_LAYERS = [
+    {"kind": "conv", "in": 3, "out": 8, "stride": 2},
+    {"kind": "linear", "in": 16, "out": 5, "relu": True},
+    {"kind": "linear", "in": 5, "out": 8, "relu": False},
+]
+
+
+def patch_game(scenes=None, networks=None, **more):
+    scenes = {"one": noise(2, 20, 20, 3)} if scenes is None else scenes
+    networks = [network("a", PAIR_LAYERS)] if networks is None else networks
+    return PatchGame(scenes, networks, **{"patch": 4, "gap": 2, "jitter": 1} | more)
+
+
+def test_patch_game_hands_over_networks_and_the_cut():
+    colour_blind = {**network("b", PAIR_LAYERS), "drop_color": True}
+    widget = patch_game(networks=[network("a", PAIR_LAYERS), colour_blind], place=4)
+    each = packed_size(PAIR_LAYERS)
+    assert [entry["start"] for entry in widget.networks] == [0, each]
+    assert [entry["drop_color"] for entry in widget.networks] == [False, True]
+    assert len(widget.weights) == 2 * each
+    assert (widget.patch, widget.gap, widget.jitter, widget.place) == (4, 2, 1, 4)
+    assert (widget.scene, widget.network, widget.spaced) == ("one", "a", True)
+    assert repr(widget) == "PatchGame(2 pictures, networks: a, b)"
+    widget.set_state({"place": 7, "spaced": False, "network": "b"})
+    assert (widget.place, widget.spaced, widget.network) == (7, False, "b")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"scenes": {}}, "empty"),
+        ({"scenes": {"one": noise(2, 17, 17, 3)}}, "at least 18 pixels, got 17"),
+        ({"gap": -1}, "gap and jitter at least 0"),
+        ({"labels": ["house"]}, "1 labels for 2"),
+        ({"networks": []}, "at least one"),
+        ({"networks": [{**network("a", PAIR_LAYERS), "weights": b"12"}]}, "2 bytes of weights"),
+        ({"networks": [network("a", LAYERS)]}, "side by side"),
+        ({"networks": [network("a", PAIR_LAYERS[:2])]}, "8 outputs"),
+        ({"scenes": {"grey": noise(2, 20, 20)}}, "takes 3 channels"),
+        ({"place": 8}, "8"),
+    ],
+)
+def test_patch_game_refuses(change, words):
+    with pytest.raises(Exception, match=words):
+        patch_game(**change)

@@ -10,8 +10,11 @@ import torch
 from PIL import Image
 from torch import nn
 
-from ssl_teach.explorables import RotationGame
+from ssl_teach.explorables import (
+    RotationGame,
+)
 
+from .made import LAYERS, network, noise, packed_size
 from .page import mount, on_grid
 
 WIDTHS = (3, 32, 64, 128, 256)
@@ -400,3 +403,35 @@ def test_own_pictures_by_keyboard_and_on_a_phone(browser, nets, pictures, tmp_pa
 def test_clean_up_leaves_nothing(browser, widget, tmp_path):
     with mount(browser, tmp_path, widget) as page:
         page.take_back()
+
+
+# ---- what Python sends, and what it refuses ----
+
+
+def test_networks_lie_one_behind_the_other():
+    widget = RotationGame({"one": noise(2, 8, 8, 3)}, [network("a"), network("b")])
+    starts = [entry["start"] for entry in widget.networks]
+    assert starts == [0, packed_size(LAYERS)]
+    assert len(widget.weights) == 2 * packed_size(LAYERS)
+    assert widget.score == {"rounds": 0, "you": 0, "networks": [0, 0]}
+
+
+SET = {"one": noise(2, 8, 8, 3)}
+
+
+@pytest.mark.parametrize(
+    ("scenes", "networks", "labels", "words"),
+    [
+        ({}, [network()], None, "empty"),
+        ({"one": noise(2, 8, 9, 3)}, [network()], None, "square"),
+        ({**SET, "two": noise(3, 8, 8, 3)}, [network()], None, "same number"),
+        (SET, [network()], ["house"], "1 labels for 2"),
+        (SET, [{**network(), "weights": b"1234"}], None, "4 bytes of weights"),
+        ({"grey": noise(2, 8, 8)}, [network()], None, "takes 3 channels"),
+        (SET, [network(layers=LAYERS[:1])], None, "end in a linear layer"),
+        (SET, [{**network(), "layers": [{"kind": "pool"}]}], None, "pool"),
+    ],
+)
+def test_rotation_game_refuses(scenes, networks, labels, words):
+    with pytest.raises(ValueError, match=words):
+        RotationGame(scenes, networks, labels=labels)

@@ -22,6 +22,7 @@ from ssl_teach.explorables.sketch_pad import (
 )
 from ssl_teach.export import export_weights
 
+from .made import network, noise, packed_size
 from .page import Mounted, mount
 
 KINDS = ("cat", "house", "fish", "star")
@@ -498,3 +499,77 @@ def test_clean_up_leaves_nothing(browser, widget, tmp_path):
         draw(page, HOUSE[:1])  # a look is due
         page.take_back()
         page.page.wait_for_timeout(200)
+
+
+# ---- what Python sends, and what it refuses ----
+
+
+SHELF = noise(5, 6, 6) // 17 * 17
+
+
+CONV = [{"kind": "conv", "in": 1, "out": 8, "stride": 2}]
+
+
+def sketch_encoder(name="a", layers=CONV, **more):
+    features = np.random.default_rng(0).normal(size=(5, 8))
+    return {**network(name, layers), "features": features, "k": 3} | more
+
+
+def sketch_pad(**change):
+    given = {"library": SHELF, "labels": [0, 0, 1, 1, 1], "classes": ("cat", "dog")}
+    given |= {"encoders": [sketch_encoder()], "examples": SHELF[:2], "example_labels": [0, 1]}
+    return SketchPad(**given | change)
+
+
+def test_sketch_pad_hands_over_packed_sketches_features_and_networks():
+    widget = sketch_pad(encoders=[sketch_encoder("a"), sketch_encoder("b", k=1)], example=1)
+    pixels = np.frombuffer(widget.pictures, np.uint8)
+    levels = np.stack([pixels >> 4, pixels & 15], axis=1).reshape(7, 6, 6)
+    assert np.array_equal(17 * levels, np.concatenate([SHELF, SHELF[:2]]))
+    assert (widget.count, widget.size, widget.example) == (5, 6, 1)
+    assert [entry["start"] for entry in widget.encoders] == [0, packed_size(CONV)]
+    features = np.frombuffer(widget.features, np.int8).reshape(2, 5, 8)
+    assert (np.abs(features).max(axis=2) == 127).all()
+    assert repr(widget) == "SketchPad(5 sketches, encoders: a, b)"
+    assert np.array_equal(widget.picture(), SHELF[1])
+    widget.set_state({"example": -1, "strokes": [[[0, 0], [1, 0.5]]], "turns": 2, "thick": True})
+    assert widget.picture().shape == (6, 6) and widget.picture().max() == 255
+    assert sketch_pad(examples=None, example_labels=()).example == -1
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"library": SHELF[:0]}, "library is empty"),
+        ({"library": noise(5, 6, 8)}, "squares of even side"),
+        ({"library": noise(5, 6, 6, 3)}, "grey squares"),
+        ({"labels": [0, 1]}, r"labels must be \(5,\)"),
+        ({"labels": [0, 0, 0, 0, 2]}, "go from 0 to 2, but classes names 2"),
+        ({"examples": noise(2, 4, 4)}, "examples are"),
+        ({"example_labels": [0]}, r"example_labels must be \(2,\)"),
+        ({"example": 2}, r"example must lie in \[0, 1\], got 2"),
+        ({"encoders": []}, "one or more encoders"),
+        ({"encoders": [sketch_encoder(), sketch_encoder()]}, "each of its own name"),
+        (
+            {"encoders": [sketch_encoder(layers=[*CONV, {"kind": "linear", "in": 8, "out": 4}])]},
+            "without a head",
+        ),
+        ({"encoders": [sketch_encoder(layers=[{**CONV[0], "in": 3}])]}, "take 1 channel"),
+        ({"encoders": [sketch_encoder(weights=b"1234")]}, "2 weights, the layers need 80"),
+        ({"encoders": [sketch_encoder(features=np.ones((5, 7)))]}, r"must be \(5, 8\)"),
+        ({"encoders": [sketch_encoder(features=np.zeros((5, 8)))]}, "row of zeros"),
+        ({"encoders": [sketch_encoder(k=6)]}, r"must lie in \[1, 5\], got 6"),
+    ],
+)
+def test_sketch_pad_refuses(change, words):
+    with pytest.raises(ValueError, match=words):
+        sketch_pad(**change)
+
+
+@pytest.mark.parametrize(
+    "state", [{"strokes": [[[0, 2]]]}, {"strokes": [[0.1, 0.2]]}, {"example": 2}, {"turns": 4}]
+)
+def test_sketch_pad_refuses_a_state_that_cannot_be(state):
+    with pytest.raises(Exception, match=r"stroke is a list|one of 2|3"):
+        for name, value in state.items():
+            setattr(sketch_pad(), name, value)

@@ -55,7 +55,7 @@ export interface Box {
   width: number;
 }
 
-/** The ranges that a view is drawn from, as `simclr_augmentation` sets them; `p` are probabilities. */
+/** The ranges that a view is drawn from, as in `simclr_augmentation`; `p` is a probability. */
 export interface Recipe {
   crop?: { scale: number[]; ratio: number[] };
   flip?: { p: number };
