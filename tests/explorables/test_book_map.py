@@ -56,7 +56,7 @@ def test_it_starts_with_a_question_and_an_example(browser, tmp_path):
         assert colours(page, ".ssl-example canvas") == [RED, GREEN]
         assert len(colours(page, ".ssl-node canvas")) == 7
         words = page.page.locator(".ssl-example").get_attribute("aria-label")
-        assert words == "An example: a picture; the answer is a picture"
+        assert words == "An example: a picture; the answer is an image"
         assert page.page.locator(".ssl-notice").count() == 0
 
 

@@ -372,7 +372,7 @@ def test_a_picture_of_the_readers_own_is_cut_and_judged(
             where = corners(page, place, page.get("draw"), spaced)
             expected = probabilities(nets[k], picture, where)
             np.testing.assert_allclose(shown(page), expected, atol=2e-2)
-        assert "all 3 pictures" in page.text(".ssl-patch-tally caption")  # as many as before
+        assert "all 3 images" in page.text(".ssl-patch-tally caption")  # as many as before
         label = page.page.locator(".ssl-patch-whole canvas").get_attribute("aria-label")
         assert label.startswith("your image; the patch is below right")
 
@@ -433,7 +433,7 @@ def test_own_pictures_play_too_and_fall_back(browser, nets, tmp_path):
 def test_a_file_that_is_no_picture_gives_words(browser, widget, tmp_path, way):
     with mount(browser, tmp_path, widget) as page:
         way(page, b"no picture at all")
-        page.page.get_by_text("mine.png could not be read as a picture").wait_for()
+        page.page.get_by_text("mine.png could not be read as an image").wait_for()
         assert page.get("picture") == 0
         assert page.page.get_by_role("button", name="your image").count() == 0
 

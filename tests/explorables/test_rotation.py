@@ -303,7 +303,7 @@ def test_a_picture_of_the_readers_own_is_turned_and_judged(browser, widget, nets
         page.settle()
         assert page.get("picture") == 5
         heading = page.page.locator(".ssl-tally caption").inner_text()
-        assert heading.startswith("Right answers, all 5 pictures")  # as many as before
+        assert heading.startswith("Correct answers, all 5 images")  # as many as before
 
 
 def test_another_picture_of_ones_own_takes_the_place_of_the_first(browser, widget, nets, tmp_path):
@@ -364,7 +364,7 @@ def test_an_own_picture_that_is_not_there_falls_back(browser, widget, tmp_path):
 def test_a_file_that_is_no_picture_gives_words(browser, widget, tmp_path, way):
     with mount(browser, tmp_path, widget) as page:
         way(page, b"no picture at all")
-        page.page.get_by_text("mine.png could not be read as a picture").wait_for()
+        page.page.get_by_text("mine.png could not be read as an image").wait_for()
         assert page.get("picture") == 0
         assert page.page.get_by_role("button", name="your image").count() == 0
         give(page, png(OWN))
