@@ -107,7 +107,7 @@ def test_intervals_and_differences_are_those_of_the_records(module, seeds):
         assert found["half"] == pytest.approx(expected.high - expected.mean, abs=1e-9)
         words = {"better": "more", "worse": "less"}
         verdict = expected.verdict()
-        assert found["verdict"] == words.get(verdict, "no significant difference")
+        assert found["verdict"] == words.get(verdict, "not significant")
         alone = module.evaluate("(a) => window.module.spreadOf(a)", ours.tolist())
         known = spread(ours)
         assert alone["mean"] == pytest.approx(known.mean, abs=1e-9)
@@ -171,7 +171,7 @@ def test_a_factor_orders_the_tasks_against_the_baselines(browser, tmp_path):
                     (apart.mean, apart.high - apart.mean), abs=0.00501
                 )
                 words = {"better": "more", "worse": "less"}
-                assert verdict == words.get(apart.verdict(), "no significant difference")
+                assert verdict == words.get(apart.verdict(), "not significant")
 
 
 def test_marks_lie_where_the_numbers_say(browser, tmp_path):
@@ -197,7 +197,7 @@ def test_two_tasks_are_compared_factor_by_factor(browser, tmp_path):
     with mount(browser, tmp_path, build({"last stage": values})) as page:
         rows = profile(page)
         assert [row[0] for row in rows] == list(FACTORS)
-        assert [row[2] for row in rows] == ["more", "no significant difference", "less"]
+        assert [row[2] for row in rows] == ["more", "not significant", "less"]
         for factor, told, _ in rows:
             apart = spread(np.subtract(values["rotation"][factor], values["inpainting"][factor]))
             assert read(told) == pytest.approx((apart.mean, apart.high - apart.mean), abs=0.00501)

@@ -68,7 +68,7 @@ export function differenceOf(ours, theirs) {
         ? "less"
         : Number.isNaN(half)
           ? "one seed"
-          : "no significant difference";
+          : "not significant";
   return { mean, half, verdict };
 }
 
