@@ -1,7 +1,7 @@
-"""The explorables of the built book, made again from what its pages hold of them.
+"""The figures of the built book, created again from the state in its pages.
 
 For tests that want every explorable with the book's own data. A kernel imports it as well, so it
-needs nothing but the package's widgets and anywidget.
+needs nothing but the package's figures and anywidget.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One explorable on a bare page: what Python would send, a model as small as can be, no server."""
+"""One figure on a bare page with a minimal model and no server, as Python would send it."""
 
 import base64
 import json
@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, TimeoutError
 from torch import nn
 
 SHELL = """<!doctype html>
-<html lang="en" data-theme="%THEME%"><head><meta charset="utf-8"><title>One explorable</title>
+<html lang="en" data-theme="%THEME%"><head><meta charset="utf-8"><title>One figure</title>
 <meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">
 <style>body { margin: 0; padding: 8px; background: %BACKGROUND%; } %STYLE%</style></head>
 <body><main id="place" class="ssl-widget"></main>
@@ -51,7 +51,7 @@ SHELL = """<!doctype html>
 
 @dataclass
 class Mounted:
-    """An explorable in a page, and what went wrong there so far."""
+    """A figure in a page, and what went wrong there so far."""
 
     page: Page
     problems: list[str] = field(default_factory=list)
@@ -76,7 +76,7 @@ class Mounted:
         return self.page.locator(selector).first.inner_text()
 
     def take_back(self) -> None:
-        """Call the clean-up that `render` returned; nothing may be left, and nobody listening."""
+        """Call the clean-up that `render` returned; nothing may be left, and no listener."""
         assert self.page.evaluate("() => window.listening()") > 0
         self.page.evaluate("() => window.cleanUp()")
         assert self.page.locator(".ssl-explorable").count() == 0

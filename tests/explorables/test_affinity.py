@@ -218,7 +218,7 @@ def test_both_themes_and_a_phone(browser, widget, tmp_path, width, theme):
 def test_clean_up_leaves_nothing(browser, widget, tmp_path):
     with mount(browser, tmp_path, widget) as page:
         page.take_back()
-        page.set("tau", 1.0)  # nobody draws any more, nobody complains
+        page.set("tau", 1.0)  # nothing draws any more, nothing complains
 
 
 SIZE, RECIPE = 16, {"crop": 0.3, "hue": 0.5}

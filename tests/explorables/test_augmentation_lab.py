@@ -495,7 +495,7 @@ def test_both_themes_and_a_phone(browser, tmp_path, width, theme, channels):
 def test_clean_up_leaves_nothing(browser, widget, tmp_path):
     with mount(browser, tmp_path, widget) as page:
         page.take_back()
-        page.set("seed", 3)  # nobody draws any more, nobody complains
+        page.set("seed", 3)  # nothing draws any more, nothing complains
 
 
 # ---- what Python sends, and what it refuses ----

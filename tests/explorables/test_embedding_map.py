@@ -33,7 +33,7 @@ def share_of(labels, neighbours):
 
 
 def points(n=60, k=5, seed=0):
-    """Labels, a layout without kinds and one where kinds lie together."""
+    """Labels, a layout that ignores classes and one that groups them."""
     random = np.random.default_rng(seed)
     labels = random.integers(0, len(CLASSES), n)
     scattered = random.normal(size=(n, 2))
@@ -135,7 +135,7 @@ def test_the_row_shows_the_neighbours_in_order_and_which_are_alike(browser, tmp_
     labels, layouts = points()
     neighbours = layouts["random weights"].neighbours
     same = labels[neighbours] == labels[:, None]
-    chosen = int(np.flatnonzero(same[:, 0] & ~same[:, 1])[0])  # both kinds among its neighbours
+    chosen = int(np.flatnonzero(same[:, 0] & ~same[:, 1])[0])  # both classes among its neighbours
     with mount(browser, tmp_path, build(selected=chosen)) as page:
         near, alike = neighbours[chosen], same[chosen].tolist()
         expected = [[CLASSES[labels[i]], yes, yes] for i, yes in zip(near, alike, strict=True)]
@@ -184,7 +184,7 @@ def test_a_tap_selects(browser, tmp_path):
         (0, "ArrowUp", 2),
         (0, "ArrowLeft", 3),
         (0, "ArrowDown", 4),
-        (1, "ArrowRight", 4),  # nobody further right: the leftmost
+        (1, "ArrowRight", 4),  # none further right: the leftmost
         (2, "ArrowUp", 4),
         (3, "Home", 0),
         (3, "End", 4),

@@ -227,7 +227,7 @@ def test_pictures_sets_spacing_network_and_cut_are_chosen(browser, widget, tmp_p
 
 
 def play(page, nets, pictures, answer):
-    """Answer one open round; returns the points of everybody in it."""
+    """Answer one open round; return the points of all players."""
     place, picture, draw = (page.get(name) for name in ("place", "picture", "draw"))
     assert set(page.page.locator(".ssl-patch-number").all_inner_texts()) == {"?"}
     assert shown(page).sum() == 0

@@ -1,4 +1,4 @@
-"""What all figures have in common."""
+"""Checks and names that all figures share."""
 
 import numpy as np
 import pytest
@@ -10,8 +10,6 @@ from ssl_teach.explorables import (
 from ssl_teach.explorables.shared.frame import to_pictures
 
 from .made import network, noise
-
-# ---- what Python sends, and what it refuses ----
 
 
 def test_channels_first_is_named():
