@@ -1,7 +1,7 @@
-"""Random transforms of images: a batch at a time, on its device, drawn per image.
+"""Random transforms of images: a batch at a time, on its device, with parameters per image.
 
-Two kinds of parts. Functions (`resized_crop`, `adjust_hue`, ...) do what they are told, with one
-parameter per image. Transforms (`RandomResizedCrop`, `ColorJitter`, ...) draw the parameters.
+Functions (`resized_crop`, `adjust_hue`, ...) are deterministic and take one parameter per image.
+Transforms (`RandomResizedCrop`, `ColorJitter`, ...) draw these parameters at random.
 
 >>> import torch
 >>> augment = simclr_augmentation(channels=3)

@@ -1,4 +1,4 @@
-"""What a batch of images and its parameters must look like, and what to do if they do not."""
+"""Checks of a batch of images and its parameters, with errors that say what to change."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def check_images(images: Tensor) -> None:
-    """Insist on floats in [0, 1], up to rounding, of shape (B, C, H, W)."""
+    """Require floats in [0, 1], up to rounding, of shape (B, C, H, W)."""
     check_shape(images)
     low, high = (value.item() for value in images.detach().aminmax())
     if not (low >= -1e-3 and high <= 1 + 1e-3):  # written so that NaN fails too
@@ -18,32 +18,32 @@ def check_images(images: Tensor) -> None:
 
 
 def check_shape(images: Tensor) -> None:
-    """Insist on floats of shape (B, C, H, W), without a look at their values."""
+    """Require floats of shape (B, C, H, W), without reading their values."""
     if not images.is_floating_point():
         raise TypeError(
             f"images must be floats in [0, 1], got {images.dtype}: "
-            "turn bytes into floats by images.float() / 255"
+            "convert bytes to floats by images.float() / 255"
         )
     if images.ndim != 4:
         raise ValueError(
             f"images must have shape (B, C, H, W), got {tuple(images.shape)}: "
-            "give a single image a batch of its own by image[None]"
+            "make a single image a batch by image[None]"
         )
     if images.numel() == 0:
         raise ValueError(f"images are empty, with shape {tuple(images.shape)}")
 
 
 def check_color(images: Tensor, what: str) -> None:
-    """Insist on three channels: red, green, blue."""
+    """Require three channels: red, green, blue."""
     if images.shape[1] != 3:
         raise ValueError(
             f"{what} needs 3 channels (red, green, blue), got {images.shape[1]}: "
-            "leave it out for images without colour"
+            "leave it out for grey images"
         )
 
 
 def check_grey_or_color(images: Tensor) -> None:
-    """Insist on one channel, or three."""
+    """Require one channel, or three."""
     if images.shape[1] not in (1, 3):
         raise ValueError(
             f"images must have 1 channel (grey) or 3 (red, green, blue), got {images.shape[1]}"
@@ -53,7 +53,7 @@ def check_grey_or_color(images: Tensor) -> None:
 def check_parameter(
     name: str, values: Tensor, images: Tensor, low: float = 0.0, high: float = float("inf")
 ) -> None:
-    """Insist on one value in [low, high] per image, on the device of the images."""
+    """Require one value in [low, high] per image, on the device of the images."""
     if values.shape != images.shape[:1]:
         raise ValueError(
             f"{name} must have one value per image, shape ({images.shape[0]},), "
@@ -69,9 +69,9 @@ def check_parameter(
 
 
 def check_generator(generator: torch.Generator, images: Tensor) -> None:
-    """Insist that randomness is drawn where the images are."""
+    """Require a generator on the type of device that the images are on."""
     if generator.device.type != images.device.type:
         raise ValueError(
             f"generator is on {generator.device}, the images are on {images.device}: "
-            f"make it by torch.Generator({images.device.type!r})"
+            f"create it by torch.Generator({images.device.type!r})"
         )

@@ -1,7 +1,7 @@
-"""Crop, flip and blur, with parameters of its own for each image of a batch.
+"""Crop, flip and blur, with different parameters for each image of a batch.
 
-A crop samples the image at a grid of places, in one pass and without a copy. A blur mixes pixels of
-the columns and of the rows independently, so it is two small matrix products.
+A crop samples the image at a grid of positions, in one pass and without a copy. A blur mixes pixels
+along the columns and along the rows independently, so it is two small matrix products.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ def resized_crop(
     size: tuple[int, int],
     flip: Tensor | None = None,
 ) -> Tensor:
-    """Cut a box out of each image, scale it bilinearly to one size, and mirror it if told to.
+    """Crop a box out of each image, scale it bilinearly to one size, and optionally mirror it.
 
-    Equal to torchvision's ``resized_crop(..., antialias=False)`` up to the rounding of places,
-    about 1e-7 of the image's width: the box is cut first, so no pixel outside it has a say. To make
+    Equal to torchvision's ``resized_crop(..., antialias=False)`` up to the rounding of
+    positions, about 1e-7 of the image's width. Pixels outside the box have no influence. To make
     large images much smaller, shrink them beforehand.
 
     Args:
         images: (B, C, H, W) in [0, 1].
-        top: (B,) pixels above the box.
-        left: (B,) pixels left of the box.
-        height: (B,) of the box, in pixels.
-        width: (B,) of the box, in pixels.
-        size: (H', W') of the result, in pixels.
-        flip: (B,) bool, which images to mirror left to right; None for none.
+        top: (B,) number of pixels above the box.
+        left: (B,) number of pixels to the left of the box.
+        height: (B,) height of the box in pixels.
+        width: (B,) width of the box in pixels.
+        size: Height H' and width W' of the result in pixels.
+        flip: (B,) bool, True for images to mirror left to right; None to mirror no image.
 
     Returns:
         (B, C, H', W').
 
     Raises:
-        ValueError: a box that is smaller than a pixel or not inside the image.
+        ValueError: If a box is smaller than a pixel or not inside the image.
     """
     check_images(images)
     _, _, H, W = images.shape
@@ -54,7 +54,7 @@ def resized_crop(
         raise ValueError(f"a box reaches beyond the image of {H} x {W} pixels")
     if min(size) < 1:
         raise ValueError(f"size must be at least (1, 1), got {size}")
-    down, right = _places(top, height, size[0]), _places(left, width, size[1])
+    down, right = _positions(top, height, size[0]), _positions(left, width, size[1])
     if flip is not None:
         check_parameter("flip", flip, images, 0, 1)
         right = torch.where(flip[:, None], right.flip(1), right)
@@ -62,18 +62,18 @@ def resized_crop(
 
 
 def gaussian_blur(images: Tensor, sigma: Tensor, kernel_size: int) -> Tensor:
-    """Blur each image with a Gaussian of its own width; the border is mirrored, as in torchvision.
+    """Blur each image with its own Gaussian; the border is reflected, as in torchvision.
 
     Args:
         images: (B, C, H, W) in [0, 1].
         sigma: (B,) standard deviation in pixels, positive.
-        kernel_size: pixels that a pixel is mixed from, along each axis; odd.
+        kernel_size: Number of pixels to average along each axis; odd.
 
     Returns:
         (B, C, H, W).
 
     Raises:
-        ValueError: an even kernel, or one that mirrors more of the image than there is.
+        ValueError: If the kernel size is even, or the reflected border would exceed the image.
     """
     check_images(images)
     check_parameter("sigma", sigma, images, torch.finfo(images.dtype).tiny)
@@ -89,21 +89,21 @@ def gaussian_blur(images: Tensor, sigma: Tensor, kernel_size: int) -> Tensor:
     return _mix(images, _convolution(kernels, H), _convolution(kernels, W))
 
 
-def _places(start: Tensor, length: Tensor, new: int) -> Tensor:
-    """(B, new): where along an axis each new pixel's centre lies in the old image, in pixels."""
+def _positions(start: Tensor, length: Tensor, new: int) -> Tensor:
+    """Return (B, new): the position of each new pixel's centre in the old image, in pixels."""
     start, length = start.float()[:, None], length.float()[:, None]  # (B, 1)
     centres = torch.arange(new, device=start.device) + 0.5
-    # The centre of pixel 0 has the place 0. Half a pixel at either rim has neighbours on one side
-    # only: it takes the value of the outermost pixel of the box.
+    # The centre of pixel 0 is at 0. Within half a pixel of the border there is a neighbour on one
+    # side only: the value there is that of the outermost pixel of the box.
     return (centres * length / new - 0.5).clamp(min=0).minimum(length - 1) + start
 
 
 def _sample(images: Tensor, down: Tensor, right: Tensor) -> Tensor:
-    """Interpolate (B, C, H, W) at the places down (B, H') and right (B, W'): (B, C, H', W')."""
+    """Interpolate (B, C, H, W) at positions down (B, H') and right (B, W') -> (B, C, H', W')."""
     _, _, H, W = images.shape
     rows, columns = down.shape[1], right.shape[1]
     half = images.dtype in (torch.half, torch.bfloat16)
-    exact = images.float() if half else images  # processors sample no half precision
+    exact = images.float() if half else images  # CPUs cannot sample in half precision
     x, y = (2 / max(size - 1, 1) * each - 1 for size, each in ((W, right), (H, down)))
     grid = torch.stack([x[:, None].expand(-1, rows, -1), y[:, :, None].expand(-1, -1, columns)], 3)
     sampled = F.grid_sample(exact, grid.to(exact.dtype), padding_mode="border", align_corners=True)
@@ -111,7 +111,7 @@ def _sample(images: Tensor, down: Tensor, right: Tensor) -> Tensor:
 
 
 def _convolution(kernels: Tensor, length: int) -> Tensor:
-    """(B, K) kernels as (B, length, length) matrices that mirror at the border."""
+    """Turn kernels (B, K) into matrices (B, length, length) that reflect at the border."""
     radius = kernels.shape[1] // 2
     pixels = torch.arange(length, device=kernels.device, dtype=kernels.dtype)
     sources = F.pad(pixels[None], (radius, radius), mode="reflect")[0].long().unfold(0, length, 1)

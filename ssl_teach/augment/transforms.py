@@ -1,8 +1,8 @@
-"""Transforms that draw: a number of their own for each image, from the generator given.
+"""Random transforms, which draw parameters for each image from a given generator.
 
 Each is called with images (B, C, H, W) in [0, 1] and a `torch.Generator` on their device, leaves
-its input as it was, and returns a new batch. An equal state of the generator draws the same again.
-What is drawn for an image does not depend on what was drawn for the others.
+its input unchanged, and returns a new batch. The same state of the generator gives the same result.
+The parameters of an image do not depend on those of the other images.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ Transform = Callable[[Tensor, torch.Generator], Tensor]
 
 @dataclass(frozen=True)
 class RandomResizedCrop:
-    """Cut out a random box and scale it to one size (Szegedy et al., 2015, section 6).
+    """Crop a random box and scale it to one size (Szegedy et al., 2015, section 6).
 
     As in torchvision: a box that does not fit is drawn again, up to ten times in all; after that
     it is the largest centred box of an allowed ratio.
 
     Attributes:
-        scale: least and greatest area of the box, as a share of the image.
-        ratio: least and greatest width over height of the box, drawn evenly in the logarithm.
-        flip: probability of mirroring left to right.
-        size: (H', W') in pixels; None keeps the size of the images.
+        scale: Smallest and largest area of the box as a fraction of the image.
+        ratio: Smallest and largest ratio of width to height, drawn uniformly in its logarithm.
+        flip: Probability of mirroring left to right.
+        size: Height H' and width W' in pixels; None keeps the size of the images.
     """
 
     scale: Range = (0.08, 1.0)
@@ -42,7 +42,7 @@ class RandomResizedCrop:
     size: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what no box can satisfy."""
+        """Check the ranges."""
         _check_range("scale", self.scale, 0, 1)
         _check_range("ratio", self.ratio, 0)
         if min(self.scale[0], self.ratio[0]) <= 0:
@@ -52,7 +52,7 @@ class RandomResizedCrop:
             raise ValueError(f"size must be (height, width) in pixels or None, got {self.size}")
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """(B, C, H, W) to (B, C, H', W')."""
+        """Transform (B, C, H, W) to (B, C, H', W')."""
         check_shape(images)
         check_generator(generator, images)
         B, _, H, W = images.shape
@@ -81,7 +81,7 @@ class RandomResizedCrop:
         return top, left, height, width
 
     def _largest(self, H: int, W: int) -> tuple[int, int]:
-        """Height and width of the largest box whose ratio is allowed."""
+        """Return height and width of the largest box with an allowed ratio."""
         ratio = min(max(W / H, self.ratio[0]), self.ratio[1])
         return max(1, min(H, round(W / ratio))), max(1, min(W, round(H * ratio)))
 
@@ -91,11 +91,11 @@ class ColorJitter:
     """Change brightness, contrast, saturation and hue, in random order, with probability p.
 
     Attributes:
-        brightness: factors are drawn from [max(0, 1 - brightness), 1 + brightness].
-        contrast: likewise.
-        saturation: likewise; 0 for images without colour.
-        hue: turns of the colour circle, drawn from [-hue, hue]; at most 0.5.
-        p: probability that an image is changed at all.
+        brightness: Factors are drawn from [max(0, 1 - brightness), 1 + brightness].
+        contrast: The same for the contrast.
+        saturation: The same for the saturation; 0 for grey images.
+        hue: Rotations of the hue are drawn from [-hue, hue] turns; at most 0.5.
+        p: Probability that an image is changed.
     """
 
     brightness: float = 0.0
@@ -105,7 +105,7 @@ class ColorJitter:
     p: float = 1.0
 
     def __post_init__(self) -> None:
-        """Refuse negative strengths."""
+        """Check the ranges."""
         for name in ("brightness", "contrast", "saturation"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be 0 or more, got {getattr(self, name)}")
@@ -114,7 +114,7 @@ class ColorJitter:
         _check_probability("p", self.p)
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """(B, C, H, W) to the same shape."""
+        """Transform (B, C, H, W) to the same shape."""
         check_shape(images)
         check_generator(generator, images)
         if self.saturation or self.hue:
@@ -143,16 +143,16 @@ class ColorJitter:
 
 @dataclass(frozen=True)
 class RandomGrayscale:
-    """Take the colour out of an image with probability p; three equal channels are left."""
+    """Make an image grey with probability p, as three equal channels."""
 
     p: float = 0.1
 
     def __post_init__(self) -> None:
-        """Refuse what is no probability."""
+        """Check the probability."""
         _check_probability("p", self.p)
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """(B, 3, H, W) to the same shape."""
+        """Transform (B, 3, H, W) to the same shape."""
         check_shape(images)
         check_color(images, "RandomGrayscale")
         check_generator(generator, images)
@@ -165,9 +165,9 @@ class GaussianBlur:
     """Blur an image with probability p (SimCLR, appendix A).
 
     Attributes:
-        sigma: least and greatest standard deviation in pixels, drawn evenly.
-        p: probability that an image is blurred at all.
-        kernel_size: odd, in pixels; None takes the paper's tenth of the shorter side, at least 3.
+        sigma: Smallest and largest standard deviation in pixels, drawn uniformly.
+        p: Probability that an image is blurred.
+        kernel_size: Odd, in pixels; None for a tenth of the shorter side (the paper), at least 3.
     """
 
     sigma: Range = (0.1, 2.0)
@@ -175,7 +175,7 @@ class GaussianBlur:
     kernel_size: int | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a blur without width."""
+        """Check the ranges."""
         _check_range("sigma", self.sigma, 0)
         if self.sigma[0] <= 0:
             raise ValueError(f"sigma must be positive, got {self.sigma}")
@@ -184,7 +184,7 @@ class GaussianBlur:
         _check_probability("p", self.p)
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """(B, C, H, W) to the same shape."""
+        """Transform (B, C, H, W) to the same shape."""
         check_shape(images)
         check_generator(generator, images)
         B, _, H, W = images.shape
@@ -196,31 +196,31 @@ class GaussianBlur:
 
 @dataclass(frozen=True)
 class Compose:
-    """One transform after the other."""
+    """Apply several transforms in turn."""
 
     transforms: Sequence[Transform]
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """(B, C, H, W) to whatever the last transform makes of it."""
+        """Transform (B, C, H, W); the last transform determines the shape of the result."""
         for transform in self.transforms:
             images = transform(images, generator)
         return images
 
 
 def _change(images: Tensor, chosen: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
-    """A new batch in which the chosen images (indices) are changed, and the others are not."""
+    """Return a new batch in which only the images at the chosen indices are changed."""
     if not len(chosen):
         return images.clone()
     return images.index_copy(0, chosen, change(images.index_select(0, chosen)))
 
 
 def _rand(generator: torch.Generator, *shape: int) -> Tensor:
-    """Even draws from [0, 1), where the generator lives."""
+    """Draw uniformly from [0, 1), on the generator's device."""
     return torch.rand(shape, generator=generator, device=generator.device)
 
 
 def _uniform(generator: torch.Generator, limits: Range, *shape: int) -> Tensor:
-    """Even draws between two limits."""
+    """Draw uniformly between two limits."""
     low, high = limits
     return low + (high - low) * _rand(generator, *shape)
 
@@ -233,4 +233,4 @@ def _check_range(name: str, limits: Range, least: float, most: float = math.inf)
 
 def _check_probability(name: str, value: float) -> None:
     if not 0 <= value <= 1:
-        raise ValueError(f"{name} is a probability, so in [0, 1], got {value}")
+        raise ValueError(f"{name} is a probability and must lie in [0, 1], got {value}")

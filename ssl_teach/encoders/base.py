@@ -1,4 +1,4 @@
-"""An encoder: blocks that can be frozen, a feature map per stage, and one representation."""
+"""The base class of encoders: blocks that can be frozen, a feature map of each stage, and h."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ def standardize(images: Tensor) -> Tensor:
 
 
 class Encoder(nn.Module):
-    """Base of all encoders: a list of stages, most of which halve the image; the last is pooled.
+    """The base class of all encoders: stages, most of which halve the image, and a global mean.
 
     A subclass sets `widths` and fills `blocks`; tasks and probes rely on nothing else.
 
     Attributes:
-        widths: channels of each stage, first to last.
-        blocks: one module per stage, applied in turn.
-        num_frozen: How many of the first blocks are frozen; see `freeze`.
+        widths: Number of channels of each stage, first to last.
+        blocks: One module per stage, applied in turn.
+        num_frozen: Number of blocks that are frozen, counted from the image; see `freeze`.
     """
 
     widths: tuple[int, ...]
@@ -31,23 +31,23 @@ class Encoder(nn.Module):
     num_frozen: int = 0
 
     def __init__(self) -> None:
-        """Without stages; a subclass fills `blocks`."""
+        """Create an encoder without stages; a subclass fills `blocks`."""
         super().__init__()
 
     def freeze(self, count: int) -> None:
-        """Hold the first blocks still, and let the others move: what fine-tuning in part needs.
+        """Freeze the first blocks and train the others, as partial fine-tuning does.
 
-        Held blocks get no gradients, and they stay in evaluation mode whatever `train` says, so
+        Frozen blocks get no gradients, and they stay in evaluation mode whatever `train` says, so
         that their batch norm keeps its running statistics as well as its weights.
 
         Args:
-            count: of blocks, from the image upwards; 0 lets all of them move.
+            count: Number of blocks to freeze, counted from the image; 0 trains all of them.
 
         Raises:
-            ValueError: if there are not so many blocks.
+            ValueError: If count is negative or exceeds the number of blocks.
         """
         if not 0 <= count <= len(self.blocks):
-            raise ValueError(f"cannot hold {count} blocks: the encoder has {len(self.blocks)}")
+            raise ValueError(f"cannot freeze {count} blocks: the encoder has {len(self.blocks)}")
         self.num_frozen = count
         for number, block in enumerate(self.blocks):
             block.requires_grad_(number >= count)
@@ -65,13 +65,16 @@ class Encoder(nn.Module):
         return standardize(images)
 
     def stages(self, images: Tensor) -> list[Tensor]:
-        """Feature maps of every stage.
+        """Compute the feature maps of all stages.
 
         Args:
             images: (B, C, H, W) in [0, 1]; any H and W.
 
         Returns:
             One (B, C_l, H_l, W_l) tensor per stage, first to last.
+
+        Raises:
+            ValueError: If the images are not floats of four dimensions.
         """
         if images.ndim != 4 or not images.is_floating_point():
             raise ValueError(
@@ -86,7 +89,7 @@ class Encoder(nn.Module):
         return maps
 
     def forward(self, images: Tensor) -> Tensor:
-        """The representation h = f(x): the last stage, averaged over its positions.
+        """Compute the representation h = f(x): the last stage averaged over its positions.
 
         Args:
             images: (B, C, H, W) in [0, 1].

