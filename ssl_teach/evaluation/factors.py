@@ -1,4 +1,4 @@
-"""How well a linear map reads the factors that the scenes were drawn from."""
+"""Linear probes for the factors that the scenes were rendered from."""
 
 from __future__ import annotations
 
@@ -18,43 +18,44 @@ FACTORS = {
     "size": ("scale",),
     "background": ("sky", "ground"),
 }
-"""What `factor_probe` asks for, and the factors of the scenes that it is made of."""
+"""The targets of `factor_probe`, and the factors of the scenes that form each target."""
 
-ON_A_CIRCLE = ("hue", "sky", "ground")  # hues: 0.99 lies beside 0.01
+CIRCULAR = ("hue", "sky", "ground")  # hues, for which 0.99 is close to 0.01
 
 
 def _factor(data: Dataset, name: str) -> np.ndarray:
-    """Targets of a regression, (N, K): a hue is a point on a circle, or red would be torn apart."""
+    """Return regression targets (N, K); a hue becomes a point on the unit circle."""
     columns: list[np.ndarray] = []
     for part in FACTORS[name]:
         values = data.factors[part].numpy().astype(np.float64)
         angle = 2 * np.pi * values
-        columns += [np.cos(angle), np.sin(angle)] if part in ON_A_CIRCLE else [values]
+        columns += [np.cos(angle), np.sin(angle)] if part in CIRCULAR else [values]
     return np.stack(columns, axis=1)
 
 
 def factor_probe(
     dataset: Dataset,
-    take: Callable[[Tensor], np.ndarray],
+    extract: Callable[[Tensor], np.ndarray],
     penalties: Sequence[float] = (1e-4, 1e-3, 1e-2, 1e-1, 1.0),
 ) -> dict[str, float]:
-    """How well a linear map reads the factors that the images were drawn from.
+    """Measure how well a linear map predicts the factors of the images from their features.
 
-    Ridge regression on standardised features, its penalty chosen on validation data.
+    The map is a ridge regression on standardised features; its penalty is chosen on validation
+    data.
 
     Args:
-        dataset: scenes, with factors and splits.
-        take: uint8 images in, features (N, D) out.
-        penalties: weights of ‖W‖² against the mean squared error, to choose from.
+        dataset: Scenes, with factors and splits.
+        extract: Computes features (N, D) from uint8 images (N, C, H, W).
+        penalties: Weights of ‖W‖² relative to the mean squared error, to choose from.
 
     Returns:
-        R² on the test split, "factor_color" and so on for each of `FACTORS`. It is 1 for a factor
-        that is read without error, 0 for one of which nothing can be read.
+        R² on the test split by name ("factor_color" and so on, for each of `FACTORS`): 1 for a
+        factor that is predicted without error, 0 for one that is not predicted at all.
     """
     parts = (dataset.train, dataset.val, dataset.test)
-    taken = [take(part.images) for part in parts]
-    scaler = StandardScaler().fit(taken[0])
-    x, x_val, x_test = (scaler.transform(part).astype(np.float64) for part in taken)
+    features = [extract(part.images) for part in parts]
+    scaler = StandardScaler().fit(features[0])
+    x, x_val, x_test = (scaler.transform(part).astype(np.float64) for part in features)
     found = {}
     with threadpool_limits(1, "blas"):
         for name in FACTORS:

@@ -1,7 +1,7 @@
-"""The protocol: what is a representation worth? Frozen features, a linear probe, k-NN, fine-tuning.
+"""Features of a frozen encoder, and the baselines to compare them with.
 
-Probes take features, not models. So raw pixels and random weights are baselines of one line each,
-and the check that frozen means frozen sits where the features are taken.
+Probes take features, not models. Raw pixels and random weights are therefore baselines of one line
+each, and the check that the encoder is frozen is made where its features are computed.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from ssl_teach.encoders.base import Encoder
 
 
 class NotFrozenError(RuntimeError):
-    """An encoder changed while its features were taken."""
+    """An encoder changed while its features were computed."""
 
 
 @contextmanager
 def frozen(encoder: Encoder) -> Iterator[None]:
-    """Hold an encoder still: evaluation mode, no gradients, and proof that nothing moved.
+    """Freeze an encoder: evaluation mode, no gradients, and a check that nothing has changed.
 
-    Batch norm in training mode updates its running statistics at every forward pass, without any
-    optimiser; so buffers are checked as well as parameters.
+    Batch norm in training mode updates its running statistics in every forward pass, without any
+    optimizer. Buffers are therefore checked as well as parameters.
 
     Raises:
-        NotFrozenError: on leaving, if a parameter or a buffer has changed.
+        NotFrozenError: On exit, if a parameter or a buffer has changed.
     """
     before = {name: value.detach().clone() for name, value in encoder.state_dict().items()}
     modes = {module: module.training for module in encoder.modules()}
@@ -50,16 +50,16 @@ def frozen(encoder: Encoder) -> Iterator[None]:
     ]
     if changed:
         raise NotFrozenError(
-            f"the encoder was to stay frozen, but {', '.join(changed[:3])} changed; "
-            "was it put in training mode, or stepped by an optimiser?"
+            f"the encoder should have stayed frozen, but {', '.join(changed[:3])} changed; "
+            "was it put in training mode, or updated by an optimizer?"
         )
 
 
 def _grid(features: int, channels: int, height: int, width: int) -> tuple[int, int]:
-    """Rows and columns to pool a map to, so that channels × rows × columns is about `features`."""
+    """Return the grid to pool a map to, with channels × rows × columns close to `features`."""
     cells = max(1, features // channels)
     rows = 1
-    while rows * rows < cells:  # the smallest power of two at or above the root
+    while rows * rows < cells:  # the smallest power of two that is not below the root
         rows *= 2
     return min(rows, height), min(max(1, cells // rows), width)
 
@@ -68,23 +68,23 @@ def _grid(features: int, channels: int, height: int, width: int) -> tuple[int, i
 def features(
     encoder: Encoder, images: Tensor, *, batch_size: int = 500, size: int | None = None
 ) -> list[np.ndarray]:
-    """Features of every stage, each averaged over a grid so that all have the same number.
+    """Compute features of every stage, with the same number of features for each.
 
-    An early stage has few channels and a large map, a late one many channels and a small map.
-    Pooled to one number per channel, an early stage would lose by its size alone; so its map is
-    averaged over a grid of cells such that channels × cells = the channels of the last stage.
+    An early stage has few channels and a large map, a late one many channels and a small map. With
+    one value per channel an early stage would be at a disadvantage simply because it is narrow. Its
+    map is therefore averaged over a grid such that channels × cells = channels of the last stage.
 
     Args:
-        encoder: f; frozen meanwhile, and checked to have been.
+        encoder: The encoder. It is frozen during the call, and this is verified.
         images: (N, C, H, W) uint8.
-        batch_size: images per forward pass.
-        size: features per stage; None for the width of the last stage.
+        batch_size: Images per forward pass.
+        size: Features per stage; None for the number of channels of the last stage.
 
     Returns:
         One (N, D) float32 array per stage, first to last. The last is h = f(x).
 
     Raises:
-        NotFrozenError: if parameters or batch-norm statistics changed meanwhile.
+        NotFrozenError: If parameters or batch-norm statistics changed during the call.
     """
     device = next(encoder.parameters()).device
     size = size or encoder.widths[-1]
@@ -98,43 +98,43 @@ def features(
 
 
 def raw_pixels(images: Tensor) -> np.ndarray:
-    """The baseline to beat: the pixels themselves, (N, C, H, W) uint8 -> (N, C·H·W) in [0, 1]."""
+    """Return the pixels as a baseline, (N, C, H, W) uint8 -> (N, C·H·W) in [0, 1]."""
     return to_float(images).flatten(1).cpu().numpy()
 
 
 def random_weights(encoder: Encoder, seed: int) -> Encoder:
-    """The same architecture with fresh weights: what the pretraining itself is worth.
+    """Copy an encoder with new random weights, the baseline for the effect of pretraining.
 
-    Every layer draws its weights by its `reset_parameters`, as it did when it was made. A module
-    that draws those of its layers otherwise says how in a `reset_parameters` of its own, which has
-    the last word.
+    Every layer is initialised by its `reset_parameters`, as in its constructor. A module that
+    initialises its layers differently has a `reset_parameters` of its own, which is called after
+    those of its layers.
 
     Args:
-        encoder: is copied, not changed.
-        seed: of the new weights.
+        encoder: The encoder; it is not changed.
+        seed: Seed of the new weights.
 
     Raises:
-        ValueError: if a layer holds parameters and has no such method, nor has one around it.
+        ValueError: If a layer has parameters but neither it nor a module around it has this method.
     """
     fresh = copy.deepcopy(encoder)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        _draw_anew(fresh, "", drawn=False)
+        _reset(fresh, "", covered=False)
     return fresh
 
 
-def _draw_anew(module: nn.Module, name: str, drawn: bool) -> None:
-    """Reset what is inside, then the module; `drawn` tells that one around it will reset all."""
+def _reset(module: nn.Module, name: str, covered: bool) -> None:
+    """Reset a module's children, then itself; `covered` if an enclosing module resets it too."""
     # nn.MultiheadAttention and nn.Transformer hide the method
     hidden = getattr(module, "_reset_parameters", None)
     reset = getattr(module, "reset_parameters", hidden)
     for inner, child in module.named_children():
-        _draw_anew(child, f"{name}.{inner}".lstrip("."), drawn or callable(reset))
+        _reset(child, f"{name}.{inner}".lstrip("."), covered or callable(reset))
     if callable(reset):
         reset()
-    elif not drawn and any(True for _ in module.parameters(recurse=False)):
+    elif not covered and any(True for _ in module.parameters(recurse=False)):
         which = f"its {name!r}, a {type(module).__name__}," if name else "it"
         raise ValueError(
-            f"the encoder has no known random weights: {which} holds parameters that nothing draws "
-            "anew; give it a method reset_parameters"
+            f"the encoder cannot be initialised again: {which} holds parameters that nothing "
+            "resets; give it a method reset_parameters"
         )

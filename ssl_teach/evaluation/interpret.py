@@ -1,4 +1,4 @@
-"""What the layers of an encoder see: the patches that excite a channel, and what tells classes."""
+"""Interpreting the layers of an encoder: the patches that activate a channel most, and η²."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from ssl_teach.evaluation.features import frozen
 
 
 def receptive_field(stage: int) -> int:
-    """Side of what one position of a `ConvNet`'s stage sees, in pixels: 3, 7, 15, 31.
+    """Return the side of the receptive field of a `ConvNet`'s stage, in pixels: 3, 7, 15, 31.
 
     Args:
-        stage: 1 for the first.
+        stage: Number of the stage, from 1.
     """
     return 2 ** (stage + 1) - 1
 
@@ -26,20 +26,20 @@ def receptive_field(stage: int) -> int:
 def max_activating_patches(
     encoder: ConvNet, images: Tensor, stage: int, channels: Sequence[int], count: int = 5
 ) -> Tensor:
-    """The patches that excite each channel most, at most one from an image.
+    """Find the patches that activate each channel most, at most one from each image.
 
-    Source: the idea is that of Zeiler and Fergus, 2014, without their projection back to pixels.
+    Source: Zeiler and Fergus, 2014, without their projection back to pixels.
 
     Args:
-        encoder: f; frozen meanwhile.
+        encoder: The encoder. It is frozen during the call.
         images: (N, C, H, W) uint8.
-        stage: 1 for the first.
-        channels: of that stage.
-        count: patches for each channel.
+        stage: Number of the stage, from 1.
+        channels: Channels of that stage.
+        count: Patches for each channel.
 
     Returns:
-        (len(channels), count, C, S, S) uint8 with S = `receptive_field(stage)`, strongest first;
-        black where a patch reaches beyond its image.
+        (len(channels), count, C, S, S) uint8 with S = `receptive_field(stage)`, the strongest
+        activation first; black where a patch extends beyond its image.
     """
     device = next(encoder.parameters()).device
     with frozen(encoder):
@@ -48,35 +48,33 @@ def max_activating_patches(
             for chunk in images.split(500)
         ]
     response = torch.cat(maps)  # (N, K, H, W)
-    peak, place = response.flatten(2).max(dim=2)  # (N, K)
+    peak, position = response.flatten(2).max(dim=2)  # (N, K)
     half = 2**stage - 1
-    framed = F.pad(images, [half] * 4)  # so that pixel p of an image lies at p + half
+    padded = F.pad(images, [half] * 4)  # pixel p of an image is now at p + half
     rows = []
     for k in range(len(channels)):
         patches = []
         for n in peak[:, k].topk(count).indices.tolist():
-            y, x = divmod(int(place[n, k]), response.shape[3])
-            top, left = y * 2**stage, x * 2**stage  # of the patch in the framed image
-            patches.append(framed[n, :, top : top + 2 * half + 1, left : left + 2 * half + 1])
+            y, x = divmod(int(position[n, k]), response.shape[3])
+            top, left = y * 2**stage, x * 2**stage  # of the patch in the padded image
+            patches.append(padded[n, :, top : top + 2 * half + 1, left : left + 2 * half + 1])
         rows.append(torch.stack(patches))
     return torch.stack(rows)
 
 
 def correlation_ratio(features: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """The share of each feature's variance that lies between classes: 0 knows nothing of them.
-
-    In statistics it is called η², the correlation ratio.
+    """Compute η², the fraction of each feature's variance that is between classes.
 
     Args:
         features: (N, D).
         labels: (N,).
 
     Returns:
-        (D,) in [0, 1]; NaN for a feature that is the same everywhere.
+        (D,) in [0, 1]: 0 if all class means are equal, NaN for a constant feature.
     """
     total = features.var(axis=0, dtype=np.float64)
-    kinds, counts = np.unique(labels, return_counts=True)
-    means = np.stack([features[labels == kind].mean(axis=0, dtype=np.float64) for kind in kinds])
+    classes, counts = np.unique(labels, return_counts=True)
+    means = np.stack([features[labels == c].mean(axis=0, dtype=np.float64) for c in classes])
     centre = np.average(means, axis=0, weights=counts)
     between = np.average((means - centre) ** 2, axis=0, weights=counts)
     return np.divide(between, total, out=np.full_like(total, np.nan), where=total > 0)

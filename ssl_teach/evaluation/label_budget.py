@@ -1,4 +1,4 @@
-"""Budgets of labels: how many a probe or a training may use, validation included."""
+"""Label budgets: how many labels training may use, those for validation included."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from ssl_teach.data import Dataset
 
 
 def draw_labels(dataset: Dataset, fraction: float, seed: int) -> tuple[Dataset, Dataset]:
-    """A budget of labels, drawn per class, its own validation labels inside the count.
+    """Draw a fraction of the labels of each class, and split it into training and validation.
 
     Args:
-        dataset: with labels; its test split is not touched.
-        fraction: of all labels outside the test split, in (0, 1]; 1 returns the splits as they are.
-        seed: another seed, another draw.
+        dataset: A data set with labels; its test split is not used.
+        fraction: Fraction of all labels outside the test split, in (0, 1]; 1 returns the splits
+            unchanged.
+        seed: Seed of the draw.
 
     Returns:
-        Training and validation data; below 1, a fifth of the drawn labels, at least one per
-        class, is for validation.
+        Training and validation data. Below 1 a fifth of the drawn labels is for validation, at
+        least one per class.
 
     Raises:
-        ValueError: if the fraction leaves fewer than two labels per class, or there are none.
+        ValueError: If the fraction leaves fewer than two labels per class, or there are no labels.
     """
     if not 0 < fraction <= 1:
         raise ValueError(f"fraction must lie in (0, 1], got {fraction}")
@@ -31,30 +32,30 @@ def draw_labels(dataset: Dataset, fraction: float, seed: int) -> tuple[Dataset, 
         return dataset.train, dataset.val
     for name in ("train", "val"):
         if name not in dataset.splits:
-            dataset.split(name)  # says which there are
+            dataset.split(name)  # raises an error that names the splits
     pool = torch.cat([dataset.splits["train"], dataset.splits["val"]])
     generator = torch.Generator().manual_seed(seed)
     train, val = [], []
     for label in range(len(dataset.classes)):
         mine = pool[dataset.labels[pool] == label]
-        take = round(fraction * len(mine))
-        if take < 2:
+        count = round(fraction * len(mine))
+        if count < 2:
             raise ValueError(
-                f"{fraction:.1%} of {len(mine)} labels of {dataset.classes[label]!r} is {take}; "
+                f"{fraction:.1%} of {len(mine)} labels of {dataset.classes[label]!r} is {count}; "
                 "two per class are needed, one to train and one to validate"
             )
-        mine = mine[torch.randperm(len(mine), generator=generator)[:take]]
-        held = max(1, take // 5)
-        val.append(mine[:held])
-        train.append(mine[held:])
+        mine = mine[torch.randperm(len(mine), generator=generator)[:count]]
+        num_val = max(1, count // 5)
+        val.append(mine[:num_val])
+        train.append(mine[num_val:])
     return dataset.subset(torch.cat(train)), dataset.subset(torch.cat(val))
 
 
 def label_arrays(*parts: Dataset) -> list[np.ndarray]:
-    """The labels of several data sets as arrays.
+    """Return the labels of several data sets as arrays (N,).
 
     Raises:
-        ValueError: if one has no labels.
+        ValueError: If a data set has no labels.
     """
     for part in parts:
         if part.labels is None:

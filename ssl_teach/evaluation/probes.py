@@ -17,17 +17,17 @@ from ssl_teach.evaluation.features import features
 from ssl_teach.evaluation.label_budget import label_arrays
 
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1)
-"""Grid of the linear probe, the weight of ½‖W‖² against the mean cross-entropy."""
+"""The linear probe's choices of the weight of ½‖W‖² relative to the mean cross-entropy."""
 
 
 @dataclass(frozen=True)
 class ProbeResult:
-    """What a probe found.
+    """The accuracies of a probe and its hyperparameter.
 
     Attributes:
-        test: accuracy on the test split, read once, with the choice made on validation data.
-        val: accuracy on the validation split.
-        choice: the penalty, number of neighbours or learning rate that was chosen.
+        test: Accuracy on the test split, evaluated once, after the choice on validation data.
+        val: Accuracy on the validation split.
+        choice: The chosen penalty, number of neighbours or learning rate.
     """
 
     test: float
@@ -37,12 +37,12 @@ class ProbeResult:
 
 @dataclass(frozen=True)
 class ProbeData:
-    """Features with labels, split three ways: what a probe takes.
+    """Features with their labels, split into training, validation and test.
 
     Attributes:
-        train: (features (N, D), labels (N,)).
-        val: the same for validation.
-        test: the same for the test.
+        train: Features (N, D) and labels (N,) for training.
+        val: The same for validation.
+        test: The same for the test.
     """
 
     train: tuple[np.ndarray, np.ndarray]
@@ -53,37 +53,40 @@ class ProbeData:
 def stage_features(
     encoder: Encoder, parts: Sequence[Dataset], *, size: int | None = None
 ) -> list[ProbeData]:
-    """What the probes of every stage take: features with labels, from one pass over the images.
+    """Compute the data for the probes of all stages in one pass over the images.
 
     Args:
-        encoder: f; frozen meanwhile.
-        parts: training, validation and test.
-        size: features per stage; see `features`.
+        encoder: The encoder. It is frozen during the call.
+        parts: Training, validation and test data.
+        size: Features per stage; see `features`.
 
     Returns:
-        One for each stage, first to last.
+        The probe data of each stage, first to last.
 
     Raises:
-        ValueError: if a part has no labels.
+        ValueError: If a part has no labels.
     """
     labels = label_arrays(*parts)
-    taken = [features(encoder, part.images, size=size) for part in parts]
-    return [ProbeData(*zip(stage, labels, strict=True)) for stage in zip(*taken, strict=True)]
+    parts_by_stage = [features(encoder, part.images, size=size) for part in parts]
+    return [
+        ProbeData(*zip(stage, labels, strict=True)) for stage in zip(*parts_by_stage, strict=True)
+    ]
 
 
 def linear_probe(data: ProbeData, penalties: Sequence[float] = PENALTIES) -> ProbeResult:
-    """Multinomial logistic regression on standardised features; the penalty chosen on validation.
+    """Fit a multinomial logistic regression on standardised features.
 
     Args:
-        data: features and labels.
-        penalties: weights of ½‖W‖² against the mean cross-entropy, to choose from.
+        data: Features and labels.
+        penalties: Weights of ½‖W‖² relative to the mean cross-entropy. The one with the best
+            validation accuracy is chosen.
     """
     scaler = StandardScaler().fit(data.train[0])
     (x, y), (x_val, y_val), (x_test, y_test) = (
         (scaler.transform(x).astype(np.float32), y) for x, y in (data.train, data.val, data.test)
     )
     fitted = []
-    with threadpool_limits(1, "blas"):  # a second thread is in the way of products so narrow
+    with threadpool_limits(1, "blas"):  # a second thread slows down such narrow products
         for penalty in penalties:  # scikit-learn sums the loss, so its C is 1/(N·penalty)
             model = LogisticRegression(C=1 / (len(x) * penalty), max_iter=1000, tol=1e-3)
             fitted.append(model.fit(x, y))
@@ -93,11 +96,12 @@ def linear_probe(data: ProbeData, penalties: Sequence[float] = PENALTIES) -> Pro
 
 
 def knn_probe(data: ProbeData, neighbours: Sequence[int] = (1, 5, 20)) -> ProbeResult:
-    """Vote of the k nearest training features by cosine; k chosen on validation data.
+    """Classify by a vote of the k nearest training features, by cosine similarity.
 
     Args:
-        data: features and labels.
-        neighbours: values of k to choose from; those larger than the training set are left out.
+        data: Features and labels.
+        neighbours: Values of k, except those above the number of training features. The one with
+            the best validation accuracy is chosen.
     """
     (x, y), (x_val, y_val), (x_test, y_test) = data.train, data.val, data.test
     candidates = [k for k in neighbours if k <= len(x)]

@@ -1,6 +1,6 @@
-"""How good is a made image? Distances to the true one, and its sharpness.
+"""Metrics of reconstructed images: PSNR and SSIM to the original, and sharpness.
 
-PSNR and SSIM are scikit-image's, on images in [0, 1] with all their channels and borders.
+PSNR and SSIM are scikit-image's, on images in [0, 1], with all channels and borders included.
 """
 
 from __future__ import annotations
@@ -11,43 +11,43 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torch import Tensor
 
 
-def psnr(made: Tensor, true: Tensor) -> float:
-    """Peak signal-to-noise ratio, 10 log₁₀(1 / mean squared error), mean over images.
+def psnr(reconstruction: Tensor, original: Tensor) -> float:
+    """Compute the peak signal-to-noise ratio 10 log₁₀(1 / MSE), averaged over images.
 
     Args:
-        made: (B, C, H, W) in [0, 1].
-        true: the same.
+        reconstruction: (B, C, H, W) in [0, 1].
+        original: The same shape.
 
     Returns:
-        Decibels; half the error (in amplitude) is 6 dB more.
+        Decibels; halving the error (in amplitude) adds 6 dB.
     """
-    pairs = zip(made.cpu().numpy(), true.cpu().numpy(), strict=True)
+    pairs = zip(reconstruction.cpu().numpy(), original.cpu().numpy(), strict=True)
     return float(np.mean([peak_signal_noise_ratio(y, x, data_range=1.0) for x, y in pairs]))
 
 
-def ssim(made: Tensor, true: Tensor) -> float:
-    """Structural similarity in windows of 7×7, mean over images; 1 for equal ones.
-
-    Args:
-        made: (B, C, H, W) in [0, 1], of 7×7 or more.
-        true: the same.
+def ssim(reconstruction: Tensor, original: Tensor) -> float:
+    """Compute the structural similarity in windows of 7×7, averaged over images; 1 if equal.
 
     Source: Wang et al., 2004.
+
+    Args:
+        reconstruction: (B, C, H, W) in [0, 1], with H and W of at least 7.
+        original: The same shape.
     """
-    pairs = zip(made.cpu().numpy(), true.cpu().numpy(), strict=True)
+    pairs = zip(reconstruction.cpu().numpy(), original.cpu().numpy(), strict=True)
     values = [structural_similarity(y, x, data_range=1.0, channel_axis=0) for x, y in pairs]
     return float(np.mean(values))
 
 
 def sharpness(images: Tensor, mask: Tensor | None = None) -> float:
-    """Mean absolute step between neighbouring pixels, across and down.
+    """Compute the mean absolute difference between neighbouring pixels, horizontal and vertical.
 
-    It knows nothing of truth: noise is sharp. So it is read beside a distance, and relative to
-    the sharpness of the true images.
+    Sharpness is not accuracy: noise is sharp, too. Compare it with the sharpness of the originals,
+    and report it together with a distance to them.
 
     Args:
         images: (B, C, H, W) in [0, 1].
-        mask: (B, 1, H, W) bool, where to look: at steps between two pixels in it; None for all.
+        mask: (B, 1, H, W) bool; only differences between two pixels in it count. None for all.
     """
     if mask is None:
         mask = torch.ones_like(images[:, :1], dtype=torch.bool)
