@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from ssl_teach.exercises.checks.harness import Answer, call, expect_tensor, make_generator, require
+from ssl_teach.exercises.checks.harness import (
+    Answer,
+    call,
+    expect_tensor,
+    is_same_number,
+    make_generator,
+    require,
+)
 from ssl_teach.exercises.core import Exercise, Property, Variant
-
-
-def _same(ours: float, theirs: float) -> bool:
-    return math.isclose(ours, theirs, rel_tol=1e-4, abs_tol=1e-5)
 
 
 def _hole(B: int, H: int, W: int, *missing: int) -> Tensor:
@@ -63,7 +65,7 @@ class MaskedL2:
         for border in (torch.zeros_like(mask), ~mask):
             loss = self.run(answer, torch.ones(2, 3, 4, 5) * ~mask, mask, on, border)
             require(
-                _same(loss, 0),
+                is_same_number(loss, 0),
                 f"on {on}, it gives {loss:.4f}",
                 "pixels outside a hole were not generated; True in the mask means missing",
             )
@@ -89,9 +91,9 @@ class MaskedL2:
                     right * sum(missing) / mask.numel(): "the mean of what: of all pixels?",
                     abs(error): "the error should be squared",
                 }
-                found = [where for value, where in known.items() if _same(loss, value)]
+                found = [where for value, where in known.items() if is_same_number(loss, value)]
                 require(
-                    _same(loss, right),
+                    is_same_number(loss, right),
                     f"on {on}, each missing value off by {error}, it gives {loss:.4f}",
                     (found or ["by what is the sum divided?"])[0],
                 )
@@ -102,7 +104,7 @@ class MaskedL2:
         off = torch.ones(1, 2, 4, 4) * torch.tensor([1.0, -1.0]).view(1, 2, 1, 1)
         loss = self.run(answer, off, mask, "an image with one channel too bright and one too dark")
         require(
-            _same(loss, 2 if self.summed else 1),
+            is_same_number(loss, 2 if self.summed else 1),
             f"where one channel is 1 too high and the other 1 too low, it gives {loss:.4f}",
             "square first, then take the mean",
         )
@@ -115,7 +117,7 @@ class MaskedL2:
         on = "two images, one with 2 missing pixels off by 1, one with 6 correct ones"
         loss = self.run(answer, off, mask, on)
         require(
-            _same(loss, 1 / 2 if self.per_image else 2 / 8),
+            is_same_number(loss, 1 / 2 if self.per_image else 2 / 8),
             f"on {on}, it gives {loss:.4f}",
             "which should have equal weight: each missing pixel, or each image?",
         )
@@ -135,7 +137,7 @@ class MaskedL2:
             on = f"a hole of 5 pixels, of which {what}, is off by 1"
             loss = self.run(answer, bad.double().expand(1, 1, 4, 4), mask, on, border)
             require(
-                _same(loss, right),
+                is_same_number(loss, right),
                 f"on {on}, it gives {loss:.4f}",
                 "each weight belongs in numerator and denominator; known pixels have none, "
                 "wherever they are",
@@ -151,7 +153,7 @@ class MaskedL2:
         )
         mask, on = _hole(2, 4, 4, 4), "two images, of which one has a hole"
         one = self.run(answer, torch.ones(2, 1, 4, 4), mask, on)
-        require(_same(one, 1 / 2 if self.per_image else 1), f"on {on}, it gives {one:.4f}")
+        require(is_same_number(one, 1 / 2 if self.per_image else 1), f"on {on}, it gives {one:.4f}")
 
     def gradient(self, answer: Answer) -> None:
         """The gradient reaches the fill."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
@@ -67,8 +67,8 @@ def small_encoder(channels: int = 1) -> nn.Sequential:
     return encoder
 
 
-def unmoved(before: dict[str, Tensor], module: nn.Module, names: Iterable[str]) -> list[str]:
-    """The names of those tensors of a module that have changed."""
+def changed(before: dict[str, Tensor], module: nn.Module, names: Iterable[str]) -> list[str]:
+    """The names of the tensors of a module that have changed."""
     now = module.state_dict()
     return [name for name in names if not torch.equal(before[name], now[name])]
 
@@ -78,7 +78,7 @@ def saved(module: nn.Module) -> dict[str, Tensor]:
     return {name: value.detach().clone() for name, value in module.state_dict().items()}
 
 
-def require_unmoved(before: dict[str, Tensor], module: nn.Module, weights: bool) -> None:
+def require_unchanged(before: dict[str, Tensor], module: nn.Module, weights: bool) -> None:
     """Require that the weights, or the buffers, have not changed.
 
     Raises:
@@ -86,7 +86,7 @@ def require_unmoved(before: dict[str, Tensor], module: nn.Module, weights: bool)
     """
     parameters = {name for name, _ in module.named_parameters()}
     mine = [name for name in before if (name in parameters) == weights]
-    moved = unmoved(before, module, mine)
+    moved = changed(before, module, mine)
     if moved:
         kind = "parameter" if weights else "buffer"
         raise CheckFailed(
@@ -142,7 +142,7 @@ class FrozenProbe:
         for N in (7, 1):
             self.run(answer, small_encoder().eval(), self.images(N))
 
-    def unmoved(self, answer: Answer) -> None:
+    def unchanged(self, answer: Answer) -> None:
         """No weight and no running statistic changes."""
         for mode in (True, False):
             encoder = small_encoder().train(mode)
@@ -150,8 +150,8 @@ class FrozenProbe:
             for parameter in encoder.parameters():
                 parameter.grad = torch.ones_like(parameter)
             self.run(answer, encoder, self.images(6))
-            require_unmoved(before, encoder, weights=True)
-            require_unmoved(before, encoder, weights=False)
+            require_unchanged(before, encoder, weights=True)
+            require_unchanged(before, encoder, weights=False)
             require(
                 all(p.grad is not None and (p.grad == 1).all() for p in encoder.parameters()),
                 "the gradients that the encoder's parameters had before are gone",
@@ -307,7 +307,7 @@ weights, running statistics, mode.{" " if added else ""}{added}""",
         ),
         properties=(
             Property("gives one row for each image", form.shape),
-            Property("changes no weight and no running statistic", form.unmoved),
+            Property("changes no weight and no running statistic", form.unchanged),
             Property("returns the encoder to the mode it was in", form.handed_back),
             Property("builds no graph for gradients", form.no_graph),
             Property("gives the features of evaluation mode", form.correct),
@@ -410,22 +410,18 @@ def _a_head(answer: Answer) -> None:
     Backbone().run(answer, 2)
 
 
-def _weights_stay(answer: Answer) -> None:
-    for mode in (True, False):
-        made = Backbone()
-        made.backbone.train(mode)
-        before = saved(made.backbone)
-        made.run(answer, 5)
-        require_unmoved(before, made.backbone, weights=True)
+def _unchanged(weights: bool) -> Callable[[Answer], None]:
+    """A test that training the head changes no weight, or no buffer, of the backbone."""
 
+    def test(answer: Answer) -> None:
+        for mode in (True, False):
+            made = Backbone()
+            made.backbone.train(mode)
+            before = saved(made.backbone)
+            made.run(answer, 5)
+            require_unchanged(before, made.backbone, weights)
 
-def _statistics_stay(answer: Answer) -> None:
-    for mode in (True, False):
-        made = Backbone()
-        made.backbone.train(mode)
-        before = saved(made.backbone)
-        made.run(answer, 5)
-        require_unmoved(before, made.backbone, weights=False)
+    return test
 
 
 def _looks_frozen(answer: Answer) -> None:
@@ -496,8 +492,8 @@ changed. Find out what changes, and fix it in as few lines as you can.""",
         ),
         properties=(
             Property("gives a head that maps features to scores", _a_head),
-            Property("changes no weight of the backbone", _weights_stay),
-            Property("changes no running statistic of the backbone", _statistics_stay),
+            Property("changes no weight of the backbone", _unchanged(weights=True)),
+            Property("changes no running statistic of the backbone", _unchanged(weights=False)),
             Property("runs the backbone in evaluation mode", _looks_frozen),
             Property("trains the head", _head_learns),
         ),

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ssl_teach.exercises.checks.harness import Answer, CheckFailed, call, expect_tensor, require
+from ssl_teach.exercises.checks.harness import (
+    Answer,
+    CheckFailed,
+    call,
+    expect_tensor,
+    is_same_number,
+    require,
+)
 from ssl_teach.exercises.core import Exercise, Property, Variant
-
-
-def _same(ours: float, theirs: float) -> bool:
-    return math.isclose(ours, theirs, rel_tol=1e-4, abs_tol=1e-5)
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class Psnr:
     def expect(self, answer: Answer, off: Tensor, right: float, on: str, where: str) -> None:
         """Require this value, both ways."""
         there, back = self.run(answer, off, on)
-        both = _same(there, right), _same(back, right)
+        both = is_same_number(there, right), is_same_number(back, right)
         if any(both) and not all(both):
             raise CheckFailed(
                 "value",

@@ -7,6 +7,7 @@ work to the package. Each case becomes a `CheckFailed` that says what happened, 
 from __future__ import annotations
 
 import copy
+import math
 import signal
 import sys
 import threading
@@ -305,6 +306,11 @@ def require(true: object, message: str, where: str = "") -> None:
 def is_close(ours: Tensor, theirs: Tensor, tolerance: float = 1e-4) -> bool:
     """Whether two tensors agree within a tolerance, both relative and absolute."""
     return torch.allclose(ours.double(), theirs.double(), rtol=tolerance, atol=tolerance)
+
+
+def is_same_number(ours: float, theirs: float) -> bool:
+    """Whether two numbers agree up to rounding."""
+    return math.isclose(ours, theirs, rel_tol=1e-4, abs_tol=1e-5)
 
 
 def make_generator(seed: int = 0) -> torch.Generator:

@@ -55,11 +55,11 @@ def test_rotation_refuses_every_other_form(form, asked):
         if other != form:
             words = {"value": "copy number", "shape": "one for each rotation"}
             if sorted(other.turns) != sorted(form.turns) and len(other.turns) == len(form.turns):
-                words["value"] = "is there"
+                words["value"] = "appears"
             kind = "value" if len(other.turns) == len(form.turns) else "shape"
             clock = other.clockwise != form.clockwise
             if clock and {-k % 4 for k in form.turns} != set(form.turns):
-                words["value"] = "is there"
+                words["value"] = "appears"
             assert_wrong(asked, Bad(turns_by_flips(other), kind, words[kind]))
 
 

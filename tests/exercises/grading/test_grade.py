@@ -28,7 +28,7 @@ def rows(path):
 @pytest.fixture
 def assignment(tmp_path):
     """An assignment, and a way to hand something in."""
-    paths = write_assignment(tmp_path / "kit", CODE, "Week 1", SEED)
+    paths = write_assignment(tmp_path / "assignment", CODE, "Week 1", SEED)
     folder = tmp_path / "handed-in"
     folder.mkdir()
 
