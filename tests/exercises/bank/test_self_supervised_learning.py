@@ -200,7 +200,7 @@ def test_frozen_tells_who_lets_the_package_do_it():
         with frozen(encoder):
             return encoder(images)
 
-    assert_wrong(exercise("frozen-probe"), Bad(borrowed, "borrowed", "evaluate.frozen"))
+    assert_wrong(exercise("frozen-probe"), Bad(borrowed, "borrowed", "features.frozen"))
 
 
 def test_frozen_tells_who_compares_pictures_of_a_batch():
