@@ -1,7 +1,7 @@
-"""Several processes that train one network: who am I, how many are we, and what do the others have?
+"""Training one network in several processes: their number, their rank, and gathering tensors.
 
-`torchrun` starts the processes and tells each its number; everything here is an alias or a few
-lines of `torch.distributed`. Alone, every function answers for one process.
+`torchrun` starts the processes and gives each its rank; everything here is a few lines around
+`torch.distributed`. Without it, every function behaves as for a single process.
 """
 
 from __future__ import annotations
@@ -16,28 +16,28 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-SECONDS_TO_LET_GO = 0.2
+SHUTDOWN_SECONDS = 0.2
 
 
 def world_size() -> int:
-    """How many processes train together; 1 alone."""
+    """Return the number of processes that train together."""
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
 def rank() -> int:
-    """This process's number, from 0 up; process 0 speaks and writes files."""
+    """Return the rank of this process, from 0; only process 0 prints and writes files."""
     return dist.get_rank() if world_size() > 1 else 0
 
 
 @contextmanager
 def process_group() -> Iterator[None]:
-    """Join the processes that `torchrun` started, and leave them at the end; alone, do nothing.
+    """Join the processes that `torchrun` started, and leave them at the end.
 
-    On CUDA each process of a machine takes a GPU of its own and they speak through NCCL, else
-    through gloo.
+    With CUDA each process of a machine uses its own GPU, and they communicate through NCCL,
+    otherwise through gloo. A single process joins nothing.
 
     Raises:
-        ValueError: if a machine has fewer GPUs than processes.
+        ValueError: If a machine has fewer GPUs than processes.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield
@@ -46,7 +46,7 @@ def process_group() -> Iterator[None]:
         number, count = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
         if number >= count:
             raise ValueError(
-                f"process {number} of this machine has no GPU of its own, for there are {count}; "
+                f"process {number} of this machine has no GPU of its own: there are {count}; "
                 f"start at most {count} with --nproc-per-node"
             )
         torch.cuda.set_device(number)
@@ -54,18 +54,18 @@ def process_group() -> Iterator[None]:
     try:
         yield
     finally:
-        # Up to torch 2.4 at least, gloo waits for its threads with Python's lock in hand, and they
-        # for the lock, to let go of the last tensors that were sent: they are given time for that.
-        time.sleep(SECONDS_TO_LET_GO)
+        # Up to torch 2.4 at least, gloo waits for its threads while it holds Python's lock, which
+        # they need to release the last tensors that were sent: this gives them time to do so.
+        time.sleep(SHUTDOWN_SECONDS)
         dist.destroy_process_group()
 
 
 class _Gather(torch.autograd.Function):
-    """All processes' tensors, one below the other; gradients find their way back."""
+    """Concatenate the tensors of all processes, with gradients to each of them."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
-        """(M, D) of each of W processes -> (W·M, D), the same for all."""
+        """Gather (M, D) from each of W processes to (W·M, D), the same in all."""
         parts = [torch.empty_like(x) for _ in range(world_size())]
         dist.all_gather(parts, x.contiguous())
         ctx.rows = slice(rank() * len(x), (rank() + 1) * len(x))
@@ -73,19 +73,19 @@ class _Gather(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Tensor:
-        """Every process's loss may depend on my rows: their gradients are summed."""
+        """Sum the gradients of all processes: each one's loss may depend on these rows."""
         total = grad.clone(memory_format=torch.contiguous_format)
         dist.all_reduce(total)
         return total[ctx.rows]
 
 
 def gather(x: Tensor) -> Tensor:
-    """Tensors of all processes, one below the other, through which gradients flow.
+    """Concatenate the tensors of all processes along the first axis; gradients flow through.
 
-    A gradient that comes back is the *sum* over the processes' losses. DistributedDataParallel then
-    takes the *mean* of the parameters' gradients over processes. So if each of W processes has the
-    mean loss of its own rows, parameters get the gradient of the mean over all rows, and nothing
-    needs to be scaled.
+    The gradient with respect to x is the *sum* over the processes' losses. DistributedDataParallel
+    then takes the *mean* of the parameters' gradients over the processes. If each of W processes
+    has the mean loss of its own rows, the parameters therefore get the gradient of the mean over
+    all rows without any scaling.
 
     Args:
         x: (M, ...), of the same shape in every process.
@@ -97,15 +97,15 @@ def gather(x: Tensor) -> Tensor:
 
 
 def gather_negatives(x: Tensor) -> Tensor | None:
-    """The rows of the other processes, (M, ...) -> ((W-1)·M, ...); None if there are no others."""
+    """Gather the rows of all other processes, (M, ...) -> ((W-1)·M, ...); None for one process."""
     if world_size() == 1:
         return None
-    everyone, mine = gather(x), rank() * len(x)
-    return torch.cat([everyone[:mine], everyone[mine + len(x) :]])
+    rows, start = gather(x), rank() * len(x)
+    return torch.cat([rows[:start], rows[start + len(x) :]])
 
 
 def mean(numbers: Mapping[str, float], device: torch.device | None = None) -> dict[str, float]:
-    """Each number's mean over the processes; the names must be the same in all of them."""
+    """Average each number over the processes, which must use the same names."""
     if world_size() == 1:
         return dict(numbers)
     values = torch.tensor(list(numbers.values()), dtype=torch.float64, device=device)
@@ -114,16 +114,16 @@ def mean(numbers: Mapping[str, float], device: torch.device | None = None) -> di
 
 
 def share(total: int) -> slice:
-    """Which of so many rows are this process's: equal parts, in the order of the numbers.
+    """Return the rows of this process when rows are divided equally, in the order of the ranks.
 
     Raises:
-        ValueError: if they cannot be shared equally.
+        ValueError: If the number of rows is not a multiple of the number of processes.
     """
     count = world_size()
     if total % count:
         raise ValueError(
-            f"a batch of {total} images cannot be shared equally by {count} processes; "
-            f"take a multiple of {count}"
+            f"a batch of {total} images cannot be divided equally among {count} processes; "
+            f"use a multiple of {count}"
         )
     part = total // count
     return slice(rank() * part, (rank() + 1) * part)

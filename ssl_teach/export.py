@@ -1,4 +1,4 @@
-"""Trained networks packed for the interactive figures: weights as half-precision bytes."""
+"""Export of trained networks to the interactive figures, as half-precision weights."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from ssl_teach.tasks.inpainting import Inpainting
 def export_weights(
     encoder: Encoder, head: nn.Linear | nn.Sequential
 ) -> tuple[list[dict[str, object]], bytes]:
-    """Weights of a trained `ConvNet` and its head, for the small network in the page.
+    """Export the weights of a trained `ConvNet` and its head for the network in the page.
 
-    Batch norm in evaluation mode is a scale and a shift per channel, so it is folded into the
-    convolution or the linear layer before it: w' = w · γ/σ, b' = β + (b - μ) · γ/σ.
+    Batch norm in evaluation mode is a scale and a shift per channel. It is folded into the
+    convolution or linear layer before it: w' = w · γ/σ, b' = β + (b - μ) · γ/σ.
 
     Args:
-        encoder: a `ConvNet` with batch norm.
-        head: a linear layer, or several with batch norm and ReLUs between, such as a
-            `ProjectionHead`; on the pooled representation, or on those of several images side by
-            side.
+        encoder: A `ConvNet` with batch norm.
+        head: A linear layer, or several with batch norm and ReLUs between them, such as a
+            `ProjectionHead`. It takes the pooled representation of an image, or those of several
+            images concatenated.
 
     Returns:
-        The layers, each a dict of kind, in, out (and stride, or whether a relu follows), and
-        their weights as little-endian half precision: per layer the weight in C order, then the
-        bias.
+        The layers, each a dict with "kind", "in" and "out", and "stride" or "relu" (whether a ReLU
+        follows); and the weights in little-endian half precision, for each layer the weight in C
+        order and then the bias.
 
     Raises:
-        ValueError: if encoder or head are of a kind that the page cannot compute.
+        ValueError: If the page cannot compute this type of encoder or head.
     """
     normed = any(isinstance(module, nn.BatchNorm2d) for module in encoder.modules())
     if not isinstance(encoder, ConvNet) or not normed:
@@ -68,7 +68,7 @@ def export_weights(
 def _folded(
     layer: nn.Conv2d | nn.Linear, norm: nn.BatchNorm1d | nn.BatchNorm2d | None = None
 ) -> list[np.ndarray]:
-    """Weight and bias of a layer, with the batch norm after it, if any, folded in."""
+    """Return weight and bias of a layer, with the batch norm after it, if any, folded in."""
     weight = layer.weight
     bias = weight.new_zeros(len(weight)) if layer.bias is None else layer.bias
     if norm is not None:
@@ -80,18 +80,18 @@ def _folded(
 
 
 def export_painter(encoder: Encoder, task: Inpainting) -> tuple[list[dict[str, object]], bytes]:
-    """Weights of an encoder and the decoder trained with it, for the page that paints by them.
+    """Export an encoder and the decoder trained with it, for inpainting in the page.
 
     Args:
-        encoder: a `ConvNet` with batch norm, which is folded into its convolutions.
-        task: that it was trained with.
+        encoder: A `ConvNet` with batch norm, which is folded into its convolutions.
+        task: The task with which the encoder was trained.
 
     Returns:
         The encoder's layers, then the decoder's, and their weights; see
         `ssl_teach.export.export_weights` and `ssl_teach.export.export_decoder`.
 
     Raises:
-        ValueError: for another kind of encoder.
+        ValueError: If the encoder is not a `ConvNet` with batch norm.
     """
     layers, weights = export_weights(encoder, nn.Sequential())  # it has no head
     decoder_layers, decoder_weights = export_decoder(task.decoder)
@@ -99,16 +99,16 @@ def export_painter(encoder: Encoder, task: Inpainting) -> tuple[list[dict[str, o
 
 
 def export_decoder(decoder: MapDecoder) -> tuple[list[dict[str, object]], bytes]:
-    """Weights of a trained `MapDecoder`, for the page, which has the other half in decode.js.
+    """Export the weights of a trained `MapDecoder` for the page.
 
     Args:
-        decoder: its batch may be of any size; the page decodes one map.
+        decoder: The decoder.
 
     Returns:
-        The layers, each a dict of kind, in, out, stride, "up" (whether the map grows to the next
-        size before it) and "slope" (of the leaky ReLU after it; 1 for none), and their weights as
-        little-endian half precision: per layer the weight in C order, then the bias. The sigmoid
-        after the last layer is not said.
+        The layers, each a dict with "kind", "in", "out", "stride", "up" (whether the map is
+        enlarged to the next size before the layer) and "slope" (of the leaky ReLU after it; 1 for
+        none); and the weights in little-endian half precision, for each layer the weight in C
+        order and then the bias. The sigmoid after the last layer is not listed.
     """
     convs = []
     for block in decoder.blocks:

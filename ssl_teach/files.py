@@ -1,4 +1,4 @@
-"""Files that are replaced as a whole or not at all."""
+"""Writing files so that they are replaced as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import BinaryIO
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write a file so that it is either the old one or the new one, never half of it.
+    """Write a file atomically: at any time it is either the old file or the complete new one.
 
     Args:
-        path: the file; its folder is made if need be.
-        write: is given a binary file to fill.
+        path: Path of the file; its folder is created if necessary.
+        write: Function that writes the content to the binary file it is given.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -23,7 +23,7 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
             write(file)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # mkstemp's files are for their owner alone
+        os.chmod(temporary, 0o644)  # mkstemp's files are readable only by their owner
         os.replace(temporary, path)  # atomic on one file system
     except BaseException:
         os.unlink(temporary)

@@ -11,10 +11,10 @@ from scipy import stats
 
 
 def decimal(value: float, digits: int = 1) -> str:
-    """A number with so many digits after the point.
+    """Format a number with a fixed number of digits after the point.
 
-    Halves are rounded away from zero, as the explorables do, whatever the last bit of a mean says:
-    Python alone makes 8.25 to 8.2, and 8.25 that was computed to 8.2 or 8.3.
+    Halves are rounded away from zero, as in the interactive figures, whatever the last bit of a
+    mean. Python's own formatting turns 8.25 into 8.2, and a computed 8.25 into 8.2 or 8.3.
     """
     return f"{value + math.copysign(1e-9, value):z.{digits}f}"
 

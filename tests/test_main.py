@@ -236,14 +236,14 @@ def test_what_another_experiment_left_is_refused(change, tiny, unfinished, capsy
         assert main(tiny) == 130
     if change == "settings":
         monkeypatch.setitem(EXPERIMENTS, "tiny", replace(TINY, lr=0.01))
-        words = "lr: 0.003 there, 0.01 here"
+        words = "lr is 0.003 in the folder and 0.01 in this run"
     elif change == "code":
         monkeypatch.setattr(records, "_code", lambda: "edited")
-        words = "code: as it is there, edited here"
+        words = "code is as it is in the folder and edited in this run"
     else:
         threads = torch.get_num_threads()
         monkeypatch.setattr(torch, "get_num_threads", lambda: threads + 1)
-        words = f"threads: {threads} there, {threads + 1} here"
+        words = f"threads is {threads} in the folder and {threads + 1} in this run"
     capsys.readouterr()
     assert main(tiny) == 1
     told = capsys.readouterr().err

