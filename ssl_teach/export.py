@@ -65,6 +65,12 @@ def export_weights(
     return layers, b"".join(part.astype("<f2").tobytes() for part in parts)
 
 
+def page_network(name: str, encoder: Encoder, head: nn.Linear | nn.Sequential) -> dict[str, object]:
+    """A trained network as an interactive figure takes it; the arguments are `export_weights`'s."""
+    layers, weights = export_weights(encoder, head)
+    return {"name": name, "layers": layers, "weights": weights}
+
+
 def _folded(
     layer: nn.Conv2d | nn.Linear, norm: nn.BatchNorm1d | nn.BatchNorm2d | None = None
 ) -> list[np.ndarray]:

@@ -16,7 +16,6 @@ import numpy as np
 import sklearn
 import torch
 import torchvision
-from IPython import get_ipython
 
 import ssl_teach
 from ssl_teach.files import write_atomically
@@ -59,19 +58,6 @@ def commit() -> str:
     return head + ("+" if changed else "")
 
 
-_READ: dict[int, list[str]] = {}
-
-
-def _read_here() -> list[str]:
-    """Names of the records read in this cell of a notebook so far; outside of one always none."""
-    shell = get_ipython()
-    if shell is None:
-        return []
-    if shell.execution_count not in _READ:  # another cell
-        _READ.clear()
-    return _READ.setdefault(shell.execution_count, [])
-
-
 @dataclass
 class Record:
     """One configuration, run with one or more seeds.
@@ -91,10 +77,11 @@ class Record:
     schema: int = SCHEMA
 
     def values(self, metric: str) -> list[float]:
-        """One metric over the seeds; a `table` in the same cell of a notebook names the record."""
-        here = _read_here()
-        if self.name not in here:
-            here.append(self.name)
+        """One metric over the seeds.
+
+        Raises:
+            KeyError: if a run lacks it; the message names the metrics that there are.
+        """
         try:
             return [run["metrics"][metric] for run in self.runs]
         except KeyError:

@@ -1,13 +1,18 @@
-"""A lesson's claims, which fail the build when they do not hold, and the package's source shown."""
+"""A lesson's findings, checked as they are printed, and the package's source as lessons show it."""
 
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from typing import Any
 
 from IPython.display import Markdown
 
+from ssl_teach.experiments.records import Record, difference
 from ssl_teach.statistics import decimal
+
+LAST_AND_BEST = {"linear": "last stage", "linear_best": "best stage"}
+"""Headings of the two linear probes that most lessons compare, by the name of their metric."""
 
 
 def show_source(*things: Any) -> Markdown:
@@ -17,7 +22,11 @@ def show_source(*things: Any) -> Markdown:
 
 
 def claim(sentence: str, holds: bool) -> None:
-    """A sentence that a lesson concludes with: shown if it holds, and no page is built if not.
+    """Print a finding with a check mark, or stop the lesson, and so the build of its page.
+
+    Args:
+        sentence: what the lesson found, with the numbers of this run.
+        holds: whether the run bears it out.
 
     Raises:
         AssertionError: if it does not hold.
@@ -27,6 +36,28 @@ def claim(sentence: str, holds: bool) -> None:
     print("✓", sentence)
 
 
-def points(share: float) -> str:
-    """A difference of accuracies in words: 0.051 is "5.1 points"."""
-    return f"{decimal(100 * share)} points".replace("-", "−")
+def compare(
+    ours: Record | str,
+    theirs: Record | str,
+    what: str,
+    metrics: Mapping[str, str] = LAST_AND_BEST,
+) -> None:
+    """Print the paired difference of two records, and what its interval allows one to say.
+
+    Args:
+        ours: a record, or the name of one of the book's.
+        theirs: is subtracted.
+        what: names the comparison, at the start of each line.
+        metrics: a line for each, with its heading.
+    """
+    for metric, heading in metrics.items():
+        d = difference(ours, theirs, metric)
+        print(
+            f"{what}, {heading}: {d.verdict()}, {100 * d.mean:+.1f} points "
+            f"(95% interval {100 * d.low:+.1f} to {100 * d.high:+.1f})"
+        )
+
+
+def points(fraction: float) -> str:
+    """Return a difference of accuracies in percentage points: 0.051 is "5.1 points"."""
+    return f"{decimal(100 * fraction)} points".replace("-", "−")

@@ -1,9 +1,10 @@
-"""What several lessons show: rows of pictures, accuracies, the package's source, claims."""
+"""Figures that several lessons draw: grids of images, accuracies, paired differences."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import cycle
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -11,7 +12,36 @@ from torch import Tensor
 
 from ssl_teach.statistics import Spread, decimal, spread
 
-BLUE, ORANGE, GREY = "#3b6ea5", "#c8742a", "#8a8f98"  # told apart by colour-blind readers too
+BLUE, ORANGE, GREY = "#3b6ea5", "#c8742a", "#8a8f98"  # distinct for colour-blind readers too
+
+
+def styled_axes(
+    width: float = 6.4, height: float = 3.4, columns: int = 1, *, grid: bool = True, **options: Any
+) -> tuple[Figure, Any]:
+    """A figure in the book's style: no frame above or to the right, and a faint grid.
+
+    Args:
+        width: of the figure, in inches.
+        height: of the figure, in inches.
+        columns: how many axes there are, side by side.
+        grid: whether to draw the grid.
+        options: for `Figure.subplots`, such as sharey=True.
+
+    Returns:
+        The figure and its axes; an array of axes if there are several columns.
+    """
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = figure.subplots(1, columns, **options)
+    for ax in np.atleast_1d(axes):
+        ax.spines[["top", "right"]].set_visible(False)
+        if grid:
+            ax.grid(alpha=0.3)
+    return figure, axes
+
+
+def side_legend(figure: Figure, **options: Any) -> None:
+    """Put the legend to the right of the axes, where it covers nothing."""
+    figure.legend(loc="outside right upper", frameon=False, fontsize=9, **options)
 
 
 def show_images(
@@ -141,8 +171,7 @@ def by_stage(
     Raises:
         ValueError: if there are more rows than looks that can be told apart.
     """
-    figure = Figure(figsize=(6.4, 3.4), layout="constrained")
-    ax = figure.subplots()
+    figure, ax = styled_axes()
     looks = _looks(list(rows))
     for name, values in rows.items():
         color, marker, dash = looks[name]
@@ -161,8 +190,36 @@ def by_stage(
     ax.set_ylim(0, 103)
     ax.set_xlabel("stage of the encoder")
     ax.set_ylabel(ylabel)
-    ax.grid(alpha=0.3)
-    ax.spines[["top", "right"]].set_visible(False)
-    # handles so long that a dashed line is seen to be one beside its marker
-    figure.legend(loc="outside right upper", frameon=False, fontsize=9, handlelength=3.6)
+    side_legend(figure, handlelength=3.6)  # long enough to show that a line is dashed
+    return figure
+
+
+def stages(metrics: Mapping[str, float]) -> list[float]:
+    """The linear probe's accuracy at every stage, first to last, as `evaluate_encoder` names it."""
+    count = sum(name.startswith("linear_stage_") and "@" not in name for name in metrics)
+    return [metrics[f"linear_stage_{stage}"] for stage in range(1, count + 1)]
+
+
+def gain_plot(rows: Mapping[str, Mapping[str, Spread]]) -> Figure:
+    """Gains over random weights as points with their confidence intervals.
+
+    Args:
+        rows: one or two gains by the name of their probe, by the name of their row; all rows have
+            the probes of the first.
+    """
+    figure, ax = styled_axes(6.4, 2.8, grid=False)
+    looks = ((-0.12, ORANGE, "o"), (0.12, BLUE, "s"))
+    for (shift, color, marker), probe in zip(looks, next(iter(rows.values())), strict=False):
+        gains = [row[probe] for row in rows.values()]
+        means = [100 * gain.mean for gain in gains]
+        halves = [100 * (gain.high - gain.mean) if gain.n > 1 else 0 for gain in gains]
+        places = [row + shift for row in range(len(gains))]
+        ax.errorbar(means, places, xerr=halves, fmt=marker, color=color, capsize=3, label=probe)
+    ax.axvline(0, color="black", linewidth=1)
+    ax.set_yticks(range(len(rows)), list(rows))
+    ax.invert_yaxis()
+    ax.set_xlabel("gain over random weights, points")
+    ax.grid(axis="x", alpha=0.3)
+    ax.spines["left"].set_visible(False)
+    side_legend(figure)
     return figure

@@ -1,4 +1,4 @@
-"""Tables of results in Markdown, and the records that they cite."""
+"""Tables of results in Markdown, with the records that they cite."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from IPython.display import Markdown
 
-from ssl_teach.experiments.records import RESULTS, Record, _read_here
+from ssl_teach.experiments.records import Record
 
 # a cell that begins as a number does, or that says there is none
 _NUMERIC = re.compile(r"\W*\d|n/a$|none$|\W*$")
@@ -21,36 +21,31 @@ def _markdown(columns: Sequence[str], aligned: str, rows: Iterable[Sequence[str]
     return Markdown("\n".join("| " + " | ".join(line) + " |" for line in (*head, *bound)))
 
 
-def table(rows: Mapping[str, Mapping[str, str]]) -> Markdown:
-    """A table of words and numbers: columns of numbers stand to the right, the others to the left.
-
-    In a notebook, a line below it names the book's records that were read in the same cell, unless
-    the table does.
+def table(rows: Mapping[str, Mapping[str, str]], records: Iterable[Record | str] = ()) -> Markdown:
+    """A table of words and numbers: columns of numbers are aligned right, the others left.
 
     Args:
         rows: cells by the name of their column, by the name of their row; all rows have the
             columns of the first.
+        records: the book's records behind the numbers, or their names. A line below the table
+            names them, except those that the table names itself.
     """
     columns = list(next(iter(rows.values())))
     lines = [[name, *(row[column] for column in columns)] for name, row in rows.items()]
     _, *cells = zip(*lines, strict=True)
     sides = "".join("r" if all(map(_NUMERIC.match, column)) else "l" for column in cells)
-    shown = _markdown(["", *columns], "l" + sides, lines).data
-    return Markdown(f"{shown}\n\n{cite_records(shown).data}".rstrip())
+    shown = str(_markdown(["", *columns], "l" + sides, lines).data)
+    names = [record.name if isinstance(record, Record) else record for record in records]
+    already = set(re.findall(r"[\w.-]+", shown))
+    cited = [f"`{name}`" for name in dict.fromkeys(names) if name not in already]
+    line = f"Record{'s' * (len(cited) > 1)}: {', '.join(cited)}"
+    return Markdown(f"{shown}\n\n{line}" if cited else shown)
 
 
-def cite_records(shown: str = "") -> Markdown:
-    """A line that names the book's records read in this cell of a notebook; empty if none was.
-
-    `table` ends in it by itself; other shows of numbers may be followed by it.
-
-    Args:
-        shown: a text in Markdown; records that it names already are left out.
-    """
-    words = set(re.findall(r"[\w.-]+", shown))
-    names = [name for name in _read_here() if (RESULTS / f"{name}.json").exists()]
-    told = [f"`{name}`" for name in names if name not in words]
-    return Markdown(f"Record{'s' * (len(told) > 1)}: {', '.join(told)}" if told else "")
+def metric_text(record: Record, metric: str, scale: float = 100, digits: int = 1) -> str:
+    """Mean and confidence interval of a metric as `Spread.text` prints them; n/a if it lacks it."""
+    have = metric in record.runs[0]["metrics"]
+    return record.spread(metric).text(scale, digits) if have else "n/a"
 
 
 def results_table(rows: Mapping[str, Record], columns: Mapping[str, str]) -> Markdown:
@@ -62,8 +57,7 @@ def results_table(rows: Mapping[str, Record], columns: Mapping[str, str]) -> Mar
     """
     lines = []
     for title, record in rows.items():
-        have = record.runs[0]["metrics"]
-        cells = [str(record.spread(m)) if m in have else "n/a" for m in columns]
+        cells = [metric_text(record, metric) for metric in columns]
         lines.append([title, *cells, str(len(record.runs)), f"`{record.name}`"])
     head = ["", *columns.values(), "seeds", "record"]
     return _markdown(head, "l" + "r" * (len(columns) + 1) + "l", lines)

@@ -2,15 +2,13 @@
 
 import json
 import re
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from ssl_teach.experiments import records
 from ssl_teach.experiments.records import Record, all_records, book_record, difference, load_record
 from ssl_teach.files import write_atomically
-from ssl_teach.lessons.tables import cite_records, results_table, table
+from ssl_teach.lessons.tables import results_table, table
 from ssl_teach.statistics import spread
 from ssl_teach.training.curve import Curve
 
@@ -163,31 +161,15 @@ def test_a_spread_in_other_units():
     assert spread([-0.0002]).text() == "0.0"  # not −0.0
 
 
-@pytest.fixture
-def cell(monkeypatch):
-    """A notebook in which the next cell can be begun."""
-    shell = SimpleNamespace(execution_count=10_001)
-    monkeypatch.setattr(records, "get_ipython", lambda: shell)
-    return shell
-
-
-def test_in_a_notebook_a_table_names_the_books_records_read_in_its_cell(cell):
+def test_a_table_names_the_records_behind_it_once():
     assert "Record" not in table({"row": {"column": "1"}}).data
     simclr, untaught = book_record("scenes-simclr"), book_record("scenes-random")
     rows = {"gain": {"linear": difference(simclr, untaught).text()}}
-    assert table(rows).data.endswith(" |\n\nRecords: `scenes-simclr`, `scenes-random`")
-    cell.execution_count += 1
-    untaught.spread("knn")
-    record().spread("linear")  # made on the way, so not one of the book's
-    assert table(rows).data.endswith("\n\nRecord: `scenes-random`")
-    assert "Record" not in table({"`scenes-random`": {"k-NN": "1"}}).data  # named already
-    cell.execution_count += 1
-    assert table(rows).data.endswith("|")
-
-
-def test_outside_of_a_notebook_nothing_is_noted():
-    book_record("scenes-simclr").spread("linear")
-    assert cite_records().data == "" and "Record" not in table({"row": {"column": "1"}}).data
+    shown = table(rows, [simclr, "scenes-random", untaught]).data
+    assert shown.endswith(" |\n\nRecords: `scenes-simclr`, `scenes-random`")
+    assert table(rows, [untaught]).data.endswith("\n\nRecord: `scenes-random`")
+    named = {"`scenes-random`": {"k-NN": "1"}}
+    assert "Record" not in table(named, [untaught]).data  # named already
 
 
 def test_all_records_are_found_by_name_and_a_wrong_name_is_refused(tmp_path):
