@@ -1,10 +1,9 @@
-"""The larger sizes of the lessons: CIFAR-10 on a GPU, by one switch at a lesson's top.
+"""The larger sizes of the lessons: CIFAR-10 on a GPU, by one switch at the top of a lesson.
 
-A lesson as it stands in the book is "quick": it runs on two cores in about a minute, and its
-figures and words belong to the data that it draws. The larger sizes ask the same question of
-CIFAR-10, at the lesson's end: "gpu" with the book's own small encoder, "full" with ResNet-18 and
-the length of the papers, as far as one GPU goes. A lesson names rows of the league table, or cells
-of the transfer table.
+A lesson in the book is "quick": it runs on two cores in about a minute, on data that it draws
+itself. The larger sizes ask the same question about CIFAR-10, at the end of the lesson: "gpu" with
+the book's small encoder, "full" with ResNet-18 and as many steps as one GPU allows. A lesson names
+rows of the league table, or cells of the transfer table.
 """
 
 from __future__ import annotations
@@ -26,30 +25,32 @@ from ssl_teach.lessons.tables import results_table
 SIZES = ("quick", "gpu", "full")
 _GPU = "gpu-cifar10-"
 ROWS = tuple(name.removeprefix(_GPU) for name in EXPERIMENTS if name.startswith(_GPU))
-"""All rows of the league."""
+"""Every row of the league table on CIFAR-10."""
 CELLS = tuple(name.removeprefix(_GPU) for name in TRANSFERS if name.startswith(_GPU))
-"""All cells of the transfer table."""
+"""Every cell of the transfer table on CIFAR-10."""
 
 COLUMNS = {"linear": "linear, all labels", "linear@10%": "linear, 10%", "knn": "k-NN"}
 
 
 @dataclass(frozen=True)
 class CIFAR10Run:
-    """What a lesson runs beside itself; shown by its switch, run at its end.
+    """The experiments on CIFAR-10 that a lesson can run in addition to its own.
+
+    Displayed at the top of a lesson, it says what each size adds; `run` runs them at the end.
 
     Attributes:
-        size: one of `SIZES`.
-        rows: some of `ROWS`, such as "rotation", or some of `CELLS`.
+        size: One of `SIZES`.
+        rows: Some of `ROWS`, such as "rotation", or some of `CELLS`.
 
     Raises:
-        ValueError: for another size, a row that there is none of, or rows of both tables.
+        ValueError: If the size or a row is unknown, or if there are rows of both tables.
     """
 
     size: str
     rows: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be run."""
+        """Check the size and the rows."""
         if self.size not in SIZES:
             raise ValueError(f"SIZE is one of {', '.join(SIZES)}, not {self.size!r}")
         unknown = [row for row in self.rows if row not in (*ROWS, *CELLS)]
@@ -60,7 +61,7 @@ class CIFAR10Run:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the experiments; none for "quick"."""
+        """Names of the experiments to run; empty for "quick"."""
         return () if self.size == "quick" else _names(self.size, self.rows)
 
     def _repr_markdown_(self) -> str:
@@ -78,15 +79,18 @@ class CIFAR10Run:
     def run(
         self, *, root: str | Path | None = None, out: str | Path = "runs", anyway: bool = False
     ) -> Markdown:
-        """Run what the size asks for, and show the table; what was done before is not done again.
+        """Run the experiments that have no record yet, and show the table of all of them.
 
-        Each experiment goes on from its checkpoint where it was interrupted, and leaves its record
-        in `out`. Where the machine is too small, the text says so and what would fit.
+        Each experiment resumes from its checkpoint if it was interrupted, and saves its record in
+        `out`. If the machine is too small, the text says so and names a size that fits.
 
         Args:
-            root: a copy of CIFAR-10 on your disk; None to download it.
-            out: folder for checkpoints and records.
-            anyway: without a GPU too, however long that takes.
+            root: Folder with a copy of CIFAR-10; None to download it.
+            out: Folder for checkpoints and records.
+            anyway: Whether to run without a GPU, however long that takes.
+
+        Returns:
+            The table of accuracies, or the reason why there is none.
         """
         if not self.names:
             return Markdown('Nothing larger was asked for: `SIZE` at the top is `"quick"`.')
@@ -99,7 +103,7 @@ class CIFAR10Run:
             )
         paths = {name: Path(out) / f"{name}.json" for name in self.names}
         left = [name for name, path in paths.items() if not path.exists()]
-        try:  # all rows read the same pictures
+        try:  # all rows read the same images
             data = _trained(left[0]).with_data_root(root).load() if left else None
         except (OSError, ValueError) as error:
             return Markdown(
@@ -127,7 +131,7 @@ def _names(size: str, rows: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _trained(name: str) -> Experiment:
-    """What an experiment trains on CIFAR-10: itself, or the source of a transfer."""
+    """The experiment that is trained on CIFAR-10: this one, or the source of a transfer."""
     settings = ALL_EXPERIMENTS[name]
     if isinstance(settings, Experiment):
         return settings
@@ -136,24 +140,24 @@ def _trained(name: str) -> Experiment:
 
 
 def _columns(record: Record) -> dict[str, str]:
-    """Headings by metric: the probes, or the strategies of a transfer."""
+    """Return headings by metric: the probes, or the strategies of a transfer."""
     if "source" not in record.settings:
         return COLUMNS
     cell = Transfer.from_record(record)
     assert isinstance(cell.source, Experiment)
-    taught = build_encoder(cell.source.encoder)
-    return {name: name.replace("_", " ") for name in strategies(taught, cell.blocks)}
+    encoder = build_encoder(cell.source.encoder)
+    return {name: name.replace("_", " ") for name in strategies(encoder, cell.blocks)}
 
 
 def _outlook(names: tuple[str, ...]) -> str:
-    """What the experiments of a size add."""
+    """Describe the experiments of a size: encoder, steps and batch size."""
     longest = max((_trained(name) for name in names), key=lambda each: each.steps)
     encoder = {"convnet": "the small encoder", "resnet18": "ResNet-18"}[longest.encoder]
     return f"adds CIFAR-10 with {encoder}, {longest.steps:,} steps of {longest.batch_size} images"
 
 
 def _measured(names: tuple[str, ...]) -> str:
-    """How long the book's records took, and on which GPU; nothing where one is missing."""
+    """Say how long the book's records took, and on which GPU; "" if a record is missing."""
     paths = [RESULTS / f"{name}.json" for name in names]
     if not all(path.exists() for path in paths):
         return ""

@@ -16,7 +16,7 @@ LAST_AND_BEST = {"linear": "last stage", "linear_best": "best stage"}
 
 
 def show_source(*things: Any) -> Markdown:
-    """The source of functions or classes as it stands in the package, so it cannot drift."""
+    """Return the source of functions or classes, read from the package so that it cannot differ."""
     parts = [inspect.cleandoc("\n" + inspect.getsource(thing)) for thing in things]
     return Markdown("```python\n" + "\n\n\n".join(parts) + "\n```")
 

@@ -1,6 +1,6 @@
-"""What processes that train SimCLR together send each other: derived, and counted.
+"""Bytes that processes send each other when they train SimCLR together: derived, and counted.
 
-The count needs Linux, whose kernel tells what a process has written::
+Counting needs Linux, whose kernel reports how many bytes a process has written::
 
     torchrun --standalone --nproc-per-node=2 -m ssl_teach.lessons.communication
 """
@@ -24,11 +24,11 @@ DIMENSION = 128  # of z
 
 
 def bytes_per_step(parameters: int, views: int, dimension: int, count: int) -> dict[str, float]:
-    """What one of several processes sends at a step of SimCLR, by purpose.
+    """Bytes that one of several processes sends in a step of SimCLR, by purpose.
 
-    With messages passed round a ring, as gloo and NCCL do, everybody's data reach everybody (an
-    all-gather) if each process sends on what it holds and what it is sent, (W-1)/W of the whole;
-    a sum over all (an all-reduce) takes two such rounds, one to add up and one to tell.
+    gloo and NCCL pass messages round a ring. In an all-gather each process forwards its own data
+    and the data it receives, (W-1)/W of the whole. A sum over all processes (an all-reduce) takes
+    two such rounds: one to add up, one to distribute the sum.
 
     Args:
         parameters: of encoder and head.
@@ -55,14 +55,14 @@ def sent() -> int:
     """Bytes that this process has written so far, to sockets as well as to files.
 
     Raises:
-        OSError: where the kernel does not tell, which is everywhere but on Linux.
+        OSError: on systems other than Linux, whose kernels do not report it.
     """
     lines = Path("/proc/self/io").read_text(encoding="ascii").splitlines()
     return int(dict(line.split(": ") for line in lines)["wchar"])
 
 
 def count_bytes(batch_size: int, steps: int = 10) -> dict[str, float]:
-    """Train for a few steps and for twice as many, and count what the steps between them sent.
+    """Train for some steps and for twice as many, and count the bytes of the additional steps.
 
     Args:
         batch_size: N, of all processes together.

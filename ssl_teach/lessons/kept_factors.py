@@ -21,7 +21,7 @@ def factor_examples() -> dict[str, tuple[Any, ...]]:
     """One scene drawn several times for each factor, with only that factor changed.
 
     Returns:
-        The arguments of `Factor` by the name of the factor: images, what it is, and its measure.
+        The arguments of `Factor` by the name of the factor: images, a description, a measure.
     """
     scene = _scene()
     landscape = (GROUND, HILLS, SUN, SKY)

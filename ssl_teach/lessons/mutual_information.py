@@ -54,7 +54,7 @@ def draw_pairs(
         generator: source of randomness.
 
     Returns:
-        x and y, both of that shape; each alone is standard normal.
+        x and y, both of that shape; each is standard normal.
     """
     rho = correlation(information, shape[-1])
     x = torch.randn(shape, generator=generator)
@@ -81,8 +81,8 @@ class LogRatio(nn.Module):
 class Quadratic(nn.Module):
     """s(x, y) = xᵀAy + yᵀBy, learnt: with the right A and B this is `LogRatio`.
 
-    It lacks that score's terms in x alone. They are the same for all y, so the softmax over y
-    does not see them.
+    It lacks the terms of that score that depend only on x. They are the same for all y, so they
+    cancel in the softmax over y.
     """
 
     def __init__(self, dimension: int) -> None:
@@ -141,7 +141,7 @@ def fit_score(
     lr: float = 0.02,
     seed: int = 0,
 ) -> ScoreModule:
-    """Lower the loss of finding y among `ways` candidates, on pairs drawn anew at every step.
+    """Lower the loss of finding y among `ways` candidates, on new pairs at every step.
 
     Args:
         score: is trained in place.

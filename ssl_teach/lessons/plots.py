@@ -47,16 +47,16 @@ def side_legend(figure: Figure, **options: Any) -> None:
 def show_images(
     images: Tensor, titles: Sequence[str] | None = None, *, columns: int = 8, size: float = 1.0
 ) -> Figure:
-    """A grid of pictures, each pixel drawn as a square of whole screen pixels where that fits.
+    """A grid of images, each pixel drawn as a square of whole screen pixels where that fits.
 
-    Such a drawing shows what the network is given, neither smoothed nor unevenly stretched, and it
-    takes a third of the bytes of a smoothed one.
+    The images look as the network receives them, neither smoothed nor stretched, and take a third
+    of the bytes of smoothed ones.
 
     Args:
         images: (B, C, H, W), uint8 or in [0, 1]; C = 1 or 3.
-        titles: one per picture, or None.
-        columns: pictures per row.
-        size: of a picture, in inches, about: it is rounded to a multiple of its pixels.
+        titles: one per image, or None.
+        columns: images per row.
+        size: width of an image in inches, rounded to a multiple of its pixels.
     """
     B, _, H, W = images.shape
     columns, dpi, gap = min(columns, B), 100, 4
@@ -66,7 +66,7 @@ def show_images(
         (times * W, times * H) if times else (round(size * dpi), round(size * dpi * H / W))
     )
     lines = max(title.count("\n") + 1 for title in titles) if titles else 0
-    head = 6 + 14 * lines if titles else 0  # for the words above each picture
+    head = 6 + 14 * lines if titles else 0  # for the title above each image
     total = (columns * (width + gap), rows * (height + gap + head))  # screen pixels
     figure = Figure(figsize=(total[0] / dpi, total[1] / dpi), dpi=dpi)
     pixels = images.detach().cpu()
@@ -94,10 +94,10 @@ def bars(
     chance: float | None = None,
     highlight: Sequence[str] = (),
 ) -> Figure:
-    """Horizontal bars, one per name, with the spread over seeds where there is one.
+    """Horizontal bars, one per name, with the confidence interval over seeds if there is one.
 
     Args:
-        values: accuracies in [0, 1], or their spread.
+        values: accuracies in [0, 1], or their mean and interval.
         xlabel: of the axis.
         chance: accuracy of guessing, drawn as a dashed line.
         highlight: names drawn in the accent colour.
@@ -126,7 +126,7 @@ def bars(
     return figure
 
 
-# what many figures compare with looks the same in all of them
+# baselines look the same in every figure
 BASELINES = {"random weights": (BLUE, "s"), "supervised": ("black", "^")}
 DASHES = ("-", "--", ":")  # of several lines that are one baseline: "random weights, 8 × 8"
 LOOKS = [
@@ -160,16 +160,16 @@ def by_stage(
     ylabel: str = "test accuracy, %",
     chance: float | None = None,
 ) -> Figure:
-    """One line per name across the stages of an encoder, with the spread over seeds if any.
+    """One line per name across the stages of an encoder, with confidence intervals over seeds.
 
     Args:
-        rows: an accuracy in [0, 1], or its spread, for each stage, first to last.
-        levels: what has no stages, raw pixels for instance, drawn as a level line.
+        rows: an accuracy in [0, 1], or its mean and interval, for each stage, first to last.
+        levels: accuracies without stages, such as raw pixels, drawn as horizontal lines.
         ylabel: of the axis.
         chance: accuracy of guessing, drawn as a dashed line.
 
     Raises:
-        ValueError: if there are more rows than looks that can be told apart.
+        ValueError: if there are more rows than looks that are distinct.
     """
     figure, ax = styled_axes()
     looks = _looks(list(rows))
