@@ -26,7 +26,7 @@ def factor_examples() -> dict[str, tuple[Any, ...]]:
     scene = _scene()
     landscape = (GROUND, HILLS, SUN, SKY)
     return {
-        "class": ([_vary(scene, kind=k) for k in range(10)], "what the object is", "accuracy"),
+        "class": ([_vary(scene, label=k) for k in range(10)], "what the object is", "accuracy"),
         "colour": (
             [_vary(scene, (BODY, ACCENT, DARK), k) for k in SIXTHS],
             "the hue of the object",
