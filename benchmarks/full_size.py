@@ -28,7 +28,7 @@ from ssl_teach.evaluation.label_budget import label_arrays
 from ssl_teach.experiments.config import Experiment
 from ssl_teach.experiments.records import environment
 from ssl_teach.experiments.registry import EXPERIMENTS
-from ssl_teach.experiments.run import TASKS, init_encoder, train_experiment
+from ssl_teach.experiments.run import build_task, init_encoder, train_experiment
 from ssl_teach.files import write_atomically
 
 # from lightly's benchmark page: SimCLR, ResNet-18, 200 epochs, batch size 512, on their hardware
@@ -70,7 +70,7 @@ def operations_per_step(settings: Experiment, data: Dataset) -> float:
     """Floating-point operations of one training step, forward and backward."""
     encoder = init_encoder(settings, data, 0)
     device = next(encoder.parameters()).device
-    task = TASKS[settings.task](settings, encoder, data, 0).to(device)
+    task = build_task(settings, encoder, data, 0).to(device)
     pixels = data.unlabelled[:8].to(device).float() / 255
     with FlopCounterMode(display=False) as counter:
         batch = task.make_batch(pixels, None, torch.Generator(device).manual_seed(0))

@@ -75,7 +75,7 @@ def versions(*packages: str) -> str:
 def build(library: str) -> Callable[[Tensor], Tensor]:
     """A library's loss of (2N, D): the first views of all images, then the second views."""
     if library == "ours":
-        from ssl_teach.losses.contrastive import nt_xent
+        from ssl_teach.losses import nt_xent
 
         return partial(nt_xent, temperature=TEMPERATURE, order="halves")
     if library == "lightly":

@@ -16,7 +16,7 @@ from dataclasses import replace
 import torch
 
 from ssl_teach.experiments.registry import EXPERIMENTS
-from ssl_teach.experiments.run import TASKS, init_encoder
+from ssl_teach.experiments.run import TASKS, build_task, init_encoder
 
 
 def step_times(name: str, batch_size: int, steps: int) -> tuple[float, float]:
@@ -26,7 +26,7 @@ def step_times(name: str, batch_size: int, steps: int) -> tuple[float, float]:
     data = settings.load()
     encoder = init_encoder(settings, data, 0).train()
     device = next(encoder.parameters()).device
-    task = TASKS[settings.task](settings, encoder, data, 0).to(device)
+    task = build_task(settings, encoder, data, 0).to(device)
     images = data.images[:batch_size].to(device).float() / 255
     labels = None if data.labels is None else data.labels[:batch_size].to(device)
     generator = torch.Generator(device).manual_seed(0)

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import argparse
 import fnmatch
-import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 
 from ssl_teach import distributed
 from ssl_teach.data import SHORTCUTS, Dataset, names
 from ssl_teach.encoders.base import Encoder
-from ssl_teach.encoders.networks import ENCODERS
 from ssl_teach.experiments import reproduce
 from ssl_teach.experiments.config import Experiment
 from ssl_teach.experiments.records import RESULTS, Record, clear_partial, load_record
-from ssl_teach.experiments.registry import ALL_EXPERIMENTS, EXPERIMENTS, TRANSFERS
+from ssl_teach.experiments.registry import ALL_EXPERIMENTS
 from ssl_teach.experiments.run import (
     TASKS,
     evaluate_encoder,
@@ -30,8 +28,9 @@ from ssl_teach.experiments.run import (
     steps_in,
     train_experiment,
 )
-from ssl_teach.experiments.transfer import record_transfer
+from ssl_teach.experiments.transfer import Transfer, record_transfer
 from ssl_teach.tasks.base import Task
+from ssl_teach.tasks.registry import Option
 from ssl_teach.training.checkpoint import load_encoder, save_encoder, steps_of
 from ssl_teach.training.curve import Curve
 
@@ -39,35 +38,38 @@ UNFINISHED = Path("runs")
 """Where finished seeds and checkpoints of an interrupted command lie until it is done."""
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser that reports a wrong argument in one line, without the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {message}\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m ssl_teach", description=__doc__)
+    parser = _Parser(prog="python -m ssl_teach", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
 
     p = commands.add_parser("pretrain", help="train an encoder and save it with its record")
     p.add_argument("--task", required=True, choices=[*TASKS, "random"])
     p.add_argument("--data", required=True, help=f"{', '.join(names())}, or a folder of images")
-    p.add_argument("--encoder", default="convnet", choices=ENCODERS)
-    p.add_argument(
-        "--norm", default="batch", choices=["batch", "group", "sync"],
-        help="sync: batch norm over all processes, which needs GPUs",
-    )  # fmt: skip
     budget = p.add_mutually_exclusive_group()
     budget.add_argument("--steps", type=int, help="the budget (default: 450)")
     budget.add_argument("--minutes", type=float, help="as many steps as fit, by a trial")
-    p.add_argument("--batch-size", type=int, default=128)
-    p.add_argument("--lr", type=float, default=3e-3)
-    p.add_argument("--temperature", type=float, default=0.1, help="τ of SimCLR")
-    p.add_argument("--size", type=int, help="side of the pictures in pixels")
-    p.add_argument("--count", type=int, help="number of pictures (scenes and photos)")
+    for option in Experiment.command_line_options():
+        p.add_argument(
+            _flag(option.name), type=_reader(option), default=option.default,
+            help=_help(option),
+        )  # fmt: skip
     p.add_argument("--classes", help="of sketches: how many, or names with commas (default: 10)")
     p.add_argument("--shortcuts", help=f"of scenes: none, or some of {','.join(SHORTCUTS)}")
-    p.add_argument(
-        "--option", action="append", default=[], metavar="NAME=VALUE", type=_option,
-        help="of the task, such as num_permutations=30; may be repeated",
-    )  # fmt: skip
-    p.add_argument("--root", help="folder or file that holds the data, for data on your disk")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--out", type=Path, help="folder for the run (default: runs/TASK-DATA-seedN)")
+    of_tasks = p.add_argument_group("options of the tasks")
+    for name, tasks in _options_of_tasks().items():
+        of_tasks.add_argument(
+            _flag(name), dest=f"option {name}", metavar="VALUE", default=argparse.SUPPRESS,
+            help="; ".join(f"{task}: {_help(option)}" for task, option in tasks.items()),
+        )  # fmt: skip
 
     e = commands.add_parser("evaluate", help="probe a pretrained encoder")
     e.add_argument("run", type=Path, help="the folder that pretrain wrote")
@@ -98,15 +100,48 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _option(text: str) -> tuple[str, Any]:
-    """NAME=VALUE; a value that is no JSON (a number, true, null) is taken as a word."""
-    name, equals, value = text.partition("=")
-    if not (name and equals):
-        raise argparse.ArgumentTypeError(f"an option reads NAME=VALUE, not {text!r}")
-    try:
-        return name, json.loads(value)
-    except json.JSONDecodeError:
-        return name, value
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _help(option: Option) -> str:
+    return f"{option.help} ({option.domain()}; default: {option.default})".replace("%", "%%")
+
+
+def _reader(option: Option) -> Callable[[str], Any]:
+    """Return the function that reads an option from the command line, with its own errors."""
+
+    def read(text: str) -> Any:
+        try:
+            return option.parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return read
+
+
+def _options_of_tasks() -> dict[str, dict[str, Option]]:
+    """Return the options of all tasks by name, each with the tasks that take it."""
+    found: dict[str, dict[str, Option]] = {}
+    for entry in TASKS.values():
+        for option in entry.options:
+            found.setdefault(option.name, {})[entry.name] = option
+    return found
+
+
+def _task_options(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the options given for the task, read as the task says.
+
+    Raises:
+        ValueError: If the task does not take one of them, or its value is not valid.
+    """
+    given = {k.removeprefix("option "): v for k, v in vars(args).items() if k[:7] == "option "}
+    known = {o.name: o for o in TASKS[args.task].options} if args.task in TASKS else {}
+    for name in given:
+        if name not in known:
+            takes = ", ".join(map(_flag, known)) or "no options"
+            raise ValueError(f"{args.task} does not take {_flag(name)}; it takes {takes}")
+    return {name: known[name].parse(text) for name, text in given.items()}
 
 
 def _settings(args: argparse.Namespace) -> Experiment:
@@ -118,13 +153,12 @@ def _settings(args: argparse.Namespace) -> Experiment:
             raise ValueError("random weights are not trained: leave out --steps and --minutes")
         steps = 0
     return Experiment(
-        task=args.task, data=args.data, steps=steps, batch_size=args.batch_size,
-        lr=args.lr, encoder=args.encoder, norm=args.norm, temperature=args.temperature,
-        size=args.size, count=args.count, root=args.root, options=dict(args.option),
+        task=args.task, data=args.data, steps=steps, options=_task_options(args),
         classes=None if classes is None
         else int(classes) if classes.isdigit() else tuple(classes.split(",")),
         shortcuts=None if shortcuts is None
         else () if shortcuts == "none" else tuple(shortcuts.split(",")),
+        **{option.name: getattr(args, option.name) for option in Experiment.command_line_options()},
     )  # fmt: skip
 
 
@@ -243,13 +277,13 @@ def _reproduce(args: argparse.Namespace) -> int:
 
 
 def _recorded(name: str, seeds: Sequence[int], root: str | None, keep: Path) -> Record:
-    """Run an experiment of the book; where CIFAR-10 lies is no part of the result."""
-    if name in TRANSFERS:
-        cell = TRANSFERS[name]
-        record = record_transfer(name, cell.with_data_root(root), seeds, keep=keep)
-        return replace(record, settings=asdict(cell))
-    record = record_experiment(name, EXPERIMENTS[name].with_data_root(root), seeds, keep=keep)
-    return replace(record, settings=asdict(EXPERIMENTS[name]))
+    """Run an experiment of the book; the place of CIFAR-10 is not part of its record."""
+    settings = ALL_EXPERIMENTS[name]
+    if isinstance(settings, Transfer):
+        record = record_transfer(name, settings.with_data_root(root), seeds, keep=keep)
+    else:
+        record = record_experiment(name, settings.with_data_root(root), seeds, keep=keep)
+    return replace(record, settings=asdict(settings))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

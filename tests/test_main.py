@@ -12,7 +12,7 @@ from ssl_teach.__main__ import main
 from ssl_teach.experiments import records, run, transfer
 from ssl_teach.experiments.config import Experiment
 from ssl_teach.experiments.records import all_records, load_record
-from ssl_teach.experiments.registry import EXPERIMENTS, TRANSFERS, ablations
+from ssl_teach.experiments.registry import ALL_EXPERIMENTS, EXPERIMENTS, ablations
 from ssl_teach.experiments.run import init_encoder
 from ssl_teach.training.checkpoint import load_encoder
 
@@ -70,7 +70,7 @@ def test_an_interrupted_run_goes_on_from_its_checkpoint(folder, tmp_path, capsys
     first, second = (load_record(tmp_path / "run" / "record.json") for _ in range(2))
     assert first.runs == second.runs
     assert main([*given, "--lr", "0.5", "--out", str(tmp_path / "run")]) == 1
-    assert "is of another run (lr:" in capsys.readouterr().err
+    assert "belongs to a different run (lr is" in capsys.readouterr().err
 
 
 def test_a_checkpoint_of_another_temperature_is_refused(folder, tmp_path, capsys):
@@ -78,7 +78,9 @@ def test_a_checkpoint_of_another_temperature_is_refused(folder, tmp_path, capsys
     given += ["--batch-size", "8", "--steps", "2", "--out", str(tmp_path / "run")]
     assert main(given) == 0
     assert main([*given, "--temperature", "0.7"]) == 1
-    assert "temperature=0.7" in capsys.readouterr().err
+    assert (
+        "task.temperature is 0.1 in the checkpoint and 0.7 in this run" in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize(
@@ -87,8 +89,8 @@ def test_a_checkpoint_of_another_temperature_is_refused(folder, tmp_path, capsys
         (["pretrain", "--task", "simclr", "--data", "sketchs"], "neither a data set nor a folder"),
         (["pretrain", "--task", "simclr", "--data", "digits", "--shortcuts", "light"], "takes no"),
         (
-            ["pretrain", "--task", "jigsaw", "--data", "digits", "--option", "tile=3"],
-            "jigsaw takes no option 'tile'; it takes",
+            ["pretrain", "--task", "jigsaw", "--data", "digits", "--temperature", "1"],
+            "jigsaw does not take --temperature; it takes --num-permutations",
         ),
         (["pretrain", "--task", "rotation", "--data", "digits", "--steps", "0"], "take 0 steps"),
         (["pretrain", "--task", "rotation", "--data", "digits", "--minutes", "-1"], "positive"),
@@ -104,6 +106,28 @@ def test_bad_input_is_told_in_one_line(arguments, told, capsys):
     assert main(arguments) == 1
     error = capsys.readouterr().err
     assert error.startswith("error: ") and told in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--lr", "fast"], "argument --lr: lr must be a number of at least 0, got 'fast'"),
+        (["--batch-size", "0"], "batch_size must be an integer of at least 1, got 0"),
+        (["--encoder", "alexnet"], "encoder must be one of convnet, vgg, resnet18"),
+        (["--colour", "red"], "unrecognized arguments: --colour red"),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_told_in_one_line(arguments, told, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["pretrain", "--task", "jigsaw", "--data", "digits", *arguments])
+    error = capsys.readouterr().err
+    assert ended.value.code == 2 and told in error and error.count("\n") == 1
+
+
+def test_an_option_of_the_task_that_is_out_of_range_is_told(capsys):
+    given = ["pretrain", "--task", "jigsaw", "--data", "digits", "--num-permutations", "1"]
+    assert main(given) == 1
+    assert "num_permutations must be an integer of at least 2, got 1" in capsys.readouterr().err
 
 
 def test_a_training_that_diverges_is_told_without_a_traceback(folder, tmp_path, capsys):
@@ -126,11 +150,10 @@ def test_an_unlabelled_folder_can_be_pretrained_on_but_not_probed(folder, tmp_pa
 def test_options_reach_the_task(folder, tmp_path):
     given = ["pretrain", "--task", "jigsaw", "--data", str(folder), "--size", "24"]
     given += ["--batch-size", "8", "--steps", "2", "--out", str(tmp_path / "run")]
-    assert main([*given, "--option", "num_permutations=7", "--option", "criterion=minimum"]) == 0
+    assert main([*given, "--num-permutations", "7", "--criterion", "minimum"]) == 0
     options = load_record(tmp_path / "run" / "record.json").settings["options"]
-    assert options == {"num_permutations": 7, "criterion": "minimum"}
-    with pytest.raises(SystemExit):
-        main([*given, "--option", "seven"])
+    assert options["num_permutations"] == 7 and options["criterion"] == "minimum"
+    assert options["grid"] == 3  # what is not given is recorded as well
 
 
 def test_minutes_become_steps(folder, tmp_path):
@@ -182,7 +205,7 @@ TINY = Experiment("rotation", "scenes", steps=3, batch_size=8, count=200, every_
 @pytest.fixture
 def tiny(monkeypatch, tmp_path):
     """The book knows a small experiment; returns the command that makes its record."""
-    monkeypatch.setitem(EXPERIMENTS, "tiny", TINY)
+    monkeypatch.setitem(ALL_EXPERIMENTS, "tiny", TINY)
     return ["experiment", "tiny", "--seeds", "0", "1", "--out", str(tmp_path / "records")]
 
 
@@ -222,7 +245,7 @@ def count_steps(monkeypatch):
 
 def test_an_interrupted_seed_goes_on_from_its_checkpoint(tiny, unfinished, monkeypatch):
     with monkeypatch.context() as patched:
-        stop_after(patched, 0, "measure")  # trained, not measured yet
+        stop_after(patched, 0, "evaluate_encoder")  # trained, not measured yet
         assert main(tiny) == 130
     assert (unfinished / "experiment-tiny" / "seed0.pt").exists()
     stepped = count_steps(monkeypatch)
@@ -235,7 +258,7 @@ def test_what_another_experiment_left_is_refused(change, tiny, unfinished, capsy
         stop_after(patched, 1)
         assert main(tiny) == 130
     if change == "settings":
-        monkeypatch.setitem(EXPERIMENTS, "tiny", replace(TINY, lr=0.01))
+        monkeypatch.setitem(ALL_EXPERIMENTS, "tiny", replace(TINY, lr=0.01))
         words = "lr is 0.003 in the folder and 0.01 in this run"
     elif change == "code":
         monkeypatch.setattr(records, "_code", lambda: "edited")
@@ -263,7 +286,7 @@ def test_a_commit_of_the_same_code_is_no_other_experiment(tiny, monkeypatch):
 def test_of_several_experiments_those_that_are_done_are_not_done_again(
     tiny, tmp_path, unfinished, monkeypatch
 ):
-    monkeypatch.setitem(EXPERIMENTS, "tinier", replace(TINY, steps=2))
+    monkeypatch.setitem(ALL_EXPERIMENTS, "tinier", replace(TINY, steps=2))
     both = ["experiment", "tin*", *tiny[2:]]
     with monkeypatch.context() as patched:
         stop_after(patched, 3)
@@ -287,7 +310,7 @@ def test_other_seeds_keep_what_an_interrupted_command_left(tiny, unfinished, mon
 
 def test_a_checkpoint_that_nothing_tells_of_is_not_gone_on_with(tiny, unfinished, monkeypatch):
     with monkeypatch.context() as patched:
-        stop_after(patched, 0, "measure")
+        stop_after(patched, 0, "evaluate_encoder")
         assert main(tiny) == 130
     (unfinished / "experiment-tiny" / "unfinished.json").unlink()
     stepped = count_steps(monkeypatch)
@@ -295,7 +318,7 @@ def test_a_checkpoint_that_nothing_tells_of_is_not_gone_on_with(tiny, unfinished
 
 
 def test_an_interrupted_transfer_goes_on(tmp_path, unfinished, monkeypatch):
-    monkeypatch.setitem(TRANSFERS, "small", transfer.Transfer(TINY, TINY, labels=5, steps=2))
+    monkeypatch.setitem(ALL_EXPERIMENTS, "small", transfer.Transfer(TINY, TINY, labels=5, steps=2))
     command = ["experiment", "small", "--seeds", "0", "1", "--out", str(tmp_path / "records")]
     tried = []
 
@@ -377,7 +400,7 @@ def test_an_ablation_changes_one_choice_and_shows_as_many_pictures():
             kind = name.split("-")[0]
             assert changed == {
                 "base": set(), "views": {"options"}, "head": {"options"},
-                "temperature": {"temperature"}, "batch": {"batch_size", "steps"},
+                "temperature": {"options"}, "batch": {"batch_size", "steps"},
                 "steps": {"steps"},
             }[kind], name  # fmt: skip
             if kind != "steps":

@@ -61,3 +61,8 @@ def label_arrays(*parts: Dataset) -> list[np.ndarray]:
         if part.labels is None:
             raise ValueError(f"{part.name!r} has no labels, so nothing can be probed on it")
     return [part.labels.numpy() for part in parts if part.labels is not None]
+
+
+def label_suffix(fraction: float) -> str:
+    """Return the end of a metric's name for a fraction of the labels: "@10%", or "" for all."""
+    return "" if fraction == 1 else f"@{fraction:.0%}"

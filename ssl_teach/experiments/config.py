@@ -8,20 +8,31 @@ from pathlib import Path
 from typing import Any
 
 from ssl_teach.data import Dataset, load
+from ssl_teach.encoders import ENCODERS
 from ssl_teach.experiments.records import Record, known_fields
+from ssl_teach.tasks import TASKS, Option
+
+UNTRAINED = ("random", "pixels")
+"""What an experiment may compare tasks with: random weights, and no encoder at all."""
 
 
-def shortened(thing: Any) -> str:
-    """A dataclass in one line: what differs from its defaults, long tuples cut."""
+def short_repr(thing: Any) -> str:
+    """Return a dataclass in one line: what differs from its defaults, with long tuples cut."""
     cut = reprlib.Repr()
     cut.maxtuple, cut.maxdict, cut.maxstring, cut.maxother = 4, 20, 1000, 1000
-    told = []
+    parts = []
     for each in fields(thing):
         value = getattr(thing, each.name)
-        usual = each.default_factory() if callable(each.default_factory) else each.default
-        if value != usual:
-            told.append(f"{each.name}={cut.repr(value)}")
-    return f"{type(thing).__name__}({', '.join(told)})"
+        default = each.default_factory() if callable(each.default_factory) else each.default
+        if value != default:
+            parts.append(f"{each.name}={cut.repr(value)}")
+    return f"{type(thing).__name__}({', '.join(parts)})"
+
+
+def _option(default: Any, of_type: type, help: str, **limits: Any) -> Any:
+    """Return a field that the command line offers as well; `Option` checks its values."""
+    named = {"type": of_type, "default": default, "help": help, **limits}
+    return field(default=default, metadata={"option": named})
 
 
 @dataclass(frozen=True)
@@ -29,59 +40,56 @@ class Experiment:
     """Every choice that shapes a result, apart from the seed.
 
     Attributes:
-        task: "simclr", "rotation", "patch_position", "jigsaw", "inpainting", "super_resolution",
-            "supervised", or "random" for no training at all, "pixels" for no encoder.
-        data: a name known to `ssl_teach.data.load`, or a folder of images.
-        steps: the budget; 0 for "random" and "pixels".
-        batch_size: images per step; rotation passes four times as many pictures through the
-            encoder, SimCLR and patch position twice as many, jigsaw nine times.
-        lr: highest learning rate.
-        weight_decay: of AdamW.
+        task: The name of a registered task (`ssl_teach.tasks.TASKS`), or "random" for no training
+            at all, or "pixels" for no encoder.
+        data: A name known to `ssl_teach.data.load`, or a folder of images.
+        steps: The budget; 0 for "random" and "pixels".
+        batch_size: Images per step. Rotation passes four times as many images through the encoder,
+            SimCLR and patch position twice as many, jigsaw nine times.
+        lr: The highest learning rate.
+        weight_decay: The weight decay of AdamW.
         encoder: "convnet", "vgg" or "resnet18".
         norm: "batch", "group" or "sync"; see `ssl_teach.encoders`.
-        temperature: τ of SimCLR.
-        strength: of SimCLR's colour jitter.
-        crop: least area of SimCLR's crop, as a share of the picture.
-        hue: greatest turn of the hue in SimCLR's views; None for the paper's.
-        size: side of the pictures, None for the data set's own.
-        count: number of pictures, None for the data set's own.
-        classes: of sketches, how many or which; of cifar10, which.
-        shortcuts: of scenes, which are left in; None for the default.
-        root: folder or file with a local copy of the data.
-        data_seed: of the pictures, places or splits drawn; the same for all seeds of a record.
-        fractions: of the labels that the probes are given, one after the other.
-        label_share: of supervised training, the share of the labels it is given, drawn anew for
-            each seed and its validation labels inside the count, as for a probe with that fraction.
-            The steps stay the same; a step draws all labelled pictures where these are fewer than
-            `batch_size`.
-        every_stage: whether the linear probe reads every stage, or the last alone.
-        factors: whether to probe for the factors that the pictures were drawn from.
-        fine_tune_steps: of fine-tuning with each of `fractions`, for each learning rate that is
-            tried; 0 for no fine-tuning. From "random", it is training from scratch.
-        compiled: whether encoder and task are compiled; see `ssl_teach.training.pretrain.pretrain`.
-        options: what else the task's constructor takes, by name; see the task.
+        size: The side of the images in pixels; None for the data set's own.
+        count: The number of images; None for the data set's own.
+        classes: The number of classes of sketches, or which; the classes of cifar10.
+        shortcuts: The shortcuts that scenes contain; None for the default.
+        root: A folder or file with a local copy of the data.
+        data_seed: The seed of the data: of images, positions or splits that are drawn. It is the
+            same for all seeds of a record.
+        fractions: The fractions of the labels that the probes are given, one after the other.
+        label_share: The fraction of the labels that supervised training is given, drawn again for
+            each seed, its validation labels inside the count, as for a probe with that fraction.
+            The number of steps stays the same; a step draws all labelled images where these are
+            fewer than `batch_size`.
+        every_stage: Whether the linear probe reads every stage, or only the last.
+        factors: Whether to probe for the factors that the images were drawn from.
+        fine_tune_steps: The steps of fine-tuning with each of `fractions`, for each learning rate
+            that is tried; 0 for no fine-tuning. From "random", it is training from scratch.
+        compiled: Whether encoder and task are compiled; see `ssl_teach.training.pretrain`.
+        options: The options of the task by name; those not given take their defaults.
 
     Raises:
-        ValueError: if a share of the labels is asked for where none is used.
+        ValueError: If an option is unknown or its value not valid, or a fraction of the labels is
+            given to a task that does not use them.
     """
 
     task: str
     data: str
     steps: int = 0
-    batch_size: int = 128
-    lr: float = 3e-3
-    weight_decay: float = 1e-4
-    encoder: str = "convnet"
-    norm: str = "batch"
-    temperature: float = 0.1
-    strength: float = 0.5
-    crop: float = 0.08
-    hue: float | None = None
-    size: int | None = None
-    count: int | None = None
+    batch_size: int = _option(128, int, "images per step", low=1)
+    lr: float = _option(3e-3, float, "highest learning rate", low=0)
+    weight_decay: float = _option(1e-4, float, "weight decay of AdamW", low=0)
+    encoder: str = _option("convnet", str, "encoder", choices=tuple(ENCODERS))
+    norm: str = _option(
+        "batch", str, "normalisation; sync is batch norm over all processes and needs GPUs",
+        choices=("batch", "group", "sync"),
+    )  # fmt: skip
+    size: int | None = _option(None, int, "side of the images in pixels", low=1)
+    count: int | None = _option(None, int, "number of images (scenes and photos)", low=1)
     classes: int | tuple[str, ...] | None = None
     shortcuts: tuple[str, ...] | None = None
-    root: str | None = None
+    root: str | None = _option(None, str, "folder or file that holds the data, for local data")
     data_seed: int = 0
     fractions: tuple[float, ...] = (1.0,)
     label_share: float = 1.0
@@ -92,28 +100,46 @@ class Experiment:
     options: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse a choice that would have no effect."""
+        """Give every option of the task a value, and refuse what would have no effect."""
+        if self.task in TASKS:
+            object.__setattr__(self, "options", TASKS[self.task].complete(self.options))
+        elif self.options and self.task in UNTRAINED:
+            raise ValueError(f"{self.task} takes no options, got {', '.join(self.options)}")
         if self.label_share != 1 and self.task != "supervised":
             raise ValueError(
                 f"{self.task} is trained without labels, so label_share cannot limit them; "
                 "leave it at 1, and give the probes fewer labels by fractions"
             )
 
-    __repr__ = shortened
+    def __repr__(self) -> str:
+        """Return what differs from the defaults, in one line."""
+        if self.task not in TASKS:
+            return short_repr(self)
+        usual = {option.name: option.default for option in TASKS[self.task].options}
+        changed = {k: v for k, v in self.options.items() if v != usual[k]}
+        shown = replace(self)
+        object.__setattr__(shown, "options", changed)
+        return short_repr(shown)
+
+    @classmethod
+    def command_line_options(cls) -> list[Option]:
+        """Return the choices that the command line offers: the fields that carry an option."""
+        found = [each for each in fields(cls) if "option" in each.metadata]
+        return [Option(name=each.name, **each.metadata["option"]) for each in found]
 
     def load(self) -> Dataset:
-        """The data; `data_seed` draws scenes, crops and splits where these are drawn."""
+        """Load the data; `data_seed` draws scenes, crops and splits where these are drawn."""
         return load(
             self.data, size=self.size, count=self.count, seed=self.data_seed,
             classes=self.classes, shortcuts=self.shortcuts, root=self.root,
         )  # fmt: skip
 
     def with_data_root(self, root: str | Path | None) -> Experiment:
-        """The same experiment reading CIFAR-10 from that place; other data need no local copy."""
+        """Return the experiment with CIFAR-10 read from that place; other data need no copy."""
         local = None if root is None or self.data != "cifar10" else str(root)
         return replace(self, root=local)
 
     @classmethod
     def from_record(cls, record: Record) -> Experiment:
-        """The experiment that a record tells of."""
+        """Return the experiment that a record describes."""
         return cls(**known_fields(cls, record.settings))

@@ -21,7 +21,7 @@ import ssl_teach
 from ssl_teach.files import write_atomically
 from ssl_teach.statistics import Spread, spread
 
-SCHEMA = 1
+SCHEMA = 2
 PACKAGE = Path(ssl_teach.__file__).parent
 
 
@@ -208,25 +208,50 @@ def load_record(path: str | Path) -> Record:
         raise ValueError(f"{path} is not a run record, since it is not JSON: {error}") from None
     if fault := _fault(content):
         raise ValueError(f"{path} is not a run record of schema {SCHEMA}: {fault}; make it again")
-    return Record(**_upgraded(content))
+    return Record(**_converted(content))
 
 
 RENAMED_METRICS = {"told_apart": "discriminator_auc"}
-"""Metrics of older records, by the name that they have today."""
+"""Metrics of records of schema 1, by the name that they have now."""
+OPTIONS_OF_SIMCLR = ("temperature", "strength", "crop", "hue")
+"""Settings that every experiment had under schema 1, and that are options of SimCLR now."""
 
 
-def _upgraded(content: dict[str, Any]) -> dict[str, Any]:
-    """Return the content of a record in today's names; the file stays as it is."""
-    for run in content["runs"]:
-        run["metrics"] = {RENAMED_METRICS.get(k, k): v for k, v in run["metrics"].items()}
-    return content
+def _converted(content: dict[str, Any]) -> dict[str, Any]:
+    """Return the content of a record of schema 1 as schema 2 has it; the file stays as it is."""
+    if content["schema"] == 1:
+        for run in content["runs"]:
+            run["metrics"] = {RENAMED_METRICS.get(k, k): v for k, v in run["metrics"].items()}
+        content["settings"] = _converted_settings(content["settings"])
+    return content | {"schema": SCHEMA}
+
+
+def _converted_settings(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return settings in which SimCLR's choices are options of the tasks that train SimCLR."""
+    if "target" in settings:  # a transfer, which holds two experiments
+        parts = {k: v for k, v in settings.items() if k in ("source", "target")}
+        return settings | {
+            k: _converted_settings(v) if isinstance(v, dict) else v for k, v in parts.items()
+        }
+    if not isinstance(settings.get("options"), dict):
+        return settings
+    kept = {k: v for k, v in settings.items() if k not in OPTIONS_OF_SIMCLR}
+    simclr = {k: v for k, v in settings.items() if k in OPTIONS_OF_SIMCLR}
+    options = settings["options"]
+    if kept.get("task") == "simclr":
+        options |= simclr
+        if "mistake" in options:
+            kept["task"] = "wrong_loss"
+    elif options.get("content_steps"):
+        options |= {f"content_{name}": value for name, value in simclr.items()}
+    return kept | {"options": options}
 
 
 def _fault(content: Any) -> str | None:
     """Say why a JSON value is not a record; None if it is one."""
     if not isinstance(content, dict):
         return "it is not an object"
-    if type(content.get("schema")) is not int or content["schema"] != SCHEMA:
+    if type(content.get("schema")) is not int or content["schema"] not in (1, SCHEMA):
         return f"its schema is {content.get('schema')!r}"
     types = {"name": str, "settings": dict, "runs": list, "environment": dict, "schema": int}
     if content.keys() != types.keys():

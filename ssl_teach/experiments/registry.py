@@ -9,7 +9,7 @@ from typing import Any
 from ssl_teach.data.sketches import choose_classes, sketch_names
 from ssl_teach.experiments.config import Experiment
 from ssl_teach.experiments.transfer import IMAGENET, Transfer
-from ssl_teach.tasks.wrong_losses import MISTAKES
+from ssl_teach.tasks.wrong_losses import WRONG_LOSSES
 
 # Lessons 7 and 8: the adversary joins halfway.
 INPAINTING_GAN = {"lambda_gan": 0.01, "warmup_steps": 300}
@@ -25,12 +25,27 @@ _TASKS = {
     "pixels": Experiment("pixels", "scenes"),
 }
 _DATA: dict[str, dict[str, Any]] = {
-    # objects of any colour: so views of any hue, and crops that still hold the object
-    "scenes": {"crop": 0.3, "hue": 0.5},
-    "scenes-free": {"crop": 0.3, "hue": 0.5, "shortcuts": _FREE},
+    "scenes": {},
+    "scenes-free": {"shortcuts": _FREE},
     "sketches": {"data": "sketches", "classes": 10},
     "cifar10": {"data": "cifar10"},
 }
+# Views of SimCLR. The objects of scenes have any colour, so their views have any hue, and crops
+# still contain the object.
+_VIEWS: dict[str, dict[str, Any]] = {"scenes": {"crop": 0.3, "hue": 0.5}}
+
+
+def _with_simclr(experiment: Experiment, **options: Any) -> Experiment:
+    """Return the experiment with options of SimCLR and the views of its data, if it trains it."""
+    options |= _VIEWS.get(experiment.data, {})
+    if experiment.task == "super_resolution" and experiment.options["content_steps"]:
+        return _changed(experiment, **{f"content_{name}": v for name, v in options.items()})
+    return _changed(experiment, **options) if experiment.task == "simclr" else experiment
+
+
+def _changed(experiment: Experiment, **options: Any) -> Experiment:
+    return replace(experiment, options=experiment.options | options)
+
 
 # Lesson 5: patches of 16 pixels from scenes of 64. Both budgets read about as many pixels: 1,500
 # steps of 64 pairs of patches, 150 steps of 64 pictures.
@@ -38,7 +53,7 @@ _PATCHES = Experiment(
     "patch_position", "scenes", steps=1500, batch_size=64, size=64, count=6000, shortcuts=_FREE,
     options={"patch": 16},
 )  # fmt: skip
-_PLAIN = replace(_PATCHES, steps=0, options={})
+_PLAIN = replace(_PATCHES, task="random", steps=0, options={})
 _LENS = (*_FREE, "aberration")
 _LESSON_5 = {
     "apart": _PATCHES,
@@ -47,8 +62,8 @@ _LESSON_5 = {
     "aberration-dropped": replace(
         _PATCHES, shortcuts=_LENS, options={"patch": 16, "drop_color": True}
     ),
-    "random": replace(_PLAIN, task="random"),
-    "aberration-random": replace(_PLAIN, task="random", shortcuts=_LENS),
+    "random": _PLAIN,
+    "aberration-random": replace(_PLAIN, shortcuts=_LENS),
     "pixels": replace(_PLAIN, task="pixels"),
     "supervised": replace(_PLAIN, task="supervised", steps=150),
 }
@@ -58,7 +73,7 @@ _PUZZLES = Experiment(
     "jigsaw", "scenes", steps=1000, batch_size=64, size=64, shortcuts=_FREE,
     options={"num_permutations": 100},
 )  # fmt: skip
-_WHOLE = replace(_PUZZLES, steps=0, options={})
+_WHOLE = replace(_PUZZLES, task="random", steps=0, options={})
 _LIT = (*_FREE, "light")
 _LESSON_6 = {
     **{
@@ -70,8 +85,8 @@ _LESSON_6 = {
     "scenes64-light-jigsaw-raw": replace(
         _PUZZLES, shortcuts=_LIT, options={"num_permutations": 100, "normalize_tiles": False}
     ),
-    "scenes64-random": replace(_WHOLE, task="random"),
-    "scenes64-light-random": replace(_WHOLE, task="random", shortcuts=_LIT),
+    "scenes64-random": _WHOLE,
+    "scenes64-light-random": replace(_WHOLE, shortcuts=_LIT),
     "scenes64-pixels": replace(_WHOLE, task="pixels"),
     "scenes64-supervised": replace(_WHOLE, task="supervised", steps=1000),
     "sketches-jigsaw": replace(_PUZZLES, data="sketches", size=None, shortcuts=None, classes=10),
@@ -94,7 +109,7 @@ _LEAGUE: dict[str, dict[str, Any]] = {
 }
 _LEAGUE_DATA = {
     "scenes": Experiment(
-        "", "scenes", steps=600, batch_size=64, crop=0.3, hue=0.5, shortcuts=_FREE, data_seed=9,
+        "", "scenes", steps=600, batch_size=64, shortcuts=_FREE, data_seed=9,
         fractions=(1.0, 0.1, 0.01), factors=True,
     ),
     # 70 labels for each class: one in a hundred of them would be none
@@ -116,7 +131,7 @@ _SIZES = {
     ),
     "full": Experiment(
         "", "cifar10", steps=200 * (45_000 // 512), batch_size=512, lr=2e-3, encoder="resnet18",
-        temperature=0.5, fractions=(1.0, 0.1), compiled=True,
+        fractions=(1.0, 0.1), compiled=True,
     ),
 }  # fmt: skip
 # the compiler takes neither an adversary nor the blended pictures of inpainting
@@ -127,7 +142,7 @@ _PROTOCOL = replace(_LEAGUE_DATA["scenes"], steps=300, factors=False, fine_tune_
 _LESSON_3 = {
     "random": replace(_PROTOCOL, task="random", steps=0),
     "rotation": replace(_PROTOCOL, task="rotation"),
-    "simclr": replace(_PROTOCOL, task="simclr"),
+    "simclr": _with_simclr(replace(_PROTOCOL, task="simclr")),
 }
 
 # Lesson 1: supervised training on the league's pictures with a share of their labels, in per cent.
@@ -137,9 +152,11 @@ _LABELS = {"scenes": (0.3, 1, 3, 10, 30), "sketches": (4, 10, 30)}
 # Lesson 11: one choice of SimCLR changed at a time, on the league's pictures. All see as many
 # pictures, but for the rows that ask what longer training gives.
 _ABLATED = {
-    data: replace(
-        settings, task="simclr", steps=300, every_stage=False, factors=data == "scenes",
-        fractions=(0.1,) if data == "cifar10" else (1.0,),
+    data: _with_simclr(
+        replace(
+            settings, task="simclr", steps=300, every_stage=False, factors=data == "scenes",
+            fractions=(0.1,) if data == "cifar10" else (1.0,),
+        )
     )
     for data, settings in _LEAGUE_DATA.items()
 }  # fmt: skip
@@ -163,11 +180,11 @@ def ablations(data: str) -> dict[str, Experiment]:
     found = (
         {"base": base}
         | {
-            f"views-{'-'.join(names)}": replace(base, options={"transforms": names})
+            f"views-{'-'.join(names)}": _changed(base, transforms=names)
             for names in [*alone, *combinations(known, 2)]
         }
-        | {f"head-{head}": replace(base, options={"head": head}) for head in ("none", "linear")}
-        | {f"temperature-{t:g}": replace(base, temperature=t) for t in (0.05, 0.5, 1.0)}
+        | {f"head-{head}": _changed(base, head=head) for head in ("none", "linear")}
+        | {f"temperature-{t:g}": _changed(base, temperature=t) for t in (0.05, 0.5, 1.0)}
     )
     if data == "cifar10":
         return found
@@ -185,8 +202,12 @@ def ablations(data: str) -> dict[str, Experiment]:
 # The mistakes in the loss, trained on views that differ in colours: with those 300 steps go far.
 # The sixth stops at its first step, with an infinite loss.
 _MISTAKES = {
-    name: replace(_ABLATED["scenes"], options={"transforms": ("color",), "mistake": name})
-    for name in MISTAKES
+    name: replace(
+        _ABLATED["scenes"],
+        task="wrong_loss",
+        options=_ABLATED["scenes"].options | {"transforms": ("color",), "mistake": name},
+    )
+    for name in WRONG_LOSSES
     if name != "zero_labels"
 }
 
@@ -197,7 +218,7 @@ _CENTRE = {"masks": "centre"}
 _PICTURES = {
     "photos-inpainting": replace(_PHOTOS, options=_CENTRE),
     "photos-inpainting-gan": replace(_PHOTOS, options=_CENTRE | INPAINTING_GAN),
-    "photos-sr": replace(_PHOTOS, task="super_resolution"),
+    "photos-sr": replace(_PHOTOS, task="super_resolution", options={}),
     "photos-sr-content": replace(
         _PHOTOS, task="super_resolution", options=SUPER_RESOLUTION_CONTENT
     ),
@@ -206,7 +227,7 @@ _PICTURES = {
 
 EXPERIMENTS: dict[str, Experiment] = (
     {
-        f"{data}-{task}": replace(experiment, **changes)
+        f"{data}-{task}": _with_simclr(replace(experiment, **changes))
         for data, changes in _DATA.items()
         for task, experiment in _TASKS.items()
     }
@@ -226,15 +247,14 @@ EXPERIMENTS: dict[str, Experiment] = (
     }
     | {f"mistake-scenes-{name}": experiment for name, experiment in _MISTAKES.items()}
     | {
-        f"league-{data}-{row}": replace(experiment, **changes)
+        f"league-{data}-{row}": _with_simclr(replace(experiment, **changes))
         for data, experiment in _LEAGUE_DATA.items()
         for row, changes in _LEAGUE.items()
     }
     | {
-        f"{size}-cifar10-{row}": replace(
-            experiment,
-            **changes,
-            compiled=experiment.compiled and row in _COMPILED,
+        f"{size}-cifar10-{row}": _with_simclr(
+            replace(experiment, **changes, compiled=experiment.compiled and row in _COMPILED),
+            temperature=0.5 if size == "full" else 0.1,
         )
         for size, experiment in _SIZES.items()
         for row, changes in _LEAGUE.items()

@@ -6,9 +6,8 @@ table and a number on your screen come from the same few lines.
 
 from __future__ import annotations
 
-import inspect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -19,108 +18,18 @@ import torch
 from torch import Tensor, nn
 
 from ssl_teach import evaluation
-from ssl_teach.augment import crop_augmentation, simclr_augmentation
+from ssl_teach.augment import crop_augmentation
 from ssl_teach.data import Dataset
 from ssl_teach.encoders.base import Encoder
 from ssl_teach.encoders.networks import build_encoder
+from ssl_teach.evaluation.label_budget import label_suffix
 from ssl_teach.experiments.config import Experiment
 from ssl_teach.experiments.records import Record, collect
 from ssl_teach.tasks.base import Task
-from ssl_teach.tasks.inpainting import Inpainting, Masks, block_masks, centre_mask
-from ssl_teach.tasks.jigsaw import Jigsaw
-from ssl_teach.tasks.patch_position import PatchPosition
-from ssl_teach.tasks.reconstruction import ReconstructionTask
-from ssl_teach.tasks.rotation import Rotation
-from ssl_teach.tasks.simclr import ProjectionHead, SimCLR
-from ssl_teach.tasks.super_resolution import SuperResolution
-from ssl_teach.tasks.supervised import Supervised, accuracy
-from ssl_teach.tasks.wrong_losses import Mistaken
+from ssl_teach.tasks.registry import TASKS, BuildContext
 from ssl_teach.training.curve import Curve
 from ssl_teach.training.fine_tune import fine_tune
 from ssl_teach.training.pretrain import pretrain
-
-Builder = Callable[[Experiment, Encoder, Dataset, int], Task]
-"""Builds the task of an experiment for an encoder, data and a seed."""
-
-
-def _known(settings: Experiment, known: Sequence[str]) -> dict[str, Any]:
-    """The experiment's options, all of which must be known."""
-    for name in settings.options:
-        if name not in known:
-            raise ValueError(
-                f"{settings.task} takes no option {name!r}; it takes {', '.join(known)}"
-            )
-    return dict(settings.options)
-
-
-def _options(
-    kind: Callable[..., Task], settings: Experiment, besides: Sequence[str] = ()
-) -> dict[str, Any]:
-    """The experiment's options, which the task's constructor must know."""
-    return _known(settings, [*list(inspect.signature(kind).parameters)[1:], *besides])
-
-
-def _classifier(kind: Callable[..., Task]) -> Builder:
-    """Of a task that needs nothing but the encoder's widths and its own options."""
-
-    def build(settings: Experiment, encoder: Encoder, data: Dataset, seed: int) -> Task:
-        return kind(encoder.widths, **_options(kind, settings))
-
-    return build
-
-
-def _inpainting(settings: Experiment, encoder: Encoder, data: Dataset, seed: int) -> Task:
-    options = _options(Inpainting, settings)
-    masks: dict[str, Masks] = {"blocks": block_masks, "centre": centre_mask}
-    name = options.pop("masks", "blocks")
-    if name not in masks:
-        raise ValueError(f"masks of inpainting are {' or '.join(masks)}, not {name!r}")
-    return Inpainting(encoder.widths, channels=data.images.shape[1], masks=masks[name], **options)
-
-
-def _super_resolution(settings: Experiment, encoder: Encoder, data: Dataset, seed: int) -> Task:
-    """The option "content_steps" asks for a content loss, by a SimCLR encoder taught so long."""
-    options = _options(SuperResolution, settings, ["content_steps"])
-    steps = options.pop("content_steps", 0)
-    if steps:
-        simclr = replace(settings, task="simclr", steps=steps, options={})
-        options["content_encoder"] = train_experiment(simclr, data, seed, progress=False)[0]
-    return SuperResolution(encoder.widths, channels=data.images.shape[1], **options)
-
-
-def _simclr(settings: Experiment, encoder: Encoder, data: Dataset, seed: int) -> Task:
-    """The options: "transforms" of a view; "head", mlp, linear or none; "mistake" in the loss."""
-    options = _known(settings, ("transforms", "head", "mistake"))
-    augment = simclr_augmentation(
-        data.images.shape[1], settings.strength, crop=settings.crop, hue=settings.hue,
-        transforms=options.get("transforms"),
-    )  # fmt: skip
-    width = encoder.widths[-1]
-    heads: dict[str, Callable[[], nn.Module]] = {
-        "mlp": lambda: ProjectionHead(width, width, 128, norm=settings.norm),
-        "linear": lambda: nn.Linear(width, 128),
-        "none": nn.Identity,
-    }
-    name = options.get("head", "mlp")
-    if name not in heads:
-        raise ValueError(f"the head of SimCLR is one of {', '.join(heads)}, not {name!r}")
-    kind = partial(Mistaken, mistake=options["mistake"]) if "mistake" in options else SimCLR
-    return kind(encoder.widths, augment, temperature=settings.temperature, head=heads[name]())
-
-
-def _supervised(settings: Experiment, encoder: Encoder, data: Dataset, seed: int) -> Task:
-    return Supervised(encoder.widths, len(data.classes), crop_augmentation())
-
-
-TASKS: dict[str, Builder] = {
-    "rotation": _classifier(Rotation),
-    "patch_position": _classifier(PatchPosition),
-    "jigsaw": _classifier(Jigsaw),
-    "inpainting": _inpainting,
-    "super_resolution": _super_resolution,
-    "simclr": _simclr,
-    "supervised": _supervised,
-}
 
 
 def init_encoder(settings: Experiment, data: Dataset, seed: int) -> Encoder:
@@ -129,6 +38,19 @@ def init_encoder(settings: Experiment, data: Dataset, seed: int) -> Encoder:
         torch.manual_seed(seed)
         encoder = build_encoder(settings.encoder, data.images.shape[1], settings.norm)
     return encoder.to("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def build_task(settings: Experiment, encoder: Encoder, data: Dataset, seed: int) -> Task:
+    """Build the task of an experiment for an encoder, data and a seed."""
+
+    def pretrain_other(task: str, options: Mapping[str, Any], steps: int) -> Encoder:
+        other = replace(settings, task=task, steps=steps, options=dict(options))
+        return train_experiment(other, data, seed, progress=False)[0]
+
+    context = BuildContext(
+        encoder, data.images.shape[1], len(data.classes), settings.norm, pretrain_other
+    )
+    return TASKS[settings.task].build(context, settings.options)
 
 
 def training_data(
@@ -181,7 +103,7 @@ def train_experiment(
         )
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        task = TASKS[settings.task](settings, encoder, data, seed)
+        task = build_task(settings, encoder, data, seed)
     images, labels, batch_size = training_data(settings, data, task, seed)
     curve = pretrain(
         encoder, task, images, labels, steps=settings.steps, batch_size=batch_size, lr=settings.lr,
@@ -208,11 +130,6 @@ def steps_in(minutes: float, settings: Experiment, data: Dataset, seed: int = 0)
     trial = replace(settings, steps=12)
     _, _, curve = train_experiment(trial, data, seed, progress=False)
     return max(1, round(minutes * 60 / (curve.seconds / len(curve))))
-
-
-def _end(fraction: float) -> str:
-    """What a metric's name ends in, by the share of the labels."""
-    return "" if fraction == 1 else f"@{fraction:.0%}"
 
 
 def evaluate_encoder(
@@ -247,36 +164,6 @@ def evaluate_encoder(
     return metrics
 
 
-def measure_head(
-    settings: Experiment, encoder: Encoder, task: SimCLR, data: Dataset, seed: int
-) -> dict[str, float]:
-    """Probe what the projection head leaves of the representation: z = g(h), all frozen.
-
-    Returns:
-        "linear_z", the test accuracy of a linear probe on z, with each share of the labels; and
-        "factor_color_z" and so on, where the experiment asks for factors.
-    """
-    device = next(encoder.parameters()).device
-    head = task.head.to(device).eval()
-
-    @torch.no_grad()
-    def project(images: Tensor) -> np.ndarray:
-        h = torch.from_numpy(evaluation.features(encoder, images)[-1]).to(device)
-        return np.asarray(head(h).cpu().numpy())
-
-    found = {}
-    for fraction in settings.fractions:
-        parts = (*evaluation.draw_labels(data, fraction, seed), data.test)
-        taken = [project(part.images) for part in parts]
-        labelled = zip(taken, evaluation.label_arrays(*parts), strict=True)
-        probe = evaluation.linear_probe(evaluation.ProbeData(*labelled))
-        found[f"linear_z{_end(fraction)}"] = probe.test
-    if settings.factors:
-        factors = evaluation.factor_probe(data, project)
-        found |= {f"{name}_z": value for name, value in factors.items()}
-    return found
-
-
 def evaluate_pixels(data: Dataset, *, fraction: float = 1.0, seed: int = 0) -> dict[str, float]:
     """The probes on raw pixels: what the pictures give without any encoder."""
     train, val = evaluation.draw_labels(data, fraction, seed)
@@ -300,7 +187,7 @@ def fine_tuned(
     """
     found = {}
     for fraction in settings.fractions:
-        found[f"fine_tune{_end(fraction)}"] = fine_tune(
+        found[f"fine_tune{label_suffix(fraction)}"] = fine_tune(
             encoder, data, steps=settings.fine_tune_steps, fraction=fraction,
             augment=crop_augmentation(), seed=seed,
         ).test  # fmt: skip
@@ -376,14 +263,10 @@ def run_experiment(
         seconds = round(curve.seconds, 1)
         if "accuracy" in curve.values:
             metrics["pretext"] = curve.last("accuracy")
-        if isinstance(task, Supervised):
-            (labels,) = evaluation.label_arrays(data.test)
-            metrics["head"] = accuracy(encoder, task, data.test.images, labels)
-        if isinstance(task, ReconstructionTask):
-            metrics |= task.reconstruction_metrics(encoder, data.test.images)
-        if isinstance(task, SimCLR):
-            metrics |= measure_head(settings, encoder, task, data, seed)
         if task is not None:
+            metrics |= task.metrics(
+                encoder, data, fractions=settings.fractions, factors=settings.factors, seed=seed
+            )
             metrics |= compute_cost(settings, encoder, task, data, seed)
         if settings.fine_tune_steps:
             metrics |= fine_tuned(settings, encoder, data, seed)
@@ -394,7 +277,7 @@ def run_experiment(
 
     for fraction in settings.fractions:
         found = probe(fraction=fraction, seed=seed)
-        metrics |= {name + _end(fraction): value for name, value in found.items()}
+        metrics |= {name + label_suffix(fraction): value for name, value in found.items()}
     if settings.factors:
         metrics |= evaluation.factor_probe(data, take)
     return {"seed": seed, "seconds": seconds, "metrics": metrics}

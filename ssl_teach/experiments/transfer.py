@@ -17,7 +17,7 @@ from ssl_teach.data import Dataset
 from ssl_teach.encoders.base import Encoder
 from ssl_teach.encoders.imagenet import imagenet_encoder
 from ssl_teach.evaluation.probes import ProbeResult
-from ssl_teach.experiments.config import Experiment, shortened
+from ssl_teach.experiments.config import Experiment, short_repr
 from ssl_teach.experiments.records import Record, collect, known_fields
 from ssl_teach.experiments.run import train_experiment
 from ssl_teach.training.fine_tune import LEARNING_RATES, fine_tune
@@ -53,7 +53,7 @@ class Transfer:
     test: int | None = None
     features: int | None = None
 
-    __repr__ = shortened
+    __repr__ = short_repr
 
     def with_data_root(self, root: str | Path | None) -> Transfer:
         """Copy the settings with another root of CIFAR-10, for source and target."""

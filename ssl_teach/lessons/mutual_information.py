@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ssl_teach.losses.contrastive import check_temperature
+from ssl_teach.losses.checks import check_temperature
 
 Score = Callable[[Tensor, Tensor], Tensor]
 """Scores every x with every y; (…, N, d) and (…, N, d) in, (…, N, N) out."""

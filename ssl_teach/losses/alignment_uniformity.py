@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ssl_teach.losses.contrastive import check_vectors, full_precision
+from ssl_teach.losses.checks import check_vectors, full_precision
 
 
 def _on_sphere(z: Tensor, name: str) -> Tensor:

@@ -1,9 +1,9 @@
-"""InfoNCE a few rows at a time: memory that grows with the number of views, not with its square.
+"""InfoNCE a few rows at a time: its memory grows with the number of views, not with its square.
 
-The loss of a row needs all scores of that row and no other row. So rows are taken in blocks, each
-block's scores are used and forgotten, and the backward pass computes them anew: a third more
-arithmetic, in exchange for a matrix that never exists as a whole. The same idea, for attention:
-Dao et al., 2022.
+The loss of a row needs all scores of that row and of no other row. So rows are taken in blocks, the
+scores of a block are used and forgotten, and the backward pass computes them again: a third more
+arithmetic, in exchange for a matrix that never exists as a whole. Dao et al. (2022) do the same for
+attention.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from torch.autograd.function import once_differentiable
 def block_scores(
     queries: Tensor, keys: Tensor, exclude: Tensor | None, temperature: float
 ) -> Tensor:
-    """Scores of some queries against all keys: (b, D), (K, D) -> (b, K); -∞ where excluded."""
+    """Score some queries against all keys: (b, D), (K, D) -> (b, K), with -∞ where excluded."""
     scores = (queries @ keys.T).div_(temperature)
     return scores if exclude is None else scores.scatter_(1, exclude[:, None], -torch.inf)
 
 
 class BlockwiseInfoNCE(torch.autograd.Function):
-    """Cross-entropy of each query's row of scores; `info_nce` calls it and checks its input."""
+    """The cross-entropy of each query's row of scores, and whether its positive scores highest."""
 
     @staticmethod
     def forward(
@@ -35,27 +35,30 @@ class BlockwiseInfoNCE(torch.autograd.Function):
         exclude: Tensor | None,
         temperature: float,
         block: int,
-    ) -> Tensor:
-        """(M, D), (K, D), (M,), (M,) or None -> (M,) losses, in blocks of so many rows."""
-        normaliser, right = queries.new_empty(2, len(queries))  # (M,) each
+    ) -> tuple[Tensor, Tensor]:
+        """Compute (M,) losses and (M,) bool from (M, D), (K, D), (M,) and (M,) or None."""
+        normaliser, at_positive = queries.new_empty(2, len(queries))  # (M,) each
+        nearest = torch.empty_like(positive)
         for rows in torch.arange(len(queries), device=queries.device).split(block):
             here = None if exclude is None else exclude[rows]
             scores = block_scores(queries[rows], keys, here, temperature)  # (b, K)
-            right[rows] = scores.gather(1, positive[rows, None])[:, 0]
-            highest = scores.amax(dim=1)
+            at_positive[rows] = scores.gather(1, positive[rows, None])[:, 0]
+            highest, nearest[rows] = scores.max(dim=1)
             total = scores.sub_(highest[:, None]).exp_().sum(dim=1)
             normaliser[rows] = highest + total.log()
+        correct = nearest == positive
         ctx.save_for_backward(queries, keys, positive, exclude, normaliser)
+        ctx.mark_non_differentiable(correct)
         ctx.temperature, ctx.block = temperature, block
-        return normaliser - right
+        return normaliser - at_positive, correct
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad_losses: Tensor) -> tuple[Tensor | None, ...]:
-        """∂ℓ/∂s is the softmax, less 1 at the positive; the rest is the chain rule."""
+    def backward(ctx: Any, grad_losses: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
+        """∂ℓ/∂s is the softmax, minus 1 at the positive; the rest is the chain rule."""
         queries, keys, positive, exclude, normaliser = ctx.saved_tensors
         grad_queries, grad_keys = torch.empty_like(queries), torch.zeros_like(keys)
-        with torch.autocast(queries.device.type, enabled=False):  # `info_nce` does so going forward
+        with torch.autocast(queries.device.type, enabled=False):  # as in the forward pass
             for rows in torch.arange(len(queries), device=queries.device).split(ctx.block):
                 here = None if exclude is None else exclude[rows]
                 scores = block_scores(queries[rows], keys, here, ctx.temperature)

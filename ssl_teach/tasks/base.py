@@ -1,37 +1,39 @@
-"""The protocol that everything hangs on: a task makes questions out of images and scores answers.
+"""The protocol of tasks: a task makes a batch out of images and scores an encoder on it.
 
 `pretrain` knows nothing of rotations or pairs of views. It asks a task for a batch, asks it for a
-loss, and steps. Supervision is a task like the others; it alone looks at the labels.
+loss, and takes a step. Supervision is a task like the others, the only one that sees labels.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, Self
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ssl_teach.data.dataset import Dataset
 from ssl_teach.encoders.base import Encoder
+from ssl_teach.tasks.registry import BuildContext, describe
 
 Augment = Callable[[Tensor, torch.Generator], Tensor]
-"""A random transform with (B, C, H, W) in [0, 1] and a generator in, (B, C, H', W') out."""
+"""A random transform: (B, C, H, W) in [0, 1] and a generator in, (B, C, H', W') out."""
 
 LossAndMetrics = tuple[Tensor, dict[str, Tensor]]
-"""A loss to descend, and the numbers that belong on the curve beside it."""
+"""A loss to minimise, and the metrics that go on the training curve with it."""
 
 
 @dataclass(frozen=True)
 class Batch:
     """What the network sees, and what it must answer.
 
-    A task whose answer needs more than one tensor (a mask beside a picture) subclasses this.
+    A task whose answer needs more than one tensor (an image and a mask) subclasses this.
 
     Attributes:
-        images: (M, C, H, W) in [0, 1]; M may be more than the number of pictures drawn.
-        targets: (M,) pseudo labels, or whatever the task compares its answers with.
+        images: (M, C, H, W) in [0, 1]; M may be more than the number of images drawn.
+        targets: (M,) pseudo-labels, or whatever the task compares its answers with.
     """
 
     images: Tensor
@@ -39,57 +41,101 @@ class Batch:
 
 
 class Task(nn.Module):
-    """A pretext task: makes batches out of images, and scores an encoder on them.
+    """A task: makes batches out of images, and scores an encoder on them.
 
     Most tasks write two methods, `make_batch` and `forward`. A task with an adversary also
-    overrides `players` (who moves at this step), `parameters_of` (what each may change) and
-    `loss_of` (what each wants); the training loop steps the players in the order given.
+    overrides `players` (who updates at this step), `parameters_of` (what each may change) and
+    `loss_of` (what each minimises); the training loop updates the players in the order given.
     """
 
     uses_labels = False
     """Whether `make_batch` may see labels. `pretrain` withholds them from every other task."""
 
     def __init__(self) -> None:
-        """Without weights; a subclass adds its head, if it has one."""
+        """Initialise without weights; a subclass adds its head, if it has one."""
         super().__init__()
+
+    @classmethod
+    def build(cls, context: BuildContext, **options: Any) -> Self:
+        """Build the task for a run from the options that it registered.
+
+        By default the options are arguments of the constructor, after the widths of the encoder.
+
+        Args:
+            context: What the run trains, and on what.
+            **options: A value for each registered option.
+        """
+        return cls(context.encoder.widths, **options)  # type: ignore[call-arg]
 
     def make_batch(
         self, images: Tensor, labels: Tensor | None, generator: torch.Generator
     ) -> Batch:
-        """Turn pictures into a question.
+        """Turn images into inputs and targets.
 
         Args:
             images: (B, C, H, W) in [0, 1], on the device of the encoder.
             labels: (B,) if the task is supervised, else None.
-            generator: source of all randomness, on the same device.
+            generator: The source of all randomness, on the same device.
         """
         raise NotImplementedError
 
     def forward(self, encoder: Encoder, batch: Batch) -> LossAndMetrics:
-        """Score the encoder on a batch: the loss, and metrics by name."""
+        """Score the encoder on a batch: return the loss, and metrics by name."""
         raise NotImplementedError
 
     def players(self, step: int) -> Sequence[str]:
-        """Who moves at this step, in turn. A warm-up leaves a player out at first."""
+        """Return the players that update at this step, in order."""
         return ("learner",)
 
     def parameters_of(self, player: str, encoder: Encoder) -> Iterable[nn.Parameter]:
-        """The parameters this player may change; the players' sets must not overlap."""
+        """Return the parameters this player may change; no two players may share one."""
         return [*encoder.parameters(), *self.parameters()]
 
     def loss_of(self, player: str, encoder: Encoder, batch: Batch, step: int) -> LossAndMetrics:
-        """What this player wants to make small at this step."""
+        """Return the loss that this player minimises at this step, and its metrics."""
         return self(encoder, batch)
 
+    def metrics(
+        self,
+        encoder: Encoder,
+        data: Dataset,
+        *,
+        fractions: Sequence[float] = (1.0,),
+        factors: bool = False,
+        seed: int = 0,
+    ) -> dict[str, float]:
+        """Measure after training what only this task can measure, besides the probes of features.
+
+        Args:
+            encoder: The encoder that was trained with this task.
+            data: The data set, with its splits.
+            fractions: The fractions of the labels that probes are given.
+            factors: Whether to probe for the factors that the images were drawn from.
+            seed: The seed of the run.
+
+        Returns:
+            Numbers by name, by default none.
+        """
+        return {}
+
+    def config(self) -> dict[str, Any]:
+        """Describe the task in plain numbers and words; checkpoints save and compare this.
+
+        It holds the class, every public attribute (an augmentation with its parameters), and the
+        architecture of every part with weights.
+        """
+        public = {k: v for k, v in vars(self).items() if not k.startswith("_") and k != "training"}
+        parts = {name: repr(part) for name, part in self.named_children()}
+        return {"type": type(self).__name__} | parts | {k: describe(v) for k, v in public.items()}
+
     def extra_repr(self) -> str:
-        """The task's choices in words; a run resumes only if they are those of its checkpoint."""
-        chosen = {k: v for k, v in vars(self).items() if k[0] != "_" and k != "training"}
-        words = ", ".join(f"{name}={value!r}" for name, value in chosen.items())
-        return re.sub(r" at 0x[0-9a-f]+", "", words)  # a function's address says nothing
+        """Return the task's choices in words, for `print`."""
+        hidden = {"type", *dict(self.named_children())}
+        return ", ".join(f"{k}={v!r}" for k, v in self.config().items() if k not in hidden)
 
 
 def classification(logits: Tensor, targets: Tensor) -> LossAndMetrics:
-    """Cross-entropy and accuracy, as every task that names one of K classes needs them.
+    """Return the cross-entropy and the accuracy of a task that chooses one of K classes.
 
     Args:
         logits: (M, K).

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -14,6 +15,7 @@ from ssl_teach.tasks.base import Augment, Batch, LossAndMetrics
 from ssl_teach.tasks.decoders import MapDecoder
 from ssl_teach.tasks.gan import eval_mode
 from ssl_teach.tasks.reconstruction import ReconstructionTask
+from ssl_teach.tasks.registry import BuildContext, Option, register
 
 Masks = Callable[[Tensor, torch.Generator], Tensor]
 """Draws holes, with (B, C, H, W) and a generator in, (B, 1, H, W) bool out, True where missing."""
@@ -125,6 +127,13 @@ class HoleBatch(Batch):
     mask: Tensor
 
 
+@register(
+    "inpainting",
+    Option("masks", str, "blocks", "shape of the holes", choices=("blocks", "centre")),
+    Option("lambda_rec", float, 1.0, "weight of the reconstruction loss", low=0),
+    Option("lambda_gan", float, 0.0, "weight of the adversarial loss, 0 for none", low=0),
+    Option("warmup_steps", int, 0, "steps before the adversary joins", low=0),
+)
 class Inpainting(ReconstructionTask):
     """Fill the holes: ℒ = λ_rec ℒ_rec + λ_gan ℒ_gan, the latter after a warm-up and if wished.
 
@@ -161,6 +170,13 @@ class Inpainting(ReconstructionTask):
         super().__init__(channels, lambda_gan, warmup_steps, bounded=False)
         self.augment, self.masks, self.lambda_rec = augment, masks, lambda_rec
         self.decoder = MapDecoder(widths, channels)
+
+    @classmethod
+    def build(cls, context: BuildContext, **options: Any) -> Self:
+        """Build the task for images of the run's channels, with the masks of that name."""
+        masks: dict[str, Masks] = {"blocks": block_masks, "centre": centre_mask}
+        holes = masks[options.pop("masks")]
+        return cls(context.encoder.widths, channels=context.channels, masks=holes, **options)
 
     def make_batch(
         self, images: Tensor, labels: Tensor | None, generator: torch.Generator

@@ -16,6 +16,7 @@ from ssl_teach.encoders.base import Encoder
 from ssl_teach.tasks.base import Augment, Batch, LossAndMetrics, Task, classification
 from ssl_teach.tasks.patch_position import cut
 from ssl_teach.tasks.permutations import permutation_set
+from ssl_teach.tasks.registry import Option, register
 
 
 def tiles(images: Tensor, grid: int, gap: int | None, generator: torch.Generator) -> Tensor:
@@ -84,6 +85,15 @@ def shuffle(pieces: Tensor, orders: Tensor) -> Tensor:
     return pieces[image, orders]
 
 
+@register(
+    "jigsaw",
+    Option("num_permutations", int, 100, "number of permutations to tell", low=2),
+    Option("criterion", str, "mean", "Hamming distance to maximise", choices=("mean", "minimum")),
+    Option("permutation_seed", int, 0, "seed of the permutation set", low=0),
+    Option("grid", int, 3, "tiles in a row", low=2),
+    Option("gap", int, None, "pixels between two tiles", low=0),
+    Option("normalize_tiles", bool, True, "normalise each tile to mean 0 and standard deviation 1"),
+)
 class Jigsaw(Task):
     """Predict which permutation of a set shuffled the tiles; their number sets the difficulty.
 

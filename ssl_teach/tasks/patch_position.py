@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ssl_teach.encoders.base import Encoder
 from ssl_teach.tasks.base import Augment, Batch, LossAndMetrics, Task, classification
+from ssl_teach.tasks.registry import Option, register
 
 NEIGHBORS = ((0, 0), (0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1), (2, 2))
 """Row and column of each position in the 3×3 grid, in reading order without the centre:
@@ -122,6 +123,13 @@ def drop_colors(patches: Tensor, generator: torch.Generator) -> Tensor:
     return torch.where(keep, patches, 0.5 + 0.01 * spread * noise)
 
 
+@register(
+    "patch_position",
+    Option("patch", int, 8, "side of a patch in pixels", low=1),
+    Option("gap", int, None, "pixels between two patches", low=0),
+    Option("jitter", int, None, "greatest shift of a patch in pixels", low=0),
+    Option("drop_color", bool, False, "drop two of the three colour channels of each patch"),
+)
 class PatchPosition(Task):
     """Predict on which of eight sides of the centre patch the other patch lies.
 

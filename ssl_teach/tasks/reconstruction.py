@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
+from ssl_teach.data.dataset import Dataset
 from ssl_teach.encoders.base import Encoder
 from ssl_teach.evaluation.features import frozen
 from ssl_teach.tasks.base import Batch, LossAndMetrics, Task
@@ -109,6 +110,18 @@ class ReconstructionTask(Task):
         real, generated = self.discriminator(both).chunk(2)  # (B,), (B,)
         correct = torch.cat([real > 0, generated < 0]).float().mean()
         return discriminator_loss(real, generated), {"discriminator accuracy": correct}
+
+    def metrics(
+        self,
+        encoder: Encoder,
+        data: Dataset,
+        *,
+        fractions: Sequence[float] = (1.0,),
+        factors: bool = False,
+        seed: int = 0,
+    ) -> dict[str, float]:
+        """Return `reconstruction_metrics` of the test images, the same holes for every seed."""
+        return self.reconstruction_metrics(encoder, data.test.images)
 
     @torch.no_grad()
     def reconstruction_metrics(

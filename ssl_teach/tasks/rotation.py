@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ssl_teach.encoders.base import Encoder
 from ssl_teach.tasks.base import Augment, Batch, LossAndMetrics, Task, classification
+from ssl_teach.tasks.registry import register
 
 
 def rotate(images: Tensor, quarter_turns: int) -> Tensor:
@@ -27,6 +28,7 @@ def rotate(images: Tensor, quarter_turns: int) -> Tensor:
     return torch.rot90(images, quarter_turns, dims=(2, 3))
 
 
+@register("rotation")
 class Rotation(Task):
     """Predict which of four rotations an image was given.
 

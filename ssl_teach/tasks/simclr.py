@@ -3,24 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any, Self
 
+import numpy as np
 import torch
 from einops import rearrange
 from torch import Tensor, nn
 
+from ssl_teach.augment import simclr_augmentation
+from ssl_teach.data.dataset import Dataset
 from ssl_teach.distributed import gather_negatives
 from ssl_teach.encoders.base import Encoder
-from ssl_teach.losses.contrastive import affinity_matrix, nt_xent, partners
+from ssl_teach.evaluation.factors import factor_probe
+from ssl_teach.evaluation.features import features
+from ssl_teach.evaluation.label_budget import draw_labels, label_arrays, label_suffix
+from ssl_teach.evaluation.probes import ProbeData, linear_probe
+from ssl_teach.losses.checked import nt_xent_and_accuracy
+from ssl_teach.losses.contrastive import partners
 from ssl_teach.tasks.base import Augment, Batch, LossAndMetrics, Task
+from ssl_teach.tasks.registry import BuildContext, Option, register
+
+OPTIONS = (
+    Option("temperature", float, 0.1, "temperature τ of the loss", low=1e-3),
+    Option("strength", float, 0.5, "strength of the colour jitter", low=0, high=2.5),
+    Option("crop", float, 0.08, "smallest area of a crop, as a fraction of the image", low=1e-4,
+           high=1),
+    Option("hue", float, None, "greatest rotation of the hue, in turns", low=0, high=0.5),
+)  # fmt: skip
+"""The choices that every training of SimCLR has, also as a part of another task."""
+
+HEADS = ("mlp", "linear", "none")
 
 
 def two_views(images: Tensor, augment: Augment, generator: torch.Generator) -> Tensor:
-    """Two independent draws of the augmentation for each image, in the paper's order.
+    """Draw two independent augmentations of each image, in the paper's order.
 
     Args:
         images: (N, C, H, W) in [0, 1].
-        augment: the random transform; 𝒯 in the paper.
-        generator: source of randomness.
+        augment: The random transform; 𝒯 in the paper.
+        generator: The source of randomness.
 
     Returns:
         (2N, C, H', W'): rows 2k-1 and 2k (counting from 1) are views of image k.
@@ -38,30 +59,37 @@ class ProjectionHead(nn.Sequential):
     def __init__(
         self, in_features: int, hidden: int, out_features: int, norm: str = "batch"
     ) -> None:
-        """Its weights are random, drawn as torch draws them.
+        """Initialise with PyTorch's defaults.
 
         Args:
-            in_features: of h.
-            hidden: features of the hidden layer.
-            out_features: of z.
+            in_features: The dimension of h.
+            hidden: The width of the hidden layer.
+            out_features: The dimension of z.
             norm: "batch", "sync" (the paper's: over all processes), or "group", which mixes no
                 rows of a batch.
         """
-        kinds: dict[str, Callable[[int], nn.Module]] = {
+        norms: dict[str, Callable[[int], nn.Module]] = {
             "batch": nn.BatchNorm1d,
             "sync": nn.SyncBatchNorm,
             "group": lambda features: nn.GroupNorm(1, features),
         }
-        if norm not in kinds:
-            raise ValueError(f"norm must be one of {', '.join(kinds)}, got {norm!r}")
+        if norm not in norms:
+            raise ValueError(f"norm must be one of {', '.join(norms)}, got {norm!r}")
         super().__init__(
             nn.Linear(in_features, hidden, bias=False),
-            kinds[norm](hidden),
+            norms[norm](hidden),
             nn.ReLU(inplace=True),
             nn.Linear(hidden, out_features),
         )
 
 
+@register(
+    "simclr",
+    *OPTIONS,
+    Option("transforms", tuple, None, "what makes a view, for an ablation",
+           choices=("crop", "color", "gray", "blur")),
+    Option("head", str, "mlp", "projection head", choices=HEADS),
+)  # fmt: skip
 class SimCLR(Task):
     """Contrast two augmented views of each image with the views of all other images."""
 
@@ -76,38 +104,80 @@ class SimCLR(Task):
         """Set up the task.
 
         Args:
-            widths: of the encoder; the head reads its last stage.
-            augment: the random transform 𝒯 that makes a view.
+            widths: The widths of the encoder's stages; the head reads the last.
+            augment: The random transform 𝒯 that makes a view.
             temperature: τ > 0.
-            head: the projection head g, (2N, D) -> (2N, D'); None for the paper's form, one
-                hidden layer as wide as h, 128 numbers out.
+            head: The projection head g, (2N, D) -> (2N, D'); None for the paper's form, one
+                hidden layer as wide as h and 128 outputs.
         """
         super().__init__()
         self.augment = augment
         self.temperature = temperature
         self.head = ProjectionHead(widths[-1], widths[-1], 128) if head is None else head
 
+    @classmethod
+    def build(cls, context: BuildContext, **options: Any) -> Self:
+        """Build augmentation and head from the options; those left over go to the constructor."""
+        augment = simclr_augmentation(
+            context.channels, options.pop("strength"), crop=options.pop("crop"),
+            hue=options.pop("hue"), transforms=options.pop("transforms"),
+        )  # fmt: skip
+        width = context.encoder.widths[-1]
+        heads: dict[str, Callable[[], nn.Module]] = {
+            "mlp": lambda: ProjectionHead(width, width, 128, norm=context.norm),
+            "linear": lambda: nn.Linear(width, 128),
+            "none": nn.Identity,
+        }
+        head = heads[options.pop("head")]()
+        return cls(context.encoder.widths, augment, head=head, **options)
+
     def make_batch(
         self, images: Tensor, labels: Tensor | None, generator: torch.Generator
     ) -> Batch:
-        """Two views each: (N, C, H, W) -> images (2N, C, H', W'), targets (2N,) the partners."""
+        """Make two views each: images (2N, C, H', W'), targets (2N,) the index of the partner."""
         views = two_views(images, self.augment, generator)
         return Batch(views, partners(len(views), "pairs", views.device))
 
     def forward(self, encoder: Encoder, batch: Batch) -> LossAndMetrics:
-        """NT-Xent, and how often the partner is the nearest of all other views.
+        """Return NT-Xent, and how often the partner is the nearest of all other views.
 
-        Where several processes train together, the others' views are negatives as well.
+        Where several processes train together, the views of the others are negatives as well.
         """
         z = self.head(encoder(batch.images))  # (2N, D')
-        negatives = gather_negatives(z)  # (K, D'), or None in one process
-        loss = nt_xent(z, temperature=self.temperature, negatives=negatives)
-        return loss, self.accuracy(z, batch, negatives)
+        loss, accuracy = nt_xent_and_accuracy(
+            z, temperature=self.temperature, negatives=gather_negatives(z)
+        )
+        return loss, {"accuracy": accuracy}
 
-    @torch.no_grad()
-    def accuracy(
-        self, z: Tensor, batch: Batch, negatives: Tensor | None = None
-    ) -> dict[str, Tensor]:
-        """Pretext accuracy: the share of views whose partner is the nearest of all others."""
-        s = affinity_matrix(z, negatives).fill_diagonal_(-torch.inf)  # nobody is its own neighbour
-        return {"accuracy": (s.argmax(dim=1) == batch.targets).float().mean()}
+    def metrics(
+        self,
+        encoder: Encoder,
+        data: Dataset,
+        *,
+        fractions: Sequence[float] = (1.0,),
+        factors: bool = False,
+        seed: int = 0,
+    ) -> dict[str, float]:
+        """Probe what the projection head keeps of the representation: z = g(h), both frozen.
+
+        Returns:
+            "linear_z", the test accuracy of a linear probe on z, with each fraction of the labels;
+            and "factor_color_z" and so on, where factors are asked for.
+        """
+        device = next(encoder.parameters()).device
+        head = self.head.to(device).eval()
+
+        @torch.no_grad()
+        def project(images: Tensor) -> np.ndarray:
+            h = torch.from_numpy(features(encoder, images)[-1]).to(device)
+            return np.asarray(head(h).cpu().numpy())
+
+        found = {}
+        for fraction in fractions:
+            parts = (*draw_labels(data, fraction, seed), data.test)
+            z = [project(part.images) for part in parts]
+            labelled = ProbeData(*zip(z, label_arrays(*parts), strict=True))
+            found[f"linear_z{label_suffix(fraction)}"] = linear_probe(labelled).test
+        if factors:
+            found |= {f"{k}_z": value for k, value in factor_probe(data, project).items()}
+        return found

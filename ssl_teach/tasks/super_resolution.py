@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Self
+from dataclasses import replace
+from typing import Any, Self
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +18,8 @@ from ssl_teach.tasks.base import Augment, Batch, LossAndMetrics
 from ssl_teach.tasks.decoders import SkipDecoder
 from ssl_teach.tasks.gan import eval_mode
 from ssl_teach.tasks.reconstruction import ReconstructionTask
+from ssl_teach.tasks.registry import BuildContext, Option, register
+from ssl_teach.tasks.simclr import OPTIONS as SIMCLR_OPTIONS
 
 FACTOR = 4
 """Between the sides of the low and the high resolution, as in the paper."""
@@ -52,6 +55,14 @@ def nearest(low: Tensor) -> Tensor:
     return F.interpolate(low, scale_factor=FACTOR, mode="nearest")
 
 
+@register(
+    "super_resolution",
+    Option("content_steps", int, 0, "steps of SimCLR for the content encoder, 0 for none", low=0),
+    *(replace(option, name=f"content_{option.name}") for option in SIMCLR_OPTIONS),
+    Option("content_stage", int, 1, "stage of the content encoder, from 0", low=0),
+    Option("lambda_gan", float, 0.0, "weight of the adversarial loss, 0 for none", low=0),
+    Option("warmup_steps", int, 0, "steps with the squared error of pixels only", low=0),
+)
 class SuperResolution(ReconstructionTask):
     """Predict a picture from its copy of a quarter of the size.
 
@@ -103,6 +114,16 @@ class SuperResolution(ReconstructionTask):
                 )
             self.content = copy.deepcopy(content_encoder).requires_grad_(False).eval()
             self.content.blocks = self.content.blocks[: content_stage + 1]
+
+    @classmethod
+    def build(cls, context: BuildContext, **options: Any) -> Self:
+        """Build the task; with content_steps, SimCLR trains a content encoder first."""
+        steps = options.pop("content_steps")
+        simclr = {each.name: options.pop(f"content_{each.name}") for each in SIMCLR_OPTIONS}
+        content = context.pretrain("simclr", simclr, steps) if steps else None
+        return cls(
+            context.encoder.widths, channels=context.channels, content_encoder=content, **options
+        )
 
     def train(self, mode: bool = True) -> Self:
         """As for any module, but the content encoder stays in evaluation mode."""

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, Self
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ssl_teach.augment import crop_augmentation
+from ssl_teach.data.dataset import Dataset
 from ssl_teach.encoders.base import Encoder
 from ssl_teach.evaluation.features import features
+from ssl_teach.evaluation.label_budget import label_arrays
 from ssl_teach.tasks.base import Augment, Batch, LossAndMetrics, Task, classification
+from ssl_teach.tasks.registry import BuildContext, register
 
 
+@register("supervised")
 class Supervised(Task):
     """Ordinary supervised learning, as a task: the labels are the question's answers."""
 
@@ -32,6 +38,11 @@ class Supervised(Task):
         self.augment = augment
         self.head = nn.Linear(widths[-1], num_classes)
 
+    @classmethod
+    def build(cls, context: BuildContext, **options: Any) -> Self:
+        """Build a head for the classes of the data; images are cropped and flipped."""
+        return cls(context.encoder.widths, context.num_classes, crop_augmentation(), **options)
+
     def make_batch(
         self, images: Tensor, labels: Tensor | None, generator: torch.Generator
     ) -> Batch:
@@ -46,9 +57,22 @@ class Supervised(Task):
         """Cross-entropy of the class."""
         return classification(self.head(encoder(batch.images)), batch.targets)
 
+    def metrics(
+        self,
+        encoder: Encoder,
+        data: Dataset,
+        *,
+        fractions: Sequence[float] = (1.0,),
+        factors: bool = False,
+        seed: int = 0,
+    ) -> dict[str, float]:
+        """Return "head", the test accuracy of the encoder with the head it was trained with."""
+        (labels,) = label_arrays(data.test)
+        return {"head": accuracy(encoder, self, data.test.images, labels)}
+
 
 def accuracy(encoder: Encoder, task: Supervised, images: Tensor, labels: np.ndarray) -> float:
-    """Share of images that encoder and head together name rightly."""
+    """Return the fraction of images that encoder and head together classify correctly."""
     h = torch.from_numpy(features(encoder, images)[-1]).to(task.head.weight.device)
     with torch.no_grad():
         return float((task.head(h).argmax(dim=1).cpu().numpy() == labels).mean())

@@ -1,7 +1,7 @@
-"""SimCLR's loss with a mistake in it: six that people make, each of which runs without an error.
+"""SimCLR's loss with a mistake in it: six common ones, each of which runs without an error.
 
-They share a signature with `right`: projections z, (2N, D), views 2k-1 and 2k of one image, and the
-temperature τ. Lesson 11b shows which test catches which, and what each does to a training.
+They share a signature with `no_mistake`: projections z, (2N, D), views 2k-1 and 2k of one image,
+and the temperature τ. Lesson 11b shows which test catches which, and what each does to a training.
 """
 
 from __future__ import annotations
@@ -13,32 +13,35 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ssl_teach.encoders.base import Encoder
-from ssl_teach.losses.contrastive import affinity_matrix, full_precision, partners
+from ssl_teach.losses.checked import affinity_matrix, nt_xent_and_accuracy
+from ssl_teach.losses.checks import full_precision
+from ssl_teach.losses.contrastive import partners
 from ssl_teach.tasks.base import Augment, Batch, LossAndMetrics
+from ssl_teach.tasks.registry import TASKS, Option, register
 from ssl_teach.tasks.simclr import SimCLR
 
 Loss = Callable[[Tensor, float], Tensor]
 
 
 def _products(a: Tensor, b: Tensor) -> Tensor:
-    """Inner products of rows, (M, D) and (K, D) -> (M, K); autocast would round them."""
+    """Return the inner products (M, K) of rows; autocast would round them."""
     with torch.autocast(a.device.type, enabled=False):
         return a @ b.T
 
 
 def classify(scores: Tensor, labels: Tensor) -> Tensor:
-    """Cross-entropy of each row, (2N, 2N) and (2N,), with the diagonal left out."""
+    """Return the cross-entropy of each row, (2N, 2N) and (2N,), without the diagonal."""
     itself = torch.eye(len(scores), dtype=torch.bool, device=scores.device)
     return F.cross_entropy(scores.masked_fill(itself, -torch.inf), labels)
 
 
-def right(z: Tensor, tau: float) -> Tensor:
-    """No mistake: NT-Xent."""
+def no_mistake(z: Tensor, tau: float) -> Tensor:
+    """NT-Xent without a mistake."""
     return classify(affinity_matrix(z) / tau, partners(len(z), device=z.device))
 
 
 def not_masked(z: Tensor, tau: float) -> Tensor:
-    """Every view itself competes with its positive."""
+    """Each view competes with its own positive."""
     return F.cross_entropy(affinity_matrix(z) / tau, partners(len(z), device=z.device))
 
 
@@ -49,13 +52,13 @@ def minus_identity(z: Tensor, tau: float) -> Tensor:
 
 
 def wrong_axis(z: Tensor, tau: float) -> Tensor:
-    """Each feature is scaled to length one over the batch, not each vector."""
+    """Each feature is normalised over the batch, not each vector."""
     z = F.normalize(full_precision(z), dim=0)
     return classify(_products(z, z) / tau, partners(len(z), device=z.device))
 
 
 def zero_labels(z: Tensor, tau: float) -> Tensor:
-    """The positive is sought in column 0, where other code would have moved it."""
+    """The positive is looked for in column 0, where other code would have moved it."""
     return classify(affinity_matrix(z) / tau, 0 * partners(len(z), device=z.device))
 
 
@@ -65,21 +68,26 @@ def other_order(z: Tensor, tau: float) -> Tensor:
 
 
 def fewer_negatives(z: Tensor, tau: float) -> Tensor:
-    """First views against second views alone: N - 1 negatives, not 2(N - 1)."""
+    """Only first views against second views: N - 1 negatives, not 2(N - 1)."""
     z = F.normalize(full_precision(z), dim=1)
     s = _products(z[0::2], z[1::2])  # (N, N)
     return F.cross_entropy(s / tau, torch.arange(len(s), device=z.device))
 
 
-MISTAKES: dict[str, Loss] = {
+WRONG_LOSSES: dict[str, Loss] = {
     loss.__name__: loss
     for loss in (not_masked, minus_identity, wrong_axis, zero_labels, other_order, fewer_negatives)
 }
-"""The losses with a mistake, by name."""
+"""The losses with a mistake, by the name of the mistake."""
 
 
-class Mistaken(SimCLR):
-    """SimCLR that descends a loss with a mistake, and reports the true pretext accuracy."""
+@register(
+    "wrong_loss",
+    *TASKS["simclr"].options,
+    Option("mistake", str, "not_masked", "which mistake", choices=tuple(WRONG_LOSSES)),
+)
+class WrongLoss(SimCLR):
+    """SimCLR that minimises a loss with a mistake, and reports the true pretext accuracy."""
 
     def __init__(
         self,
@@ -90,17 +98,28 @@ class Mistaken(SimCLR):
         temperature: float = 0.5,
         head: nn.Module | None = None,
     ) -> None:
-        """Set up the task; `mistake` is one of `MISTAKES`, the rest as in `SimCLR`.
+        """Set up the task.
+
+        Args:
+            widths: The widths of the encoder's stages; the head reads the last.
+            augment: The random transform 𝒯 that makes a view.
+            mistake: The name of one of `WRONG_LOSSES`.
+            temperature: τ > 0.
+            head: The projection head; see `SimCLR`.
 
         Raises:
-            ValueError: if there is no such mistake.
+            ValueError: If there is no such mistake.
         """
         super().__init__(widths, augment, temperature=temperature, head=head)
-        if mistake not in MISTAKES:
-            raise ValueError(f"no mistake is called {mistake!r}; there are {', '.join(MISTAKES)}")
+        if mistake not in WRONG_LOSSES:
+            raise ValueError(
+                f"there is no mistake {mistake!r}; there are {', '.join(WRONG_LOSSES)}"
+            )
         self.mistake = mistake
 
     def forward(self, encoder: Encoder, batch: Batch) -> LossAndMetrics:
-        """The mistaken loss, and how often the partner is the nearest of all other views."""
+        """Return the wrong loss, and how often the partner is the nearest of all other views."""
         z = self.head(encoder(batch.images))  # (2N, D')
-        return MISTAKES[self.mistake](z, self.temperature), self.accuracy(z, batch)
+        with torch.no_grad():
+            _, accuracy = nt_xent_and_accuracy(z, temperature=self.temperature)
+        return WRONG_LOSSES[self.mistake](z, self.temperature), {"accuracy": accuracy}

@@ -20,7 +20,7 @@ from ssl_teach.encoders.networks import ENCODERS, build_encoder
 from ssl_teach.files import write_atomically
 from ssl_teach.training.curve import Curve
 
-RUN_SCHEMA, ENCODER_SCHEMA = 3, 2
+RUN_SCHEMA, ENCODER_SCHEMA = 4, 2
 
 
 def save_checkpoint(
@@ -95,14 +95,15 @@ def load_checkpoint(
     there = state.get("settings")
     if not isinstance(there, dict):
         raise ValueError(f"{path} is no checkpoint of a run; {_WHAT_TO_DO}")
-    told = [
-        f"{k}: {there.get(k)} there, {settings[k]} here"
-        for k in settings
-        if not _same(there.get(k), settings[k])
+    theirs, ours = dict(_flat(there)), dict(_flat(settings))
+    changed = [
+        f"{name} is {theirs.get(name)} in the checkpoint and {ours.get(name)} in this run"
+        for name in {**theirs, **ours}
+        if not _same(theirs.get(name), ours.get(name))
     ]
-    if told:
+    if changed:
         raise ValueError(
-            f"{path} is of another run ({'; '.join(told)}); "
+            f"{path} belongs to a different run ({'; '.join(changed)}); "
             "use the same settings or another checkpoint file"
         )
     try:
@@ -144,6 +145,15 @@ def steps_of(path: Path) -> int:
 
 
 _WHAT_TO_DO = "give another file, or delete this one to start anew"
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield settings by name, those inside others as "task.augment.strength"."""
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + str(name), value
 
 
 def _same(a: Any, b: Any) -> bool:

@@ -1,4 +1,8 @@
-"""The training loop."""
+"""The training loop: draw images, make a batch, compute the loss, take a step.
+
+This is what lesson 3 prints. `ssl_teach.training.pretrain` is the same loop with what long runs
+need around it, and gives the same weights to the last bit where none of that is asked for.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,52 @@ import math
 from functools import lru_cache
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from ssl_teach.encoders.base import Encoder
+from ssl_teach.tasks.base import Task
+
+
+def train(
+    encoder: Encoder,
+    task: Task,
+    images: Tensor,
+    labels: Tensor | None = None,
+    *,
+    steps: int,
+    batch_size: int = 128,
+    lr: float = 3e-3,
+    weight_decay: float = 1e-4,
+    seed: int = 0,
+) -> list[float]:
+    """Train encoder and task, in place, and return the loss of every step.
+
+    The arguments are those of `ssl_teach.training.pretrain`; the task has no adversary.
+    """
+    torch.manual_seed(seed)  # for layers that draw by themselves, such as dropout
+    generator = torch.Generator().manual_seed(seed)
+    learner = nn.ModuleList([encoder, task]).to(memory_format=torch.channels_last).train()
+    optimizer = torch.optim.AdamW(learner.parameters(), lr=lr, weight_decay=weight_decay)
+    losses = []
+    for step in range(steps):
+        # a batch: some images, and what the task asks about them
+        chosen = batch_indices(step, len(images), batch_size, seed)
+        pixels = images[chosen].float() / 255  # (B, C, H, W) in [0, 1]
+        batch = task.make_batch(pixels, None if labels is None else labels[chosen], generator)
+        # how good are the answers, and how does each weight change that?
+        loss, _ = task(encoder, batch)
+        optimizer.zero_grad()
+        loss.backward()
+        # one step against the gradient
+        optimizer.param_groups[0]["lr"] = learning_rate(step, steps, lr)
+        optimizer.step()
+        losses.append(loss.item())
+    encoder.eval()
+    return losses
 
 
 def learning_rate(step: int, steps: int, peak: float, warmup: float = 0.05) -> float:
-    """A linear rise over the first 5% of the steps, then half a cosine down to nothing.
+    """Return the rate of a step: a linear rise over the first 5%, then half a cosine down to 0.
 
     Source: Loshchilov and Hutter, 2017 (SGDR), without restarts.
     """
@@ -27,10 +72,10 @@ def _order(count: int, seed: int, epoch: int) -> Tensor:
 
 
 def batch_indices(step: int, count: int, batch_size: int, seed: int) -> Tensor:
-    """Which images step number `step` sees: each at most once per epoch, in an order of its own.
+    """Return the indices of the images of a step: each at most once per epoch, newly shuffled.
 
-    Those that do not fill a last batch are left out of the epoch. It depends on the step alone, so
-    a resumed run needs no memory of where it was.
+    Images that do not fill a last batch are left out of that epoch. The result depends only on the
+    step, so a resumed run needs no memory of where it was.
 
     Returns:
         (batch_size,) indices below `count`.

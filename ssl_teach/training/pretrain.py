@@ -1,12 +1,18 @@
-"""Pretraining: one loop, in sight, for every task."""
+"""Pretraining: the loop of `ssl_teach.training.loop` with what long runs need around it.
+
+That is: a curve, checkpoints to resume from, an adversary, several processes, half precision on
+GPUs, compilation, and errors that say what to do.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -25,20 +31,13 @@ class Learner(nn.Module):
     """Encoder and task as one module, so that wrappers that act through `forward` see both."""
 
     def __init__(self, encoder: Encoder, task: Task) -> None:
-        """Hold both."""
+        """Combine the two."""
         super().__init__()
         self.encoder, self.task = encoder, task
 
     def forward(self, player: str, batch: Batch, step: int) -> LossAndMetrics:
-        """The player's loss on this batch."""
+        """Return the player's loss on this batch, and its metrics."""
         return self.task.loss_of(player, self.encoder, batch, step)
-
-
-def precision(device: torch.device) -> torch.dtype:
-    """Of the passes: bfloat16 on GPUs that compute with it (Ampere and newer), else float32."""
-    if device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0):
-        return torch.bfloat16
-    return torch.float32
 
 
 def pretrain(
@@ -64,123 +63,166 @@ def pretrain(
     process 0 shows the curve and writes the checkpoint.
 
     Args:
-        encoder: f; trained on the device where its parameters are.
-        task: what to learn; tasks other than supervision never see the labels.
+        encoder: The encoder f; trained on the device where its parameters are.
+        task: What to learn; only the supervised task sees the labels.
         images: (N, C, H, W) uint8; moved to the encoder's device once and kept there.
         labels: (N,) for a supervised task, else None.
-        steps: the budget.
-        batch_size: images drawn per step, by all processes together.
-        lr: the highest learning rate of AdamW (Loshchilov and Hutter, 2019).
-        weight_decay: of AdamW.
-        seed: fixes the order of the images and every random draw of the task.
-        progress: show the curve as it grows.
-        checkpoint: a file to save to and, if it exists, to resume from; None for no checkpoints.
-        checkpoint_every: steps between two saves; an interrupted run saves as well.
-        compiled: run what `torch.compile` makes of encoder and task; worth it for long runs on a
-            GPU alone, for the compiler takes a minute.
-        after_step: called with the number of steps done, to look at the encoder on the way.
+        steps: The budget.
+        batch_size: Images drawn per step, by all processes together.
+        lr: The highest learning rate of AdamW (Loshchilov and Hutter, 2019).
+        weight_decay: The weight decay of AdamW.
+        seed: Fixes the order of the images and every random draw of the task.
+        progress: Whether to show the curve as it grows.
+        checkpoint: A file to save to and, if it exists, to resume from; None for no checkpoints.
+        checkpoint_every: Steps between two saves; an interrupted run saves as well.
+        compiled: Whether to run encoder and task through `torch.compile`. It takes a minute, so it
+            is worth it only for long runs on a GPU.
+        after_step: Called with the number of steps done, to look at the encoder on the way.
 
     Returns:
         The curve: loss and metrics at every step.
 
     Raises:
-        ValueError: if images, labels or budget do not fit, or the checkpoint is of another run.
-        FloatingPointError: if the loss is no longer a number, or what it is computed from.
+        ValueError: If images, labels or budget do not fit, or the checkpoint belongs to a different
+            run.
+        FloatingPointError: If the loss is NaN or infinite, or what it is computed from.
     """
     _check(task, images, labels, steps, batch_size)
     # NumPy's numbers would go into the checkpoint, which then could not be read safely
     steps, batch_size, seed = int(steps), int(batch_size), int(seed)
     lr, weight_decay = float(lr), float(weight_decay)
-    device = next(encoder.parameters()).device
-    learner = Learner(encoder, task).to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-    my_part, number = distributed.share(batch_size), distributed.rank()
-    images = images.to(device)
-    labels = labels.to(device) if labels is not None and task.uses_labels else None
-    optimizers = _optimizers(encoder, task, steps, lr, weight_decay)
-    model = learner
-    if distributed.world_size() > 1:  # averages gradients; an adversary's move leaves some without
-        model = DistributedDataParallel(learner, find_unused_parameters=len(optimizers) > 1)
-    if compiled:
-        if len(optimizers) > 1:  # whose turns switch gradients on and off while they are traced
-            raise ValueError("a task with an adversary cannot be compiled: leave compiled=False")
-        model = torch.compile(model)
-    generator = torch.Generator(device).manual_seed(seed + 1_000_003 * number)
-    dtype = precision(device)
-    curve = Curve()
-    settings = {
-        "task": f"{type(task).__name__}({task.extra_repr()})",
-        "encoder": type(encoder).__name__, "steps": steps, "batch_size": batch_size,
-        "lr": lr, "weight_decay": weight_decay, "seed": seed, "processes": distributed.world_size(),
-        "images": list(images.shape), "sum of pixels": int(images.sum(dtype=torch.int64)),
-        "labels": None if labels is None else _hash(labels),
-    }  # fmt: skip
     path = None if checkpoint is None else Path(checkpoint)
 
-    with torch.random.fork_rng(), finish_the_step() as interrupted:
-        torch.manual_seed(seed + number)  # for layers that draw by themselves, such as dropout
+    # what is trained, on the encoder's device, and one optimizer for each player
+    device = next(encoder.parameters()).device
+    learner = Learner(encoder, task).to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    optimizers = _optimizers(encoder, task, steps, lr, weight_decay)
+    model = _wrapped(learner, adversarial=len(optimizers) > 1, compiled=compiled)
+    dtype = precision(device)
+
+    # the data, of which each process draws its part
+    images = images.to(device)
+    labels = labels.to(device) if labels is not None and task.uses_labels else None
+    part, rank = distributed.share(batch_size), distributed.rank()
+    generator = torch.Generator(device).manual_seed(seed + 1_000_003 * rank)
+    identity = {} if path is None else {
+        "task": task.config(), "encoder": type(encoder).__name__, "steps": steps,
+        "batch_size": batch_size, "lr": lr, "weight_decay": weight_decay, "seed": seed,
+        "processes": distributed.world_size(), "images": _fingerprint(images),
+        "labels": None if labels is None else _fingerprint(labels),
+    }  # fmt: skip
+
+    with ExitStack() as stack:
+        stack.enter_context(torch.random.fork_rng())
+        interrupted = stack.enter_context(finish_the_step())
+        torch.manual_seed(seed + rank)  # for layers that draw by themselves, such as dropout
+        curve = Curve()
         if path is not None and path.exists():
-            curve = load_checkpoint(path, settings, learner, optimizers, generator)
-        before, started = curve.seconds, time.monotonic()
-        with Progress(curve, steps, type(task).__name__, progress and number == 0) as bar:
-            for step in range(len(curve), steps):
-                chosen = batch_indices(step, len(images), batch_size, seed)[my_part].to(device)
-                pixels = images[chosen].float() / 255  # (B, C, H, W) in [0, 1]
-                batch = task.make_batch(
-                    pixels, None if labels is None else labels[chosen], generator
-                )
-                numbers: dict[str, float] = {}
-                for player in task.players(step):  # one, unless the task has an adversary
-                    optimizer = optimizers[player]
-                    optimizer.param_groups[0]["lr"] = learning_rate(step, steps, lr)
-                    with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-                        try:
-                            loss, metrics = model(player, batch, step)
-                        except FloatingPointError as error:  # found before it reached the loss
-                            raise FloatingPointError(
-                                f"at step {step} {error}; {_remedy(step, lr, path)}"
-                            ) from error
-                    optimizer.zero_grad()
-                    loss.backward()
-                    optimizer.step()
-                    name = "loss" if player == "learner" else f"{player} loss"
-                    numbers |= {name: loss.item()} | {k: v.item() for k, v in metrics.items()}
-                stop = float(interrupted.is_set())  # of any process, so that all stop together
-                numbers = distributed.mean(numbers | {"stop": stop}, device)
-                stop = numbers.pop("stop")
-                if not math.isfinite(numbers["loss"]):
-                    raise FloatingPointError(
-                        f"the loss is {numbers['loss']} at step {step}: {_remedy(step, lr, path)}"
-                    )
-                curve.append(numbers)
-                curve.seconds = before + time.monotonic() - started
-                bar.update()
-                if after_step is not None:
-                    after_step(step + 1)
-                done = step + 1 == steps or stop
-                if path is not None and (done or (step + 1) % checkpoint_every == 0):
-                    save_checkpoint(path, settings, learner, optimizers, generator, curve)
-                if stop:
-                    raise KeyboardInterrupt
+            curve = load_checkpoint(path, identity, learner, optimizers, generator)
+        label, started = type(task).__name__, time.monotonic() - curve.seconds
+        bar = stack.enter_context(Progress(curve, steps, label, progress and rank == 0))
+
+        for step in range(len(curve), steps):
+            # a batch: some images, and what the task asks about them
+            chosen = batch_indices(step, len(images), batch_size, seed)[part].to(device)
+            pixels = images[chosen].float() / 255  # (B, C, H, W) in [0, 1]
+            batch = task.make_batch(pixels, None if labels is None else labels[chosen], generator)
+
+            # a step of each player: one, unless the task has an adversary
+            numbers: dict[str, float] = {}
+            with _advice(step, lr, path):
+                for player in task.players(step):
+                    rate = learning_rate(step, steps, lr)
+                    numbers |= _update(model, optimizers[player], rate, player, batch, step, dtype)
+
+            # the numbers of all processes, and whether one of them was asked to stop
+            numbers = distributed.mean(numbers | {"stop": float(interrupted.is_set())}, device)
+            stop = numbers.pop("stop") > 0
+            with _advice(step, lr, path):
+                _check_finite(numbers["loss"])
+            curve.append(numbers)
+            curve.seconds = time.monotonic() - started
+            bar.update()
+            if after_step is not None:
+                after_step(step + 1)
+
+            # a checkpoint, at times and at the end
+            done = step + 1 == steps or stop
+            if path is not None and (done or (step + 1) % checkpoint_every == 0):
+                save_checkpoint(path, identity, learner, optimizers, generator, curve)
+            if stop:
+                raise KeyboardInterrupt
     encoder.eval()
     return curve
 
 
-def _remedy(step: int, lr: float, checkpoint: Path | None) -> str:
-    """What to do where a number is none."""
-    if step:
-        saved = checkpoint is not None and checkpoint.exists()
-        return f"lower lr ({lr:g})" + (f", and delete {checkpoint}" if saved else "")
-    return "no weight has moved yet, so the encoder or the task's loss is at fault"
+def precision(device: torch.device) -> torch.dtype:
+    """Return the dtype of the passes: bfloat16 on GPUs that compute in it (Ampere and newer)."""
+    if device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0):
+        return torch.bfloat16
+    return torch.float32
 
 
-def _hash(labels: Tensor) -> str:
-    return hashlib.sha256(labels.cpu().long().numpy().tobytes()).hexdigest()[:12]
+def _wrapped(learner: Learner, *, adversarial: bool, compiled: bool) -> nn.Module:
+    """Return the learner ready to train: in several processes, and compiled if asked for."""
+    model: nn.Module = learner
+    if distributed.world_size() > 1:  # averages gradients; an adversary's turn leaves some without
+        model = DistributedDataParallel(learner, find_unused_parameters=adversarial)
+    if not compiled:
+        return model
+    if adversarial:  # whose turns switch gradients on and off while they are traced
+        raise ValueError("a task with an adversary cannot be compiled: leave compiled=False")
+    return torch.compile(model)  # type: ignore[return-value]
+
+
+def _update(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    rate: float,
+    player: str,
+    batch: Batch,
+    step: int,
+    dtype: torch.dtype,
+) -> dict[str, float]:
+    """Take one step of a player, and return its loss and metrics by name."""
+    with torch.autocast(batch.images.device.type, dtype, enabled=dtype != torch.float32):
+        loss, metrics = model(player, batch, step)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.param_groups[0]["lr"] = rate
+    optimizer.step()
+    name = "loss" if player == "learner" else f"{player} loss"
+    return {name: loss.item()} | {k: v.item() for k, v in metrics.items()}
+
+
+def _check_finite(loss: float) -> None:
+    if not math.isfinite(loss):
+        raise FloatingPointError(f"the loss is {loss}")
+
+
+@contextmanager
+def _advice(step: int, lr: float, checkpoint: Path | None) -> Iterator[None]:
+    """Say at which step a NaN or infinite value was found, and what to do."""
+    try:
+        yield
+    except FloatingPointError as error:
+        remedy = "no weight has been updated yet, so the encoder or the task's loss is at fault"
+        if step:
+            saved = checkpoint is not None and checkpoint.exists()
+            remedy = f"lower lr ({lr:g})" + (f", and delete {checkpoint}" if saved else "")
+        raise FloatingPointError(f"at step {step} {error}; {remedy}") from error
+
+
+def _fingerprint(data: Tensor) -> dict[str, Any]:
+    """Return the shape of a tensor and a hash of its values, in order."""
+    digest = hashlib.sha256(data.cpu().contiguous().numpy().data)
+    return {"shape": list(data.shape), "sha256": digest.hexdigest()[:16]}
 
 
 def _optimizers(
     encoder: Encoder, task: Task, steps: int, lr: float, weight_decay: float
 ) -> dict[str, torch.optim.Optimizer]:
-    """One per player that will ever move."""
+    """Return one optimizer for each player that will ever take a step."""
     players = dict.fromkeys(player for step in range(steps) for player in task.players(step))
     return {
         player: torch.optim.AdamW(

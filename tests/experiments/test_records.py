@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 
+from ssl_teach.experiments.config import Experiment
 from ssl_teach.experiments.records import Record, all_records, book_record, difference, load_record
 from ssl_teach.files import write_atomically
 from ssl_teach.lessons.tables import results_table, table
@@ -178,3 +179,48 @@ def test_all_records_are_found_by_name_and_a_wrong_name_is_refused(tmp_path):
     record().save(tmp_path / "other.json")
     with pytest.raises(ValueError, match="holds the record 'trial'"):
         all_records(tmp_path)
+
+
+def old(name, task, options, **more):
+    """A record of schema 1: SimCLR's choices were settings of every experiment."""
+    moved = {"temperature": 0.2, "strength": 0.5, "crop": 0.3, "hue": None}
+    settings = {"task": task, "data": "scenes", "options": options, **moved, **more}
+    runs = [{"seed": 0, "seconds": 1.0, "metrics": {"linear": 0.5, "told_apart": 0.7}}]
+    return {
+        "name": name, "settings": settings, "runs": runs, "environment": {}, "schema": 1,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("task", "options", "becomes", "expected"),
+    [
+        ("rotation", {}, "rotation", {}),
+        ("random", {}, "random", {}),
+        ("simclr", {"head": "none"}, "simclr", {"head": "none", "temperature": 0.2, "crop": 0.3}),
+        ("simclr", {"mistake": "wrong_axis"}, "wrong_loss", {"mistake": "wrong_axis", "crop": 0.3}),
+        ("super_resolution", {}, "super_resolution", {"content_steps": 0, "content_crop": 0.08}),
+        ("super_resolution", {"content_steps": 5}, "super_resolution", {"content_crop": 0.3}),
+    ],
+)
+def test_a_record_of_the_first_schema_reads_as_one_of_today(
+    task, options, becomes, expected, tmp_path
+):
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps(old("x", task, options)))
+    before = path.read_bytes()
+    record = load_record(path)
+    experiment = Experiment.from_record(record)
+    assert experiment.task == becomes and experiment.options.items() >= expected.items()
+    assert record.values("discriminator_auc") == [0.7] and record.schema == 2
+    assert path.read_bytes() == before
+    record.save(tmp_path / "y.json")
+    assert Experiment.from_record(load_record(tmp_path / "y.json")) == experiment
+
+
+def test_a_transfer_of_the_first_schema_reads_as_one_of_today(tmp_path):
+    source = old("s", "supervised", {})["settings"]
+    target = old("t", "random", {})["settings"]
+    content = old("x", "", {}) | {"settings": {"source": source, "target": target, "labels": 5}}
+    (tmp_path / "x.json").write_text(json.dumps(content))
+    settings = load_record(tmp_path / "x.json").settings
+    assert "crop" not in settings["source"] and "crop" not in settings["target"]

@@ -5,13 +5,17 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
+from torch.utils import _pytree as pytree
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from ssl_teach.encoders.networks import ConvNet
-from ssl_teach.losses import contrastive as losses
-from ssl_teach.losses.contrastive import (
+from ssl_teach.losses import (
     affinity_matrix,
+    checked,
+    contrastive,
     info_nce,
     nt_xent,
+    nt_xent_and_accuracy,
     nt_xent_two_loops,
     partners,
 )
@@ -110,15 +114,65 @@ def test_blocks_change_neither_losses_nor_gradients(block, excluding):
 def test_many_views_are_taken_in_blocks_and_agree(monkeypatch):
     z = vectors(64, dtype=torch.float32)
     whole = nt_xent(z, temperature=0.1)
-    monkeypatch.setattr(losses, "WHOLE", 100)
-    monkeypatch.setattr(losses, "CACHED", 640)
+    monkeypatch.setattr(checked, "WHOLE", 100)
+    monkeypatch.setattr(checked, "CACHED", 640)
     spy = []
-    real = losses.BlockwiseInfoNCE.apply
+    real = checked.BlockwiseInfoNCE.apply
     monkeypatch.setattr(
-        losses.BlockwiseInfoNCE, "apply", lambda *given: spy.append(given[-1]) or real(*given)
+        checked.BlockwiseInfoNCE, "apply", lambda *given: spy.append(given[-1]) or real(*given)
     )
     torch.testing.assert_close(nt_xent(z, temperature=0.1), whole)
     assert spy == [10]
+
+
+@pytest.mark.parametrize("views", [2, 12, 64])
+def test_the_shown_losses_are_those_with_checks(views):
+    z = vectors(views)
+    torch.testing.assert_close(contrastive.nt_xent(z, temperature=0.2), nt_xent(z, temperature=0.2))
+    given = (z, vectors(views + 3, seed=1), torch.arange(views))
+    shown, checked_ = (f(*given, temperature=0.2) for f in (contrastive.info_nce, info_nce))
+    torch.testing.assert_close(shown, checked_)
+    blocks = info_nce(*given, temperature=0.2, block=5)
+    torch.testing.assert_close(shown, blocks)
+
+
+@pytest.mark.parametrize("negatives", [None, 5])
+@pytest.mark.parametrize("order", ["pairs", "halves"])
+def test_accuracy_in_blocks_is_that_of_the_whole_matrix(monkeypatch, order, negatives):
+    z = vectors(40, dtype=torch.float32)
+    z[1::2] += 1.5 * z[0::2]  # partners that are often, not always, the nearest
+    more = None if negatives is None else vectors(negatives, dtype=torch.float32, seed=4)
+    nearest = affinity_matrix(z, more).fill_diagonal_(-torch.inf).argmax(dim=1)
+    expected = (nearest == partners(40, order)).float().mean()
+    whole = nt_xent_and_accuracy(z, order=order, negatives=more)
+    monkeypatch.setattr(checked, "WHOLE", 0)
+    monkeypatch.setattr(checked, "CACHED", 7 * 45)
+    blocks = nt_xent_and_accuracy(z, order=order, negatives=more)
+    assert whole[1] == blocks[1] == expected
+    assert order == "halves" or 0.1 < expected < 1
+    torch.testing.assert_close(whole[0], blocks[0])
+
+
+def test_no_matrix_of_all_scores_is_built_when_there_are_many_views(monkeypatch):
+    monkeypatch.setattr(checked, "WHOLE", 1000)
+    monkeypatch.setattr(checked, "CACHED", 8 * 512)
+    largest = []
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            found = function(*args, **(kwargs or {}))
+            largest.extend(t.numel() for t in pytree.tree_leaves(found) if torch.is_tensor(t))
+            return found
+
+    torch.manual_seed(0)
+    encoder = ConvNet(channels=1, widths=(2, 4))
+    task = SimCLR(encoder.widths, noise)
+    images = torch.rand(256, 1, 4, 4)
+    with Watch():
+        batch = task.make_batch(images, None, torch.Generator().manual_seed(0))
+        loss, _ = task(encoder, batch)
+        loss.backward()
+    assert 512 * 128 <= max(largest) < 512 * 512 // 2  # z is the largest thing there is
 
 
 def test_block_gradients_against_finite_differences():
@@ -198,8 +252,8 @@ def test_simclr_scores_its_encoder():
 
 
 def test_a_backward_pass_inside_autocast_computes_in_full(monkeypatch):
-    monkeypatch.setattr(losses, "WHOLE", 0)
-    monkeypatch.setattr(losses, "CACHED", 16 * 64)
+    monkeypatch.setattr(checked, "WHOLE", 0)
+    monkeypatch.setattr(checked, "CACHED", 16 * 64)
     torch.manual_seed(0)
     z = torch.randn(64, 8)
     grads = []

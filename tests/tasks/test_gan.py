@@ -149,11 +149,11 @@ def test_the_sets_of_parameters_do_not_overlap_and_leave_none_out():
     assert {*mine, *yours} == {id(p) for m in (encoder, task) for p in m.parameters()}
 
 
-def test_pictures_are_painted_once_per_step_for_both_players():
+def test_pictures_are_reconstructed_once_per_step_for_both_players():
     encoder, task = fresh(warmup_steps=2)
     run(encoder, task, steps=5)
     assert task.painted == 5
-    assert task._painted is None
+    assert task._reconstructed is None
     batch, other = (Batch(*[torch.rand(4, 3, 8, 8)] * 2) for _ in range(2))
     task.loss_of("discriminator", encoder, batch, 2)
     task.loss_of("learner", encoder, other, 2)  # another batch: painted anew
@@ -168,7 +168,7 @@ def test_sharing_the_pictures_changes_no_gradient():
         e, t = copy.deepcopy((encoder, task))
         step(t, e, "discriminator", batch)
         if not shared:
-            t._painted = None
+            t._reconstructed = None
         t.loss_of("learner", e, batch, 0)[0].backward()
         gradients.append([p.grad for p in t.parameters_of("learner", e)])
     assert all(torch.equal(a, b) for a, b in zip(*gradients, strict=True))

@@ -1,0 +1,38 @@
+"""Checks of what the losses are given, and the precision that they compute in."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+
+class NotFiniteError(ValueError, FloatingPointError):
+    """Vectors contain NaN or infinite values.
+
+    It is a bad input like any other and, where `pretrain` meets it, a training that diverged.
+    """
+
+
+def check_vectors(z: Tensor, name: str) -> None:
+    """Raise a ValueError that names z unless it is (M, D), floating point and finite."""
+    if z.ndim != 2 or not z.is_floating_point():
+        raise ValueError(
+            f"{name} must be floating-point vectors (M, D), got {tuple(z.shape)} of {z.dtype}"
+        )
+    if not torch.isfinite(z).all():
+        raise NotFiniteError(
+            f"{name} holds NaN or infinite values: look at the step that made them"
+        )
+
+
+def check_temperature(temperature: float) -> None:
+    """Raise a ValueError unless τ is a positive number."""
+    if not (math.isfinite(temperature) and temperature > 0):
+        raise ValueError(f"the temperature τ must be a positive number, got {temperature}")
+
+
+def full_precision(z: Tensor) -> Tensor:
+    """Return float64 vectors as they are and all others in float32; half precision loses digits."""
+    return z if z.dtype == torch.float64 else z.float()
