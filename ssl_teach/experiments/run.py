@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from ssl_teach import evaluation
 from ssl_teach.augment import crop_augmentation
 from ssl_teach.data import Dataset
+from ssl_teach.data.images import to_float
 from ssl_teach.encoders.base import Encoder
 from ssl_teach.encoders.networks import build_encoder
 from ssl_teach.evaluation.label_budget import label_suffix
@@ -214,7 +215,7 @@ def compute_cost(
     generator = torch.Generator(device).manual_seed(0)
     hook = encoder.blocks[0].register_forward_pre_hook(count)
     with evaluation.frozen(encoder):
-        pixels = images[:batch_size].to(device).float() / 255
+        pixels = to_float(images[:batch_size].to(device))
         named = None if labels is None else labels[:batch_size].to(device)
         task(encoder, task.make_batch(pixels, named, generator))
     hook.remove()

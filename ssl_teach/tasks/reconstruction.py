@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ssl_teach.data.dataset import Dataset
+from ssl_teach.data.images import to_float
 from ssl_teach.encoders.base import Encoder
 from ssl_teach.evaluation.features import frozen
 from ssl_teach.tasks.base import Batch, LossAndMetrics, Task
@@ -145,7 +146,7 @@ class ReconstructionTask(Task):
         batches, parts = [], []
         with frozen(encoder), eval_mode(self):
             for chunk in images.split(batch_size):
-                batch = self.make_batch(chunk.to(device).float() / 255, None, generator)
+                batch = self.make_batch(to_float(chunk.to(device)), None, generator)
                 batches.append(batch)
                 parts.append(self.reconstruct(encoder, batch).clamp(0, 1))
             generated = torch.cat(parts)

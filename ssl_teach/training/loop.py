@@ -12,6 +12,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor, nn
 
+from ssl_teach.data.images import to_float
 from ssl_teach.encoders.base import Encoder
 from ssl_teach.tasks.base import Task
 
@@ -40,7 +41,7 @@ def train(
     for step in range(steps):
         # a batch: some images, and what the task asks about them
         chosen = batch_indices(step, len(images), batch_size, seed)
-        pixels = images[chosen].float() / 255  # (B, C, H, W) in [0, 1]
+        pixels = to_float(images[chosen])  # (B, C, H, W) in [0, 1]
         batch = task.make_batch(pixels, None if labels is None else labels[chosen], generator)
         # how good are the answers, and how does each weight change that?
         loss, _ = task(encoder, batch)

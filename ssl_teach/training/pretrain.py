@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from ssl_teach import distributed
+from ssl_teach.data.images import to_float
 from ssl_teach.encoders.base import Encoder
 from ssl_teach.tasks.base import Batch, LossAndMetrics, Task
 from ssl_teach.training.checkpoint import finish_the_step, load_checkpoint, save_checkpoint
@@ -125,7 +126,7 @@ def pretrain(
         for step in range(len(curve), steps):
             # a batch: some images, and what the task asks about them
             chosen = batch_indices(step, len(images), batch_size, seed)[part].to(device)
-            pixels = images[chosen].float() / 255  # (B, C, H, W) in [0, 1]
+            pixels = to_float(images[chosen])  # (B, C, H, W) in [0, 1]
             batch = task.make_batch(pixels, None if labels is None else labels[chosen], generator)
 
             # a step of each player: one, unless the task has an adversary
