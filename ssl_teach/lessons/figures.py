@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +14,7 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from ssl_teach.lessons.plots import BLUE, GREY, ORANGE, styled_axes
+from ssl_teach.lessons.plots import BLUE, GREY, ORANGE, interval_line, styled_axes
 from ssl_teach.losses import partners
 from ssl_teach.statistics import Spread
 from ssl_teach.tasks.patch_position import NEIGHBORS
@@ -149,28 +150,18 @@ def value_matrix(ax: Axes, values: Sequence[Sequence[float]], names: Sequence[st
 
 def setting_curve(ax: Axes, values: Mapping[float, Spread], style: str, label: str) -> None:
     """Lesson 11b: accuracy against a setting, on a logarithmic scale that names the settings."""
-    means = [100 * each.mean for each in values.values()]
-    halves = [100 * (each.high - each.mean) for each in values.values()]
-    ax.errorbar(list(values), means, halves, fmt=style, capsize=3, label=label)
+    interval_line(ax, list(values), list(values.values()), fmt=style, label=label)
     ax.set_xscale("log")
     ax.set_xticks(list(values), [f"{x:g}" for x in values])
     ax.minorticks_off()
     ax.grid(alpha=0.3)
 
 
-def loss_matrix(
-    ax: Axes,
-    title: str,
-    cells: Tensor,
-    rows: Sequence[Tensor | str],
-    columns: Sequence[Tensor | str],
-    labels: tuple[str, str] = ("", ""),
-    framed: Iterable[tuple[int, int]] = (),
-) -> AxesImage:
-    """Lesson 12: the matrix that a loss reads, with images or words along its edges.
+@dataclass(frozen=True)
+class LossMatrix:
+    """The matrix that a loss reads, with images or words along its edges.
 
-    Args:
-        ax: where to draw it.
+    Attributes:
         title: above it.
         cells: (R, C), from -1 to 1; NaN where the loss reads nothing.
         rows: an image (H, W) in [0, 1] or a word for each row, or nothing.
@@ -178,9 +169,30 @@ def loss_matrix(
         labels: of rows and columns.
         framed: row and column of the cells of the positives.
     """
-    R, C = cells.shape
+
+    title: str
+    cells: Tensor
+    rows: Sequence[Tensor | str] = ()
+    columns: Sequence[Tensor | str] = ()
+    labels: tuple[str, str] = ("", "")
+    framed: Sequence[tuple[int, int]] = ()
+
+
+def loss_matrices(matrices: Sequence[LossMatrix]) -> Figure:
+    """Lesson 12: six matrices in two rows, with one scale of colours."""
+    figure = Figure(figsize=(8.2, 6.0), layout="constrained")
+    axes = figure.subplots(2, 3).flatten()
+    for ax, matrix in zip(axes, matrices, strict=True):
+        shown = _draw_loss_matrix(ax, matrix)
+    figure.colorbar(shown, ax=axes, shrink=0.5, aspect=30, label="cosine, correlation or code")
+    return figure
+
+
+def _draw_loss_matrix(ax: Axes, matrix: LossMatrix) -> AxesImage:
+    rows, columns = matrix.rows, matrix.columns
+    R, C = matrix.cells.shape
     ax.add_patch(Rectangle((0, 0), C, R, color=UNUSED, linewidth=0, zorder=-1))
-    shown = ax.imshow(cells, extent=(0, C, R, 0), cmap="PuOr_r", vmin=-1, vmax=1)
+    shown = ax.imshow(matrix.cells, extent=(0, C, R, 0), cmap="PuOr_r", vmin=-1, vmax=1)
     for i, item in enumerate(rows):
         if isinstance(item, str):
             ax.text(-0.15, i + 0.5, item, ha="right", va="center", fontsize=8)
@@ -191,12 +203,12 @@ def loss_matrix(
             ax.text(i + 0.5, -0.15, item, ha="center", va="bottom", fontsize=8, rotation=90)
         else:
             ax.imshow(item, extent=(i + 0.05, i + 0.95, -0.05, -1), cmap="gray", vmin=0, vmax=1)
-    for r, c in framed:
+    for r, c in matrix.framed:
         ax.add_patch(Rectangle((c, r), 1, 1, fill=False, edgecolor="black", linewidth=1.6))
     top = 3.0 if columns and isinstance(columns[0], str) else 1.0 if columns else 0
     ax.set(xlim=(-1 if rows else 0, C), ylim=(R, -top), xticks=[], yticks=[])
-    ax.set_title(title, fontsize=10)
-    ax.set_ylabel(labels[0], fontsize=8.5)
-    ax.set_xlabel(labels[1], fontsize=8.5)
+    ax.set_title(matrix.title, fontsize=10)
+    ax.set_ylabel(matrix.labels[0], fontsize=8.5)
+    ax.set_xlabel(matrix.labels[1], fontsize=8.5)
     ax.spines[:].set_visible(False)
     return shown

@@ -7,6 +7,7 @@ from itertools import cycle
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -192,6 +193,20 @@ def by_stage(
     ax.set_ylabel(ylabel)
     side_legend(figure, handlelength=3.6)  # long enough to show that a line is dashed
     return figure
+
+
+def interval_line(ax: Axes, x: Sequence[float], values: Sequence[Spread], **look: Any) -> None:
+    """Draw accuracies in per cent as a line with their confidence intervals.
+
+    Args:
+        ax: where to draw it.
+        x: a place for each value.
+        values: accuracies in [0, 1] over seeds; one seed has no interval.
+        look: for `Axes.errorbar`, such as color, marker and label.
+    """
+    means = [100 * value.mean for value in values]
+    halves = [100 * (value.high - value.mean) if value.n > 1 else 0 for value in values]
+    ax.errorbar(x, means, halves, capsize=3, **look)
 
 
 def stages(metrics: Mapping[str, float]) -> list[float]:
