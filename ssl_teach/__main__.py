@@ -30,7 +30,7 @@ from ssl_teach.experiments.run import (
 )
 from ssl_teach.experiments.transfer import Transfer, record_transfer
 from ssl_teach.tasks.base import Task
-from ssl_teach.tasks.registry import Option
+from ssl_teach.tasks.options import Option
 from ssl_teach.training.checkpoint import load_encoder, save_encoder, steps_of
 from ssl_teach.training.curve import Curve
 

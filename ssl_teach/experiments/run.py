@@ -27,7 +27,8 @@ from ssl_teach.evaluation.label_budget import label_suffix
 from ssl_teach.experiments.config import Experiment
 from ssl_teach.experiments.records import Record, collect
 from ssl_teach.tasks.base import Task
-from ssl_teach.tasks.registry import TASKS, BuildContext
+from ssl_teach.tasks.options import BuildContext
+from ssl_teach.tasks.registry import TASKS
 from ssl_teach.training.curve import Curve
 from ssl_teach.training.fine_tune import fine_tune
 from ssl_teach.training.pretrain import pretrain

@@ -9,9 +9,10 @@ from ssl_teach.tasks.base import Augment, Batch, LossAndMetrics, Task, classific
 from ssl_teach.tasks.gan import Discriminator, discriminator_loss, generator_loss
 from ssl_teach.tasks.inpainting import Inpainting, block_masks, centre_mask
 from ssl_teach.tasks.jigsaw import Jigsaw, tiles
+from ssl_teach.tasks.options import Option
 from ssl_teach.tasks.patch_position import PatchPosition, drop_colors, patch_pairs
 from ssl_teach.tasks.permutations import hamming_distances, permutation_set
-from ssl_teach.tasks.registry import TASKS, Option, register
+from ssl_teach.tasks.registry import TASKS, register
 from ssl_teach.tasks.rotation import Rotation, rotate
 from ssl_teach.tasks.simclr import ProjectionHead, SimCLR, two_views
 from ssl_teach.tasks.super_resolution import SuperResolution, bicubic, nearest, shrink

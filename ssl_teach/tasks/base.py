@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ssl_teach.data.dataset import Dataset
 from ssl_teach.encoders.base import Encoder
-from ssl_teach.tasks.registry import BuildContext, describe
+from ssl_teach.tasks.options import BuildContext, describe
 
 Augment = Callable[[Tensor, torch.Generator], Tensor]
 """A random transform: (B, C, H, W) in [0, 1] and a generator in, (B, C, H', W') out."""

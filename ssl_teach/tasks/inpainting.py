@@ -14,8 +14,9 @@ from ssl_teach.evaluation.reconstruction import sharpness
 from ssl_teach.tasks.base import Augment, Batch, LossAndMetrics
 from ssl_teach.tasks.decoders import MapDecoder
 from ssl_teach.tasks.gan import eval_mode
+from ssl_teach.tasks.options import BuildContext, Option
 from ssl_teach.tasks.reconstruction import ReconstructionTask
-from ssl_teach.tasks.registry import BuildContext, Option, register
+from ssl_teach.tasks.registry import register
 
 Masks = Callable[[Tensor, torch.Generator], Tensor]
 """Draws holes, with (B, C, H, W) and a generator in, (B, 1, H, W) bool out, True where missing."""

@@ -14,9 +14,10 @@ from torch import Tensor, nn
 
 from ssl_teach.encoders.base import Encoder
 from ssl_teach.tasks.base import Augment, Batch, LossAndMetrics, Task, classification
+from ssl_teach.tasks.options import Option
 from ssl_teach.tasks.patch_position import cut
 from ssl_teach.tasks.permutations import permutation_set
-from ssl_teach.tasks.registry import Option, register
+from ssl_teach.tasks.registry import register
 
 
 def tiles(images: Tensor, grid: int, gap: int | None, generator: torch.Generator) -> Tensor:

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from ssl_teach.encoders.base import Encoder
 from ssl_teach.tasks.base import Augment, Batch, LossAndMetrics, Task, classification
-from ssl_teach.tasks.registry import Option, register
+from ssl_teach.tasks.options import Option
+from ssl_teach.tasks.registry import register
 
 NEIGHBORS = ((0, 0), (0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1), (2, 2))
 """Row and column of each position in the 3×3 grid, in reading order without the centre:

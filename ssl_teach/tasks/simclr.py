@@ -21,7 +21,8 @@ from ssl_teach.evaluation.probes import ProbeData, linear_probe
 from ssl_teach.losses.checked import nt_xent_and_accuracy
 from ssl_teach.losses.contrastive import partners
 from ssl_teach.tasks.base import Augment, Batch, LossAndMetrics, Task
-from ssl_teach.tasks.registry import BuildContext, Option, register
+from ssl_teach.tasks.options import BuildContext, Option
+from ssl_teach.tasks.registry import register
 
 OPTIONS = (
     Option("temperature", float, 0.1, "temperature τ of the loss", low=1e-3),

@@ -17,8 +17,9 @@ from ssl_teach.evaluation.reconstruction import psnr, sharpness, ssim
 from ssl_teach.tasks.base import Augment, Batch, LossAndMetrics
 from ssl_teach.tasks.decoders import SkipDecoder
 from ssl_teach.tasks.gan import eval_mode
+from ssl_teach.tasks.options import BuildContext, Option
 from ssl_teach.tasks.reconstruction import ReconstructionTask
-from ssl_teach.tasks.registry import BuildContext, Option, register
+from ssl_teach.tasks.registry import register
 from ssl_teach.tasks.simclr import OPTIONS as SIMCLR_OPTIONS
 
 FACTOR = 4

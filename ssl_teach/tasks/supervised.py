@@ -15,7 +15,8 @@ from ssl_teach.encoders.base import Encoder
 from ssl_teach.evaluation.features import features
 from ssl_teach.evaluation.label_budget import label_arrays
 from ssl_teach.tasks.base import Augment, Batch, LossAndMetrics, Task, classification
-from ssl_teach.tasks.registry import BuildContext, register
+from ssl_teach.tasks.options import BuildContext
+from ssl_teach.tasks.registry import register
 
 
 @register("supervised")

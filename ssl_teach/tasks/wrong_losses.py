@@ -17,7 +17,8 @@ from ssl_teach.losses.checked import affinity_matrix, nt_xent_and_accuracy
 from ssl_teach.losses.checks import full_precision
 from ssl_teach.losses.contrastive import partners
 from ssl_teach.tasks.base import Augment, Batch, LossAndMetrics
-from ssl_teach.tasks.registry import TASKS, Option, register
+from ssl_teach.tasks.options import Option
+from ssl_teach.tasks.registry import TASKS, register
 from ssl_teach.tasks.simclr import SimCLR
 
 Loss = Callable[[Tensor, float], Tensor]

@@ -11,7 +11,7 @@ from ssl_teach.augment import RandomResizedCrop, simclr_augmentation
 from ssl_teach.encoders import ConvNet
 from ssl_teach.tasks import TASKS, Inpainting, Jigsaw, Option, Rotation, SimCLR, Task, register
 from ssl_teach.tasks.inpainting import block_masks, centre_mask
-from ssl_teach.tasks.registry import describe
+from ssl_teach.tasks.options import describe
 from ssl_teach.training import pretrain
 
 COUNT = Option("count", int, 3, "how many", low=1, high=9)
