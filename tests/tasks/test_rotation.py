@@ -1,18 +1,17 @@
-"""The protocol, and the tasks that stand on it."""
+"""Rotation: batches, the rotation itself, and the loss at chance."""
 
 import pytest
 import torch
 
 from ssl_teach.encoders.networks import ConvNet
 from ssl_teach.tasks.rotation import Rotation, rotate
-from ssl_teach.tasks.supervised import Supervised
 
 
 def generator():
     return torch.Generator().manual_seed(0)
 
 
-def test_rotation_batch_holds_all_four_turns_of_each_image():
+def test_rotation_batch_holds_all_four_rotations_of_each_image():
     images = torch.rand(5, 3, 8, 8)
     batch = Rotation((4,)).make_batch(images, None, generator())
     assert batch.images.shape == (20, 3, 8, 8)
@@ -22,7 +21,7 @@ def test_rotation_batch_holds_all_four_turns_of_each_image():
         assert any(torch.equal(undone, original) for original in images)
 
 
-def test_four_quarter_turns_are_none_and_move_the_top_to_the_left():
+def test_four_rotations_by_90_degrees_are_the_identity_and_one_moves_the_top_to_the_left():
     image = torch.zeros(1, 1, 4, 4)
     image[:, :, 0] = 1  # a bright top row
     once = rotate(image, 1)  # anticlockwise: the top becomes the left side
@@ -30,7 +29,7 @@ def test_four_quarter_turns_are_none_and_move_the_top_to_the_left():
     assert torch.equal(rotate(once, 3), image)
 
 
-def test_rotation_refuses_pictures_that_are_not_square():
+def test_rotation_rejects_images_that_are_not_square():
     with pytest.raises(ValueError, match="square"):
         rotate(torch.rand(1, 3, 8, 6), 1)
 
@@ -41,16 +40,3 @@ def test_rotation_at_chance_is_log_four():
     torch.nn.init.zeros_(task.head.bias)
     loss, _ = task(encoder, task.make_batch(torch.rand(4, 3, 16, 16), None, generator()))
     assert loss.item() == pytest.approx(torch.log(torch.tensor(4.0)).item())
-
-
-def test_supervised_needs_labels():
-    task = Supervised((4,), 3)
-    with pytest.raises(ValueError, match="labels"):
-        task.make_batch(torch.rand(2, 3, 8, 8), None, generator())
-
-
-def test_supervised_batch_is_images_and_labels():
-    images, labels = torch.rand(2, 3, 8, 8), torch.tensor([2, 0])
-    batch = Supervised((4,), 3).make_batch(images, labels, generator())
-    assert torch.equal(batch.images, images)
-    assert torch.equal(batch.targets, labels)
