@@ -1,4 +1,4 @@
-"""Tasks: what a network is asked about an image, and how its answer is scored."""
+"""Tasks: they ask a network a question about an image, and score its answer."""
 
 from __future__ import annotations
 

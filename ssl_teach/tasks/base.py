@@ -27,7 +27,7 @@ LossAndMetrics = tuple[Tensor, dict[str, Tensor]]
 
 @dataclass(frozen=True)
 class Batch:
-    """What the network sees, and what it must answer.
+    """The inputs of the network, and the answers that it should give.
 
     A task whose answer needs more than one tensor (an image and a mask) subclasses this.
 
@@ -104,7 +104,7 @@ class Task(nn.Module):
         factors: bool = False,
         seed: int = 0,
     ) -> dict[str, float]:
-        """Measure after training what only this task can measure, besides the probes of features.
+        """Measure after training what only this task can measure, in addition to the probes.
 
         Args:
             encoder: The encoder that was trained with this task.

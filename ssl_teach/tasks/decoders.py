@@ -1,8 +1,8 @@
-"""Decoders: from feature maps back to pictures, for the tasks whose answer is a picture.
+"""Decoders: from feature maps back to images, for the tasks whose answer is an image.
 
-Neither normalises: batch norm would tie a picture to its batch, and normalising each picture by
-itself takes away the very colours that it is to paint. Instead the weights start at the scale
-that keeps the signal's variance from layer to layer (He et al., 2015).
+Neither decoder normalises. Batch norm would make an image depend on its batch, and normalising each
+image by itself would remove the colours that the decoder has to produce. Instead, the weights are
+initialised so that the variance of the signal stays the same from layer to layer (He et al., 2015).
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 SLOPE = 0.2
-"""Of the leaky ReLU below zero."""
+"""The slope of the leaky ReLU below zero."""
 
 
 def convolution(c_in: int, c_out: int) -> nn.Sequential:
-    """A 3×3 convolution and a leaky ReLU, which keep the size: (B, c_in, H, W) -> (B, c_out, …)."""
+    """Return a 3×3 convolution and a leaky ReLU: (B, c_in, H, W) -> (B, c_out, H, W)."""
     conv = nn.Conv2d(c_in, c_out, kernel_size=3, padding=1)
     nn.init.kaiming_normal_(conv.weight, a=SLOPE)
     if conv.bias is not None:
@@ -28,24 +28,28 @@ def convolution(c_in: int, c_out: int) -> nn.Sequential:
 
 
 def doubling(c_in: int, c_out: int) -> nn.Sequential:
-    """Sub-pixel convolution (Shi et al., 2016): four times the channels become 2×2 pixels."""
+    """Return a sub-pixel convolution (Shi et al., 2016): (B, c_in, H, W) -> (B, c_out, 2H, 2W).
+
+    The convolution makes 4·c_out channels, and each four of them become 2×2 pixels of one channel.
+    """
     return nn.Sequential(convolution(c_in, 4 * c_out), nn.PixelShuffle(2))
 
 
 class MapDecoder(nn.Module):
-    """From the last feature map to a picture, through the sizes of the earlier stages.
+    """A decoder from the last feature map to an image, through the sizes of the earlier stages.
 
-    It sees no earlier map: everything must have gone through the encoder's last stage. It is half
-    as wide as the encoder, to leave the work there. Upsampling repeats pixels before a 3×3
-    convolution, which fits any size and leaves no chequerboard as a strided transposed one can.
+    It reads only the last map, so everything in the image must have passed through the encoder's
+    last stage. It is half as wide as the encoder, to leave the work there. Upsampling repeats
+    pixels before a 3×3 convolution. This fits any size, and avoids the chequerboard pattern that a
+    strided transposed convolution can leave.
     """
 
     def __init__(self, widths: Sequence[int], channels: int = 3) -> None:
-        """Its weights are random, drawn as torch draws them.
+        """Initialise the convolutions as in He et al., 2015, and the last with PyTorch's defaults.
 
         Args:
-            widths: of the encoder.
-            channels: of the pictures.
+            widths: The widths of the encoder's stages.
+            channels: The number of channels of the images.
         """
         super().__init__()
         halved = [max(1, width // 2) for width in (*widths[-2::-1], widths[0])]
@@ -58,11 +62,12 @@ class MapDecoder(nn.Module):
         """Decode a feature map.
 
         Args:
-            x: (B, D, h, w), the encoder's last stage.
-            sizes: height and width to pass through, one per stage; the last is the picture's.
+            x: The feature map (B, D, h, w) of the encoder's last stage.
+            sizes: The height and width to pass through, one pair per stage; the last is the size of
+                the image.
 
         Returns:
-            (B, C, H, W) in [0, 1].
+            The images (B, C, H, W) in [0, 1].
         """
         for block, size in zip(self.blocks, sizes, strict=True):
             x = block(F.interpolate(x, size=size))
@@ -70,18 +75,19 @@ class MapDecoder(nn.Module):
 
 
 class SkipDecoder(nn.Module):
-    """From the maps of all stages and the picture itself to what is missing at four times its size.
+    """A decoder from the maps of all stages and the image to the detail missing at 4× its size.
 
-    It climbs from the last stage to the first, taking in each stage's map, then the picture, and
-    doubles the size twice. Its last convolution starts at zero, and so does its answer.
+    It goes from the last stage to the first, takes in the map of each stage and then the image, and
+    doubles the size twice. Its last convolution is initialised with zeros, and so its output is
+    zero at first.
     """
 
     def __init__(self, widths: Sequence[int], channels: int = 3) -> None:
-        """Its weights are random, drawn as torch draws them.
+        """Initialise the convolutions as in He et al., 2015, and the last one with zeros.
 
         Args:
-            widths: of the encoder.
-            channels: of the pictures.
+            widths: The widths of the encoder's stages.
+            channels: The number of channels of the images.
         """
         super().__init__()
         skips = [*widths[-2::-1], channels]
@@ -98,17 +104,17 @@ class SkipDecoder(nn.Module):
             nn.init.zeros_(parameter)
 
     def forward(self, maps: Sequence[Tensor], images: Tensor) -> Tensor:
-        """Decode.
+        """Decode the feature maps of all stages.
 
         Args:
-            maps: (B, C_l, H_l, W_l) of every stage, of any sizes.
-            images: (B, C, H, W), what the maps were made from.
+            maps: The feature map (B, C_l, H_l, W_l) of each stage, of any size.
+            images: The images (B, C, H, W) from which the encoder computed the maps.
 
         Returns:
-            (B, C, 4H, 4W).
+            The missing detail (B, C, 4H, 4W).
         """
         x = maps[-1]
         for merge, skip in zip(self.merges, [*maps[-2::-1], images], strict=True):
-            # to the skip's size, whatever it is: halving an odd side rounds up
+            # resize to the skip's own size, since halving an odd side rounds up
             x = merge(torch.cat([F.interpolate(x, size=skip.shape[-2:]), skip], dim=1))
         return self.last(self.enlarge(x)).float()

@@ -1,7 +1,9 @@
-"""The second player: a network that tells real pictures from made ones (Goodfellow et al., 2014).
+"""The second player: a network that distinguishes real from generated images.
 
-The learner makes pictures, the discriminator D gives each picture the probability of being real.
-One wants to be right, the other wants it to be wrong, and they move in turn.
+The generator G makes images, and the discriminator D gives each image the probability that it is
+real. D is trained to be correct and G to make D wrong; they are updated in turn.
+
+Source: Goodfellow et al., 2014.
 """
 
 from __future__ import annotations
@@ -15,57 +17,60 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from ssl_teach.encoders.base import standardize
 
-def discriminator_loss(real: Tensor, made: Tensor) -> Tensor:
-    """What D wants to make small: the mean of -log D(x) - log(1 - D(G(·))); 2 log 2 at D = ½.
 
-    With D = sigmoid(logit), -log D is softplus(-logit) and -log(1 - D) is softplus(logit), which
-    neither overflow nor take the logarithm of zero.
+def discriminator_loss(real: Tensor, generated: Tensor) -> Tensor:
+    """Return the loss of D: the mean of -log D(x) - log(1 - D(G(·))); 2 log 2 at D = ½.
+
+    With D = sigmoid(logit), -log D is softplus(-logit) and -log(1 - D) is softplus(logit). Neither
+    overflows or takes the logarithm of zero.
 
     Args:
-        real: (B,) logits of real pictures.
-        made: (B,) logits of pictures that the learner made.
+        real: The logits (B,) of real images.
+        generated: The logits (B,) of generated images.
 
     Source: Goodfellow et al., 2014, equation 1.
     """
-    return F.softplus(-real.float()).mean() + F.softplus(made.float()).mean()
+    return F.softplus(-real.float()).mean() + F.softplus(generated.float()).mean()
 
 
-def generator_loss(made: Tensor) -> Tensor:
-    """What the learner wants to make small: the mean of -log D(G(·)); log 2 at D = ½.
+def generator_loss(generated: Tensor) -> Tensor:
+    """Return the loss of the generator: the mean of -log D(G(·)); log 2 at D = ½.
 
-    The min-max game itself would have it minimise log(1 - D(G(·))), whose slope vanishes just
-    when D is sure that the picture is made; this form, "non-saturating", is steepest there.
+    In the min-max game itself the generator minimises log(1 - D(G(·))), whose gradient vanishes
+    exactly where D is sure that the image is generated. This "non-saturating" form is steepest
+    there.
 
     Args:
-        made: (B,) logits of pictures that the learner made.
+        generated: The logits (B,) of generated images.
 
     Source: Goodfellow et al., 2014, end of section 3.
     """
-    return F.softplus(-made.float()).mean()
+    return F.softplus(-generated.float()).mean()
 
 
 class Discriminator(nn.Module):
-    """D: strided 4×4 convolutions, averaged over positions, to one logit per picture.
+    """The discriminator D: strided 4×4 convolutions, averaged over positions, then one logit.
 
-    Bounded, each layer is divided by its largest singular value (spectral norm; Miyato et al.,
-    2018), so the logits cannot become arbitrarily steep. D is small, starts late and shares the
-    learner's learning rate: where it has much to see, as in a whole picture, it would soon win
-    outright without that bound, and who has lost learns no more. Where it has little to see, as
-    in a hole that is well filled, the bound keeps it at guessing.
-    There is no batch norm: it would let D compare the pictures of a batch instead of judging each.
+    If D is bounded, each layer is divided by its largest singular value (spectral norm; Miyato et
+    al., 2018), so that the logits cannot become arbitrarily steep. D is small, starts late and has
+    the learning rate of the generator. Without the bound it would soon win outright where it has
+    much to see, as in a whole image, and the generator would stop learning. Where it has little to
+    see, as in a well-filled hole, the bound keeps it at chance. D has no batch norm, which would
+    let it compare the images of a batch instead of judging each by itself.
     """
 
     def __init__(
         self, channels: int = 3, widths: Sequence[int] = (32, 64, 128), *, bounded: bool = True
     ) -> None:
-        """Its weights are random, drawn as torch draws them.
+        """Initialise with PyTorch's defaults.
 
         Args:
-            channels: of the pictures.
-            widths: channels of each layer; each halves height and width, so pictures of 8×8 and
-                more fit the default.
-            bounded: by spectral norm.
+            channels: The number of channels of the images.
+            widths: The number of channels of each layer. Each layer halves height and width, so the
+                default needs images of at least 8×8 pixels.
+            bounded: Whether spectral norm bounds the layers.
         """
         super().__init__()
         bound = spectral_norm if bounded else nn.Identity()
@@ -77,18 +82,18 @@ class Discriminator(nn.Module):
         self.head = bound(nn.Linear(widths[-1], 1))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logit of the picture being real: (B, C, H, W) in [0, 1] -> (B,)."""
-        # in single precision: the singular values are estimated here, and D is a small part
+        """Return the logit of each image being real: (B, C, H, W) in [0, 1] -> (B,)."""
+        # in single precision, because the singular values are estimated here and D is cheap
         with torch.autocast(images.device.type, enabled=False):
-            x = self.layers((images.float() - 0.5) / 0.25)  # (B, D, H', W')
+            x = self.layers(standardize(images.float()))  # (B, D, H', W')
             return self.head(x.mean(dim=(2, 3))).squeeze(1)
 
 
 @contextmanager
 def eval_mode(module: nn.Module) -> Iterator[None]:
-    """Use a module without touching it: evaluation mode, and no gradients gather in its weights.
+    """Put a module into evaluation mode for a `with` block, and freeze its weights.
 
-    Gradients still pass through it, to its input; and all is as before on leaving.
+    Gradients still pass through the module to its input. On leaving, its state is restored.
     """
     modes = [(part, part.training) for part in module.modules()]
     needs = [(parameter, parameter.requires_grad) for parameter in module.parameters()]

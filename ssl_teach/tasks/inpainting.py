@@ -1,4 +1,4 @@
-"""Inpainting: cut a hole into the picture, and fill it (context encoders; Pathak et al., 2016)."""
+"""Inpainting: cut a hole into the image, and fill it (context encoders; Pathak et al., 2016)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from ssl_teach.encoders.base import Encoder
+from ssl_teach.encoders.base import PIXEL_MEAN, Encoder
 from ssl_teach.evaluation.reconstruction import sharpness
 from ssl_teach.tasks.base import Augment, Batch, LossAndMetrics
 from ssl_teach.tasks.decoders import MapDecoder
@@ -19,21 +19,21 @@ from ssl_teach.tasks.reconstruction import ReconstructionTask
 from ssl_teach.tasks.registry import register
 
 Masks = Callable[[Tensor, torch.Generator], Tensor]
-"""Draws holes, with (B, C, H, W) and a generator in, (B, 1, H, W) bool out, True where missing."""
+"""A function from images (B, C, H, W) and a generator to masks (B, 1, H, W), True where missing."""
 
-GREY = 0.5
-"""What the hole is filled with in the input; encoders subtract it, so they see zeros there."""
+GREY = PIXEL_MEAN
+"""The value of the holes in the input; encoders subtract it, so they see zeros there."""
 
 
 def centre_mask(images: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """The same hole in each picture: a centred block of half its height and width.
+    """Return the same hole for each image: a centred block of half its height and width.
 
     Args:
-        images: (B, C, H, W).
-        generator: is not used; `block_masks` has one.
+        images: The images (B, C, H, W).
+        generator: Not used; it is there so that the signature is that of `block_masks`.
 
     Returns:
-        (B, 1, H, W) bool, True where missing: a quarter of the picture.
+        The mask (B, 1, H, W) bool, True where missing: a quarter of the image.
     """
     B, _, H, W = images.shape
     mask = torch.zeros(B, 1, H, W, dtype=torch.bool, device=images.device)
@@ -44,22 +44,22 @@ def centre_mask(images: Tensor, generator: torch.Generator | None = None) -> Ten
 
 
 def block_masks(images: Tensor, generator: torch.Generator, *, blocks: int = 4) -> Tensor:
-    """Holes of their own for each picture: blocks of random size and place, which may overlap.
+    """Draw holes for each image: blocks of random size and position, which may overlap.
 
-    Height and width of a block are drawn between an eighth and a quarter of the picture's, so
-    that four blocks cover at most a quarter of it, as in the paper's "random block".
+    The height and width of a block are between an eighth and a quarter of the image's, so that four
+    blocks cover at most a quarter of it, as in the paper's "random block".
 
     Args:
-        images: (B, C, H, W).
-        generator: source of randomness, on the device of the images.
-        blocks: in each picture.
+        images: The images (B, C, H, W).
+        generator: The source of randomness, on the device of the images.
+        blocks: The number of blocks in each image.
 
     Returns:
-        (B, 1, H, W) bool, True where missing.
+        The mask (B, 1, H, W) bool, True where missing.
     """
     B, _, H, W = images.shape
 
-    def spans(length: int) -> Tensor:  # (B, K, length): True within the block
+    def spans(length: int) -> Tensor:  # (B, K, length), True inside each of K blocks
         u, v = torch.rand(2, B, blocks, 1, generator=generator, device=images.device)
         least, most = max(1, length // 8), max(1, length // 4)
         size = (least + (u * (most - least + 1)).long()).clamp(max=most)  # (B, K, 1)
@@ -72,57 +72,59 @@ def block_masks(images: Tensor, generator: torch.Generator, *, blocks: int = 4) 
     return inside.any(dim=1, keepdim=True)
 
 
-def reconstruction_loss(pictures: Tensor, originals: Tensor, mask: Tensor) -> Tensor:
-    """ℒ_rec = ‖M ⊙ (x - x̂)‖² / (missing pixels · C): squared error, over the holes alone.
+def reconstruction_loss(reconstructions: Tensor, originals: Tensor, mask: Tensor) -> Tensor:
+    """Return ℒ_rec = ‖M ⊙ (x - x̂)‖² / (missing pixels · C), the squared error over the holes only.
 
-    The paper's squared norm is a sum; here it is the mean over the missing pixels of the batch
-    and their channels, so that it does not depend on the size of the holes.
+    The paper sums the squares; here they are averaged over the missing pixels of the batch and
+    their channels, so that the loss does not depend on the size of the holes.
 
     Args:
-        pictures: x̂, (B, C, H, W).
-        originals: x, (B, C, H, W).
-        mask: M, (B, 1, H, W) bool, True where missing.
+        reconstructions: The reconstructions x̂ (B, C, H, W).
+        originals: The original images x (B, C, H, W).
+        mask: The mask M (B, 1, H, W) bool, True where missing.
 
     Source: Pathak et al., 2016, equation 1.
     """
-    squared = (pictures.float() - originals.float()).square() * mask
-    return squared.sum() / (mask.sum() * pictures.shape[1]).clamp(min=1)
+    squared = (reconstructions.float() - originals.float()).square() * mask
+    return squared.sum() / (mask.sum() * originals.shape[1]).clamp(min=1)
 
 
 def smooth_fill(images: Tensor, mask: Tensor) -> Tensor:
-    """A rule that learns nothing: each missing pixel is the mean of its neighbours.
+    """Fill each hole so that every missing pixel is the mean of its neighbours; nothing is learnt.
 
-    That is the surface which meets the border of the hole and is as level as it can be, what a
-    soap film would do. Neighbours are the four above, below and beside, fewer at the rim. Missing
-    neighbours are unknown too, so a linear system is solved for each picture.
+    The result is the smoothest surface that meets the border of the hole, like a soap film. A pixel
+    has four neighbours (above, below, left and right), and fewer at the edge of the image. Missing
+    neighbours are unknown too, so a linear system is solved for each image.
 
     Args:
-        images: (B, C, H, W) in [0, 1]; what is in the holes is not looked at.
-        mask: (B, 1, H, W) bool, True where missing; a picture all of which is missing turns grey.
+        images: The images (B, C, H, W) in [0, 1]; the values in the holes are ignored.
+        mask: The mask (B, 1, H, W) bool, True where missing; an image that is missing entirely
+            becomes grey.
 
     Returns:
-        (B, C, H, W), equal to `images` outside the holes.
+        The filled images (B, C, H, W), equal to `images` outside the holes.
     """
     H, W = images.shape[2:]
     places = torch.cartesian_prod(torch.arange(H), torch.arange(W)).double()  # (HW, 2)
-    touching = (torch.cdist(places, places, p=1) == 1).double()  # (HW, HW)
-    balance = torch.diag(touching.sum(dim=1)) - touching  # 0 where a pixel is its neighbours' mean
+    adjacent = (torch.cdist(places, places, p=1) == 1).double()  # (HW, HW)
+    # the graph Laplacian: its product with an image is 0 where a pixel is its neighbours' mean
+    laplacian = torch.diag(adjacent.sum(dim=1)) - adjacent
     filled = images.masked_fill(mask, GREY).flatten(2).cpu().double()  # (B, C, HW)
     for x, hole in zip(filled, mask.flatten(1).cpu(), strict=True):
         if hole.any() and not hole.all():
-            known = balance[hole][:, ~hole] @ x[:, ~hole].T  # (missing, C)
-            x[:, hole] = torch.linalg.solve(balance[hole][:, hole], -known).T
+            known = laplacian[hole][:, ~hole] @ x[:, ~hole].T  # (missing, C)
+            x[:, hole] = torch.linalg.solve(laplacian[hole][:, hole], -known).T
     return filled.view(images.shape).to(images)
 
 
 @dataclass(frozen=True)
 class HoleBatch(Batch):
-    """Pictures with holes, and what was there.
+    """Images with holes, and the originals.
 
     Attributes:
-        images: (B, C, H, W) in [0, 1], grey in the holes.
-        targets: (B, C, H, W), the originals.
-        mask: (B, 1, H, W) bool, True where missing.
+        images: The images (B, C, H, W) in [0, 1], grey in the holes.
+        targets: The originals (B, C, H, W).
+        mask: The mask (B, 1, H, W) bool, True where missing.
     """
 
     mask: Tensor
@@ -136,12 +138,14 @@ class HoleBatch(Batch):
     Option("warmup_steps", int, 0, "steps before the adversary joins", low=0),
 )
 class Inpainting(ReconstructionTask):
-    """Fill the holes: ℒ = λ_rec ℒ_rec + λ_gan ℒ_gan, the latter after a warm-up and if wished.
+    """Fill the holes, with the loss ℒ = λ_rec ℒ_rec + λ_gan ℒ_gan.
 
-    The discriminator sees completed pictures, known pixels as they were: they fit holes of any
-    shape, what does not fit its surroundings is found out, and its gradient reaches the holes
-    alone. (The paper shows it the decoder's whole output; outside the hole, where ℒ_rec asks for
-    nothing, that would give the game away.)
+    The adversarial loss ℒ_gan is optional and joins after a warm-up.
+
+    The discriminator sees completed images, in which the known pixels are unchanged. This works for
+    holes of any shape, it exposes a fill that does not fit its surroundings, and the gradient
+    reaches only the holes. (The paper shows the discriminator the decoder's whole output. Outside
+    the hole, where ℒ_rec has no effect, that would reveal which images are generated.)
     """
 
     decoder: MapDecoder
@@ -160,13 +164,13 @@ class Inpainting(ReconstructionTask):
         """Set up the task.
 
         Args:
-            widths: of the encoder; the decoder reads the map of its last stage.
-            augment: random transform applied to each picture before the hole is cut, or None.
-            channels: of the pictures.
-            masks: where to cut; `block_masks` or `centre_mask`, or your own.
-            lambda_rec: λ_rec, weight of the reconstruction (paper: 0.999).
-            lambda_gan: λ_gan, weight of the adversarial loss (paper: 0.001); 0 for no adversary.
-            warmup_steps: steps before the adversary joins.
+            widths: The widths of the encoder's stages; the decoder reads the map of the last.
+            augment: The random transform applied to each image before the hole is cut, or None.
+            channels: The number of channels of the images.
+            masks: The function that draws the holes: `block_masks`, `centre_mask` or your own.
+            lambda_rec: The weight λ_rec of the reconstruction loss (paper: 0.999).
+            lambda_gan: The weight λ_gan of the adversarial loss (paper: 0.001); 0 for no adversary.
+            warmup_steps: The number of steps before the adversary joins.
         """
         super().__init__(channels, lambda_gan, warmup_steps, bounded=False)
         self.augment, self.masks, self.lambda_rec = augment, masks, lambda_rec
@@ -189,7 +193,7 @@ class Inpainting(ReconstructionTask):
         return HoleBatch(images.masked_fill(mask, GREY), images, mask)
 
     def reconstruct(self, encoder: Encoder, batch: Batch) -> Tensor:
-        """Completed pictures: the decoder's in the holes, the originals elsewhere."""
+        """Return completed images: the decoder's output in the holes, the originals elsewhere."""
         assert isinstance(batch, HoleBatch)
         maps = encoder.stages(batch.images)  # (B, C_l, H_l, W_l) each
         sizes = [(m.shape[2], m.shape[3]) for m in (*maps[-2::-1], batch.images)]
@@ -198,7 +202,7 @@ class Inpainting(ReconstructionTask):
     def reconstruction_loss(
         self, reconstructions: Tensor, batch: Batch, step: int
     ) -> LossAndMetrics:
-        """λ_rec ℒ_rec."""
+        """Return λ_rec ℒ_rec, and ℒ_rec as a metric."""
         assert isinstance(batch, HoleBatch)
         loss = reconstruction_loss(reconstructions, batch.targets, batch.mask)
         return self.lambda_rec * loss, {"reconstruction": loss.detach()}
@@ -217,18 +221,18 @@ class Inpainting(ReconstructionTask):
 
     @torch.no_grad()
     def fill(self, encoder: Encoder, images: Tensor, mask: Tensor) -> Tensor:
-        """Completed pictures, for looking at; the encoder is in evaluation mode meanwhile.
+        """Return completed images for display, with the encoder in evaluation mode.
 
         Args:
-            encoder: that was trained with this task.
-            images: (B, C, H, W) in [0, 1]; what is in the holes is not looked at.
-            mask: (B, 1, H, W) bool, True where missing.
+            encoder: The encoder that was trained with this task.
+            images: The images (B, C, H, W) in [0, 1]; the values in the holes are ignored.
+            mask: The mask (B, 1, H, W) bool, True where missing.
 
         Returns:
-            (B, C, H, W) in [0, 1], equal to `images` outside the holes.
+            The completed images (B, C, H, W) in [0, 1], equal to `images` outside the holes.
 
         Raises:
-            ValueError: if the mask does not fit the images.
+            ValueError: If the mask does not fit the images.
         """
         B, _, H, W = images.shape
         if mask.dtype != torch.bool or mask.shape != (B, 1, H, W):

@@ -1,7 +1,8 @@
 """Jigsaw: shuffle nine tiles, and ask for the shuffle (Noroozi and Favaro, 2016).
 
-There are 9! = 362,880 ways to lay nine tiles, too many for a class each, and most of them differ
-little. So a set of permutations is chosen beforehand, far apart, and the question is which one.
+Nine tiles have 9! = 362,880 orders, too many for one class each, and most of them differ little.
+A set of permutations that are far apart is therefore chosen beforehand, and the network is asked
+which of them was applied.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from ssl_teach.encoders.base import Encoder
+from ssl_teach.encoders.base import PIXEL_MEAN, PIXEL_STD, Encoder
 from ssl_teach.tasks.base import Augment, Batch, LossAndMetrics, Task, classification
 from ssl_teach.tasks.options import Option
 from ssl_teach.tasks.patch_position import cut
@@ -21,26 +22,27 @@ from ssl_teach.tasks.registry import register
 
 
 def tiles(images: Tensor, grid: int, gap: int | None, generator: torch.Generator) -> Tensor:
-    """Cut images into grid×grid cells, and a tile out of each cell, at a place drawn per tile.
+    """Cut images into grid×grid cells, and a tile out of each cell, at a random place.
 
-    So between neighbouring tiles there lie gap pixels on average, from 0 to twice as many, and no
-    edge runs on in a way to rely on. If cells do not fill an image, where they lie in it is drawn.
+    Neighbouring tiles are separated by `gap` pixels on average, and by 0 to 2·gap pixels in any one
+    image, so the network cannot rely on edges that continue from one tile to the next. If the cells
+    do not fill an image, the position of the grid in it is drawn at random as well.
 
     Args:
-        images: (B, C, H, W).
-        grid: cells along each side.
-        gap: pixels by which a tile is smaller than its cell; None for 11/75 of the cell's shorter
-            side as in the paper (tiles of 64 pixels from cells of 75), at least 1.
-        generator: source of randomness, on the device of the images.
+        images: The images (B, C, H, W).
+        grid: The number of cells along each side.
+        gap: The number of pixels by which a tile is smaller than its cell; None for 11/75 of the
+            cell's shorter side as in the paper (tiles of 64 pixels from cells of 75), at least 1.
+        generator: The source of randomness, on the device of the images.
 
     Returns:
-        (B, grid², C, h, w), in reading order.
+        The tiles (B, grid², C, h, w), in reading order.
 
     Raises:
-        ValueError: if nothing of a cell is left.
+        ValueError: If the gap is negative or leaves nothing of a cell.
     """
     B, _, H, W = images.shape
-    h, w = H // grid, W // grid  # of a cell
+    h, w = H // grid, W // grid  # size of a cell
     gap = max(1, round(min(h, w) * 11 / 75)) if gap is None else gap
     if not 0 <= gap < min(h, w):
         raise ValueError(
@@ -61,26 +63,27 @@ def tiles(images: Tensor, grid: int, gap: int | None, generator: torch.Generator
 def normalize(pieces: Tensor) -> Tensor:
     """Give every channel of every tile the mean 0.5 and the standard deviation 0.25.
 
-    Else brightness and contrast would tell which tiles come from the same part of a picture. An
-    encoder takes 0.5 away and divides by 0.25, so it sees mean 0 and deviation 1. Values may leave
-    [0, 1]; a deviation below one of 255 levels is noise and counts as one.
+    Otherwise brightness and contrast would reveal which tiles come from the same part of an image.
+    The encoder subtracts 0.5 and divides by 0.25, so it sees mean 0 and standard deviation 1.
+    Values may leave [0, 1]. A standard deviation below 1/255, one level of a pixel, is noise and
+    counts as 1/255.
 
     Args:
-        pieces: (..., h, w) in [0, 1].
+        pieces: The tiles (..., h, w) in [0, 1].
 
     Source: Noroozi and Favaro, 2016; per channel, as in most code.
     """
     centred = pieces - pieces.mean(dim=(-2, -1), keepdim=True)
     deviation = centred.square().mean(dim=(-2, -1), keepdim=True).sqrt()  # faster than std
-    return 0.5 + centred * (0.25 / deviation.clamp(min=1 / 255))
+    return PIXEL_MEAN + centred * (PIXEL_STD / deviation.clamp(min=1 / 255))
 
 
 def shuffle(pieces: Tensor, orders: Tensor) -> Tensor:
-    """Lay tiles in new orders: place i then shows tile orders[:, i]; `argsort` of them undoes it.
+    """Reorder tiles: position i then holds tile orders[:, i]; the `argsort` of orders undoes it.
 
     Args:
-        pieces: (B, T, C, h, w).
-        orders: (B, T), each row a permutation.
+        pieces: The tiles (B, T, C, h, w).
+        orders: The orders (B, T); each row is a permutation.
     """
     image = torch.arange(len(pieces), device=pieces.device)[:, None]  # (B, 1)
     return pieces[image, orders]
@@ -88,7 +91,7 @@ def shuffle(pieces: Tensor, orders: Tensor) -> Tensor:
 
 @register(
     "jigsaw",
-    Option("num_permutations", int, 100, "number of permutations to tell", low=2),
+    Option("num_permutations", int, 100, "number of permutations to distinguish", low=2),
     Option("criterion", str, "mean", "Hamming distance to maximise", choices=("mean", "minimum")),
     Option("permutation_seed", int, 0, "seed of the permutation set", low=0),
     Option("grid", int, 3, "tiles in a row", low=2),
@@ -96,10 +99,10 @@ def shuffle(pieces: Tensor, orders: Tensor) -> Tensor:
     Option("normalize_tiles", bool, True, "normalise each tile to mean 0 and standard deviation 1"),
 )
 class Jigsaw(Task):
-    """Predict which permutation of a set shuffled the tiles; their number sets the difficulty.
+    """Predict which permutation of a set shuffled the tiles; a larger set is harder.
 
-    One encoder for all tiles; their features, in shuffled order, go into a head with one hidden
-    layer, which alone sees more than one tile.
+    The same encoder reads every tile. The features of all tiles, in shuffled order, go into a head
+    with one hidden layer, the only part that sees more than one tile.
     """
 
     permutations: Tensor
@@ -116,17 +119,18 @@ class Jigsaw(Task):
         gap: int | None = None,
         normalize_tiles: bool = True,
     ) -> None:
-        """Build the head: as many hidden units as the encoder has features.
+        """Choose the permutations and build the head, with as many hidden units as features.
 
         Args:
-            widths: of the encoder; the head reads its last stage.
-            augment: random transform applied to each picture before it is cut, or None.
+            widths: The widths of the encoder's stages; the head reads the last.
+            augment: The random transform applied to each image before it is cut, or None.
             num_permutations: P, the number of classes (paper: up to 1,000).
-            criterion: "mean" or "minimum", see `permutation_set`.
-            permutation_seed: of the set.
-            grid: tiles along each side, 2 or 3.
-            gap: pixels by which a tile is smaller than its cell, see `tiles`.
-            normalize_tiles: each to the same mean and deviation, see `normalize`.
+            criterion: "mean" or "minimum"; see `permutation_set`.
+            permutation_seed: The seed of the set of permutations.
+            grid: The number of tiles along each side, 2 or 3.
+            gap: The number of pixels by which a tile is smaller than its cell; see `tiles`.
+            normalize_tiles: Whether all tiles get the same mean and standard deviation; see
+                `normalize`.
         """
         super().__init__()
         self.augment, self.grid, self.gap = augment, grid, gap
@@ -142,7 +146,7 @@ class Jigsaw(Task):
     def make_batch(
         self, images: Tensor, labels: Tensor | None, generator: torch.Generator
     ) -> Batch:
-        """Shuffled tiles: (B, C, H, W) -> images (grid²·B, C, h, w), targets (B,)."""
+        """Cut and shuffle tiles: (B, C, H, W) -> images (grid²·B, C, h, w), targets (B,)."""
         if self.augment is not None:
             images = self.augment(images, generator)
         pieces = tiles(images, self.grid, self.gap, generator)  # (B, grid², C, h, w)
@@ -155,7 +159,7 @@ class Jigsaw(Task):
         return Batch(rearrange(pieces, "b tile c h w -> (b tile) c h w"), targets)
 
     def forward(self, encoder: Encoder, batch: Batch) -> LossAndMetrics:
-        """Cross-entropy of the permutation; chance is log P."""
+        """Return the cross-entropy of the permutation, log P at chance, and the accuracy."""
         h = encoder(batch.images)  # (grid²·B, D)
         h = rearrange(h, "(b tile) d -> b (tile d)", tile=self.grid**2)
         return classification(self.head(h), batch.targets)

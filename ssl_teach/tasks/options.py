@@ -17,12 +17,12 @@ from ssl_teach.encoders.base import Encoder
 
 @dataclass(frozen=True)
 class Option:
-    """One option: what it may be, and what it is for.
+    """One option of a task: its name, its valid values and its purpose.
 
     Attributes:
         name: The keyword argument that it becomes.
         type: int, float, bool, str, or tuple for several names.
-        default: Its value where none is given. A default of None makes None a valid value.
+        default: The value if none is given. A default of None makes None a valid value.
         help: A phrase for the command line.
         low: The least valid number, or None.
         high: The greatest valid number, or None.
@@ -106,13 +106,13 @@ class Option:
 
 @dataclass(frozen=True)
 class BuildContext:
-    """What a task may need to know of the run that it is built for.
+    """The properties of a run that a task may need when it is built.
 
     Attributes:
         encoder: The encoder that it will train.
         channels: The number of channels of the images.
         num_classes: The number of classes; 0 without labels.
-        norm: The kind of normalisation, "batch", "group" or "sync".
+        norm: The normalisation, "batch", "group" or "sync".
         pretrain: Trains another encoder on the same data for a task that needs one: it takes the
             name of a task, its options, and a number of steps.
     """
@@ -127,8 +127,8 @@ class BuildContext:
 def describe(value: Any) -> Any:
     """Describe a choice in plain numbers, words, lists and dictionaries, for `Task.config`.
 
-    Two values with the same description do the same: objects are described by their class and
-    public attributes, tensors by a hash, and functions by their name and what they enclose.
+    Two values with the same description are interchangeable: objects are described by their class
+    and public attributes, tensors by a hash, and functions by their name and enclosed values.
     """
     if value is None or isinstance(value, bool | int | float | str):
         return value
@@ -153,12 +153,12 @@ def describe(value: Any) -> Any:
         return {"function": named, "code": code.hexdigest()[:12], "encloses": enclosed}
     if isinstance(value, nn.Module):
         return {"type": type(value).__qualname__, "modules": repr(value)}
-    if hasattr(value, "item"):  # a number of NumPy's
+    if hasattr(value, "item"):  # a NumPy scalar
         return value.item()
     named_fields = (
         [field.name for field in fields(value)]
         if is_dataclass(value) and not isinstance(value, type)
         else [name for name in getattr(value, "__dict__", {}) if not name.startswith("_")]
     )
-    kind = value.__qualname__ if isinstance(value, type) else type(value).__qualname__
-    return {"type": kind} | {name: describe(getattr(value, name)) for name in named_fields}
+    type_name = value.__qualname__ if isinstance(value, type) else type(value).__qualname__
+    return {"type": type_name} | {name: describe(getattr(value, name)) for name in named_fields}

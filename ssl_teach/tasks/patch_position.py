@@ -9,13 +9,13 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
-from ssl_teach.encoders.base import Encoder
+from ssl_teach.encoders.base import PIXEL_MEAN, Encoder
 from ssl_teach.tasks.base import Augment, Batch, LossAndMetrics, Task, classification
 from ssl_teach.tasks.options import Option
 from ssl_teach.tasks.registry import register
 
 NEIGHBORS = ((0, 0), (0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1), (2, 2))
-"""Row and column of each position in the 3×3 grid, in reading order without the centre:
+"""The row and column of each position in the 3×3 grid, in reading order without the centre:
 
     0 1 2
     3 · 4
@@ -24,18 +24,18 @@ NEIGHBORS = ((0, 0), (0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1), (2, 2))
 
 
 def cut(images: Tensor, corners: Tensor, size: tuple[int, int]) -> Tensor:
-    """Cut K boxes of one size out of each image, each at a place of its own; none is resampled.
+    """Cut K boxes of the same size out of each image, each at its own position, without resampling.
 
     Args:
-        images: (B, C, H, W).
-        corners: (B, K, 2) whole numbers: row and column of each box's upper left pixel.
-        size: (h, w) of a box, in pixels.
+        images: The images (B, C, H, W).
+        corners: The row and column of each box's upper left pixel, as integers (B, K, 2).
+        size: The height and width (h, w) of a box, in pixels.
 
     Returns:
-        (B, K, C, h, w).
+        The boxes (B, K, C, h, w).
 
     Raises:
-        ValueError: if a box reaches beyond its image.
+        ValueError: If a box reaches beyond its image.
     """
     _, C, H, W = images.shape
     K, (h, w) = corners.shape[1], size
@@ -53,24 +53,25 @@ def cut(images: Tensor, corners: Tensor, size: tuple[int, int]) -> Tensor:
 def patch_pairs(
     images: Tensor, patch: int, gap: int, jitter: int, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """The centre of a 3×3 grid of patches, and one of its eight neighbours.
+    """Cut out the centre of a 3×3 grid of patches, and one of its eight neighbours.
 
-    Each image draws which neighbour it is, where the grid lies (anywhere that all nine patches
-    fit, so that the place of the centre says nothing of the neighbour's), and by how much each of
-    the two patches is off its place in the grid.
+    For each image we draw which neighbour it is, the position of the grid (anywhere that all nine
+    patches fit, so that the position of the centre reveals nothing about that of the neighbour),
+    and by how much each of the two patches is moved from its place in the grid.
 
     Args:
-        images: (B, C, H, W).
-        patch: side p of a patch, in pixels.
-        gap: pixels between two patches of the grid.
-        jitter: how many pixels a patch is off at most, up or down, left or right.
-        generator: source of randomness, on the device of the images.
+        images: The images (B, C, H, W).
+        patch: The side p of a patch, in pixels.
+        gap: The number of pixels between two patches of the grid.
+        jitter: The greatest number of pixels by which a patch is moved along each axis.
+        generator: The source of randomness, on the device of the images.
 
     Returns:
         Patches (B, 2, C, p, p), the centre first, and positions (B,), numbered as in `NEIGHBORS`.
 
     Raises:
-        ValueError: if the grid does not fit, or a measure is negative.
+        ValueError: If the grid does not fit into the images, `patch` is below 1, or `gap` or
+            `jitter` is negative.
     """
     if patch < 1 or gap < 0 or jitter < 0:
         raise ValueError(
@@ -88,27 +89,30 @@ def patch_pairs(
         return torch.randint(below, shape, generator=generator, device=images.device)
 
     positions = draw(8, B)
-    neighbor = positions.new_tensor(NEIGHBORS)[positions]  # (B, 2): its row and column in the grid
+    neighbor = positions.new_tensor(NEIGHBORS)[positions]  # (B, 2): row and column in the grid
     cells = torch.stack([torch.ones_like(neighbor), neighbor], dim=1)  # (B, 2, 2): centre first
     grid = torch.stack([draw(H - side + 1, B), draw(W - side + 1, B)], dim=1)  # (B, 2)
-    nudge = draw(2 * jitter + 1, B, 2, 2)  # from 0, since the grid's margin is counted in `side`
-    corners = grid[:, None] + cells * (patch + gap) + nudge  # (B, 2, 2)
+    shift = draw(2 * jitter + 1, B, 2, 2)  # from 0, because `side` includes the margin
+    corners = grid[:, None] + cells * (patch + gap) + shift  # (B, 2, 2)
     return cut(images, corners, (patch, patch)), positions
 
 
 def drop_colors(patches: Tensor, generator: torch.Generator) -> Tensor:
     """Keep one random channel of each patch; the other two become faint noise around mid-grey.
 
-    A lens shifts colours towards the rim, so how they lie beside each other tells a patch's place.
-    The noise has a hundredth of the spread of the channel that is kept; it lies around 0.5, which
-    encoders take away, as the paper's lies around 0.
+    A lens shifts the colours against each other towards the edge of a photograph, which reveals the
+    position of a patch. The noise has a hundredth of the standard deviation of the channel that is
+    kept. Its mean is 0.5, which encoders subtract; in the paper the mean is 0.
 
     Args:
-        patches: (M, 3, h, w) in [0, 1].
-        generator: source of randomness, on the device of the patches.
+        patches: The patches (M, 3, h, w) in [0, 1].
+        generator: The source of randomness, on the device of the patches.
+
+    Returns:
+        The patches (M, 3, h, w) with one channel as it was.
 
     Raises:
-        ValueError: if the patches have no colour.
+        ValueError: If the patches do not have three channels.
 
     Source: Doersch et al., 2015, section 3.1, "color dropping", one of its two remedies.
     """
@@ -116,12 +120,12 @@ def drop_colors(patches: Tensor, generator: torch.Generator) -> Tensor:
         raise ValueError(f"colours can be dropped from 3 channels, got {patches.shape[1]}")
     kept = torch.randint(3, patches.shape[:1], generator=generator, device=patches.device)
     keep = F.one_hot(kept, 3).bool()[:, :, None, None]  # (M, 3, 1, 1)
-    spread = patches.std(dim=(2, 3), correction=0, keepdim=True)  # (M, 3, 1, 1)
-    spread = (spread * keep).sum(dim=1, keepdim=True)  # (M, 1, 1, 1)
+    deviation = patches.std(dim=(2, 3), correction=0, keepdim=True)  # (M, 3, 1, 1)
+    deviation = (deviation * keep).sum(dim=1, keepdim=True)  # (M, 1, 1, 1)
     noise = torch.randn(
         patches.shape, generator=generator, device=patches.device, dtype=patches.dtype
     )
-    return torch.where(keep, patches, 0.5 + 0.01 * spread * noise)
+    return torch.where(keep, patches, PIXEL_MEAN + 0.01 * deviation * noise)
 
 
 @register(
@@ -132,9 +136,10 @@ def drop_colors(patches: Tensor, generator: torch.Generator) -> Tensor:
     Option("drop_color", bool, False, "drop two of the three colour channels of each patch"),
 )
 class PatchPosition(Task):
-    """Predict on which of eight sides of the centre patch the other patch lies.
+    """Predict which of the eight neighbours of the centre patch the other patch is.
 
-    One encoder for both patches; their features side by side go into a head with one hidden layer.
+    The same encoder reads both patches; their concatenated features go into a head with one hidden
+    layer.
     """
 
     def __init__(
@@ -149,18 +154,19 @@ class PatchPosition(Task):
     ) -> None:
         """Build the 8-way head: as many hidden units as the encoder has features.
 
-        By default the grid with its gaps and jitter fills four patches a side: 8 pixels suit
-        pictures of 32, 16 pixels those of 64.
+        By default the grid with its gaps and jitter is four patches wide: patches of 8 pixels suit
+        images of 32 pixels, and patches of 16 pixels suit images of 64.
 
         Args:
-            widths: of the encoder; the head reads its last stage.
-            augment: random transform applied to each picture before it is cut, or None.
-            patch: side of a patch, in pixels.
-            gap: pixels between patches; None for half a patch less the jitter (paper: half a
-                patch, 48 pixels of 96). With 0 and no jitter, lines run on across the border.
-            jitter: how many pixels a patch is off at most; None for a fourteenth of a patch, at
-                least 1 (paper: 7 pixels of 96).
-            drop_color: leave each patch one colour channel, see `drop_colors`.
+            widths: The widths of the encoder's stages; the head reads the last.
+            augment: The random transform applied to each image before it is cut, or None.
+            patch: The side of a patch, in pixels.
+            gap: The number of pixels between patches; None for half a patch less the jitter (paper:
+                half a patch, 48 pixels of 96). With 0 and no jitter, lines continue from one patch
+                to the next.
+            jitter: The greatest number of pixels by which a patch is moved; None for a fourteenth
+                of a patch, at least 1 (paper: 7 pixels of 96).
+            drop_color: Whether to leave each patch only one colour channel; see `drop_colors`.
         """
         super().__init__()
         self.augment, self.patch, self.drop_color = augment, patch, drop_color
@@ -172,9 +178,9 @@ class PatchPosition(Task):
     def make_batch(
         self, images: Tensor, labels: Tensor | None, generator: torch.Generator
     ) -> Batch:
-        """A pair each: (B, C, H, W) -> images (2B, C, p, p), targets (B,).
+        """Cut a pair out of each image: (B, C, H, W) -> images (2B, C, p, p), targets (B,).
 
-        Patches 2k-1 and 2k, counting from 1, are the centre and the neighbour of image k.
+        Patches 2k-1 and 2k, counted from 1, are the centre and the neighbour of image k.
         """
         if self.augment is not None:
             images = self.augment(images, generator)
@@ -185,7 +191,7 @@ class PatchPosition(Task):
         return Batch(patches, positions)
 
     def forward(self, encoder: Encoder, batch: Batch) -> LossAndMetrics:
-        """Cross-entropy of the position; chance is log 8."""
+        """Return the cross-entropy of the position, log 8 at chance, and the accuracy."""
         h = encoder(batch.images)  # (2B, D)
         h = rearrange(h, "(b pair) d -> b (pair d)", pair=2)  # (B, 2D)
         return classification(self.head(h), batch.targets)

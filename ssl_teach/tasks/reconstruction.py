@@ -21,7 +21,7 @@ class ReconstructionTask(Task):
     A subclass sets `decoder` and writes `make_batch` (whose targets are the true images),
     `reconstruct`, `reconstruction_loss` and `image_metrics`. Encoder and decoder together are the
     generator; they minimise reconstruction loss + λ_gan · (-log D(reconstruction)). Without λ_gan
-    there is no discriminator at all.
+    the task has no discriminator.
     """
 
     decoder: nn.Module
@@ -34,7 +34,7 @@ class ReconstructionTask(Task):
         Args:
             channels: The number of channels of the images.
             lambda_gan: The weight of the adversarial loss; 0 for no adversary.
-            warmup_steps: Steps of training before the discriminator joins.
+            warmup_steps: The number of steps before the discriminator joins.
             bounded: Whether the discriminator is bounded by spectral norm; see `Discriminator`.
 
         Raises:
@@ -86,7 +86,7 @@ class ReconstructionTask(Task):
         """Return the player's loss; images are reconstructed once per step and serve both."""
         if player == "discriminator":
             return self._discriminator_loss(encoder, batch)
-        images = self._take(batch)
+        images = self._pop_reconstructions(batch)
         if images is None:
             images = self.reconstruct(encoder, batch)
         loss, metrics = self.reconstruction_loss(images, batch, step)
@@ -97,8 +97,8 @@ class ReconstructionTask(Task):
             metrics = metrics | {"adversarial": adversarial.detach()}
         return loss, metrics
 
-    def _take(self, batch: Batch) -> Tensor | None:
-        """Return the reconstructions of D's turn; the generator has not changed since."""
+    def _pop_reconstructions(self, batch: Batch) -> Tensor | None:
+        """Return the reconstructions that D was shown; the generator has not changed since."""
         kept, self._reconstructed = self._reconstructed, None
         return kept[1] if kept is not None and kept[0] is batch else None
 
@@ -137,9 +137,9 @@ class ReconstructionTask(Task):
             batch_size: The number of images reconstructed at a time.
 
         Returns:
-            What `image_metrics` measures and, with an adversary, "discriminator_auc": how often the
-            discriminator, shown one real and one generated image, gives the real one the higher
-            probability; 0.5 if it cannot distinguish them.
+            The metrics of `image_metrics` and, with an adversary, "discriminator_auc": the fraction
+            of pairs of a real and a generated image in which the discriminator gives the real one
+            the higher probability; 0.5 if it cannot distinguish them.
         """
         device = next(encoder.parameters()).device
         generator = torch.Generator(device).manual_seed(seed)

@@ -9,7 +9,7 @@ A task registers itself where it is defined::
     class Jigsaw(Task): ...
 
 Experiments, records and the command line take a task's name and options from here. What a task
-measures apart from its loss is its own method `Task.metrics`.
+measures in addition to its loss is its own method `Task.metrics`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class TaskEntry:
     """A registered task.
 
     Attributes:
-        name: The name by which experiments and the command line call it.
+        name: The name that experiments and the command line use.
         task: The class.
         options: The options that its `build` takes.
     """

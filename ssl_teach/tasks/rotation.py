@@ -1,4 +1,4 @@
-"""Rotation: turn the picture by a multiple of 90°, and ask by how much (Gidaris et al., 2018)."""
+"""Rotation: rotate the image by a multiple of 90°, and ask by how much (Gidaris et al., 2018)."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ from ssl_teach.tasks.registry import register
 
 
 def rotate(images: Tensor, quarter_turns: int) -> Tensor:
-    """Turn a batch anticlockwise by a number of quarter turns; pixels move, none is resampled.
+    """Rotate a batch anticlockwise by a multiple of 90°; pixels move and none is resampled.
 
     Args:
-        images: (B, C, S, S), square, or the four turns would differ in shape.
-        quarter_turns: 0, 1, 2 or 3 for 0°, 90°, 180°, 270°.
+        images: The images (B, C, S, S), square so that all four rotations have the same shape.
+        quarter_turns: The angle in steps of 90°: 0, 1, 2 or 3.
+
+    Raises:
+        ValueError: If the images are not square.
 
     Example:
         >>> rotate(torch.tensor([[[[1, 2], [3, 4]]]]), 1).tolist()
@@ -33,15 +36,15 @@ class Rotation(Task):
     """Predict which of four rotations an image was given.
 
     Every image appears in all four rotations in the same batch, as in the paper: the classes are
-    then exactly balanced, and what differs between the four copies is the rotation alone.
+    then exactly balanced, and the four copies differ only in their rotation.
     """
 
     def __init__(self, widths: Sequence[int], augment: Augment | None = None) -> None:
         """Build the 4-way head.
 
         Args:
-            widths: of the encoder; the head reads its last stage.
-            augment: random transform applied to each picture before it is turned, or None.
+            widths: The widths of the encoder's stages; the head reads the last.
+            augment: The random transform applied to each image before it is rotated, or None.
         """
         super().__init__()
         self.augment = augment
@@ -50,15 +53,15 @@ class Rotation(Task):
     def make_batch(
         self, images: Tensor, labels: Tensor | None, generator: torch.Generator
     ) -> Batch:
-        """All four turns of each picture: (B, C, S, S) -> images (4B, C, S, S), targets (4B,)."""
+        """Rotate each image all four ways: (B, C, S, S) -> images (4B, C, S, S), targets (4B,)."""
         if self.augment is not None:
             images = self.augment(images, generator)
         B = len(images)
-        turned = torch.cat([rotate(images, k) for k in range(4)])  # (4B, C, S, S)
+        rotated = torch.cat([rotate(images, k) for k in range(4)])  # (4B, C, S, S)
         targets = torch.arange(4, device=images.device)
         targets = targets.repeat_interleave(B)  # (4B,): 0…0 1…1 2…2 3…3
-        return Batch(turned, targets)
+        return Batch(rotated, targets)
 
     def forward(self, encoder: Encoder, batch: Batch) -> LossAndMetrics:
-        """Cross-entropy of the rotation; chance is log 4."""
+        """Return the cross-entropy of the rotation, log 4 at chance, and the accuracy."""
         return classification(self.head(encoder(batch.images)), batch.targets)

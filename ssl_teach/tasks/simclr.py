@@ -31,7 +31,7 @@ OPTIONS = (
            high=1),
     Option("hue", float, None, "greatest rotation of the hue, in turns", low=0, high=0.5),
 )  # fmt: skip
-"""The choices that every training of SimCLR has, also as a part of another task."""
+"""The options of SimCLR, also where another task trains it first."""
 
 HEADS = ("mlp", "linear", "none")
 
@@ -66,8 +66,8 @@ class ProjectionHead(nn.Sequential):
             in_features: The dimension of h.
             hidden: The width of the hidden layer.
             out_features: The dimension of z.
-            norm: "batch", "sync" (the paper's: over all processes), or "group", which mixes no
-                rows of a batch.
+            norm: The normalisation: "batch", "sync" (over all processes, as in the paper), or
+                "group", which treats each row of a batch by itself.
         """
         norms: dict[str, Callable[[int], nn.Module]] = {
             "batch": nn.BatchNorm1d,
@@ -107,7 +107,7 @@ class SimCLR(Task):
         Args:
             widths: The widths of the encoder's stages; the head reads the last.
             augment: The random transform 𝒯 that makes a view.
-            temperature: τ > 0.
+            temperature: The temperature τ > 0.
             head: The projection head g, (2N, D) -> (2N, D'); None for the paper's form, one
                 hidden layer as wide as h and 128 outputs.
         """
@@ -135,7 +135,7 @@ class SimCLR(Task):
     def make_batch(
         self, images: Tensor, labels: Tensor | None, generator: torch.Generator
     ) -> Batch:
-        """Make two views each: images (2N, C, H', W'), targets (2N,) the index of the partner."""
+        """Draw two views per image: images (2N, C, H', W'), targets (2N,), the partners' rows."""
         views = two_views(images, self.augment, generator)
         return Batch(views, partners(len(views), "pairs", views.device))
 
@@ -159,7 +159,7 @@ class SimCLR(Task):
         factors: bool = False,
         seed: int = 0,
     ) -> dict[str, float]:
-        """Probe what the projection head keeps of the representation: z = g(h), both frozen.
+        """Probe the projections z = g(h), with encoder and head frozen.
 
         Returns:
             "linear_z", the test accuracy of a linear probe on z, with each fraction of the labels;

@@ -1,4 +1,4 @@
-"""Super-resolution: shrink the picture to a quarter, and bring it back (Ledig et al., 2017)."""
+"""Super-resolution: shrink the image to a quarter, and restore it (Ledig et al., 2017)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from einops import reduce
 from torch import Tensor
 
-from ssl_teach.encoders.base import Encoder
+from ssl_teach.encoders.base import PIXEL_STD, Encoder
 from ssl_teach.evaluation.reconstruction import psnr, sharpness, ssim
 from ssl_teach.tasks.base import Augment, Batch, LossAndMetrics
 from ssl_teach.tasks.decoders import SkipDecoder
@@ -23,21 +23,23 @@ from ssl_teach.tasks.registry import register
 from ssl_teach.tasks.simclr import OPTIONS as SIMCLR_OPTIONS
 
 FACTOR = 4
-"""Between the sides of the low and the high resolution, as in the paper."""
+"""The ratio of the sides at high and at low resolution, as in the paper."""
 
-CONTENT_SCALE = 0.25**2
-"""Brings squared differences of features to the scale of pixels, which encoders divide by 0.25.
+CONTENT_SCALE = PIXEL_STD**2
+"""The factor that brings squared differences of features to the scale of those of pixels.
 
-The paper does the same to the features of its VGG, with 1/12.75 (section 3.2)."""
+Encoders divide pixels by `PIXEL_STD`. The paper scales the features of its VGG by 1/12.75 for the
+same purpose (section 3.2).
+"""
 
 
 def shrink(images: Tensor) -> Tensor:
-    """Low resolution by area: the mean of each 4×4 block, (B, C, H, W) -> (B, C, H/4, W/4).
+    """Return the mean of each 4×4 block: (B, C, H, W) -> (B, C, H/4, W/4).
 
-    The paper shrinks with a bicubic kernel; a mean is what a coarser sensor would see.
+    The paper shrinks with a bicubic kernel; a mean imitates a coarser sensor.
 
     Raises:
-        ValueError: if 4 does not divide H and W.
+        ValueError: If H and W are not both divisible by 4.
     """
     if images.shape[-1] % FACTOR or images.shape[-2] % FACTOR:
         raise ValueError(
@@ -47,12 +49,12 @@ def shrink(images: Tensor) -> Tensor:
 
 
 def bicubic(low: Tensor) -> Tensor:
-    """The baseline, which learns nothing: (B, C, h, w) -> (B, C, 4h, 4w); may leave [0, 1]."""
+    """Return bicubic upsampling, a baseline: (B, C, h, w) -> (B, C, 4h, 4w); may leave [0, 1]."""
     return F.interpolate(low, scale_factor=FACTOR, mode="bicubic", align_corners=False)
 
 
 def nearest(low: Tensor) -> Tensor:
-    """The plainest baseline: each pixel becomes a 4×4 block, (B, C, h, w) -> (B, C, 4h, 4w)."""
+    """Return each pixel as a 4×4 block, the simplest baseline: (B, C, h, w) -> (B, C, 4h, 4w)."""
     return F.interpolate(low, scale_factor=FACTOR, mode="nearest")
 
 
@@ -65,14 +67,15 @@ def nearest(low: Tensor) -> Tensor:
     Option("warmup_steps", int, 0, "steps with the squared error of pixels only", low=0),
 )
 class SuperResolution(ReconstructionTask):
-    """Predict a picture from its copy of a quarter of the size.
+    """Predict an image from a copy of a quarter of its size.
 
-    What the decoder says is added to bicubic upsampling; it starts at zero, so training starts
-    from bicubic's picture and spends itself on the detail that is missing there.
+    The output of the decoder is added to bicubic upsampling. It is zero at first, so training
+    starts from the bicubic image and learns the detail that is missing in it.
 
-    Warm-up: squared error of pixels. Then ℒ = content loss + λ_gan ℒ_gan, where the content loss
-    is the squared error between features, in a stage of a frozen encoder; or still the pixels', if
-    no such encoder is given. The paper's features come from a VGG19 trained on labels.
+    During the warm-up, the loss is the squared error of pixels. Then ℒ = content loss +
+    λ_gan ℒ_gan, where the content loss is the squared error between the features in one stage of a
+    frozen encoder, or still between pixels if no such encoder is given. The paper's features come
+    from a VGG19 trained on labels.
 
     Source: Ledig et al., 2017, equations 3 to 6.
     """
@@ -91,17 +94,17 @@ class SuperResolution(ReconstructionTask):
         """Set up the task.
 
         Args:
-            widths: of the encoder; the decoder reads the maps of all its stages.
-            augment: random transform applied to each picture before it is shrunk, or None.
-            channels: of the pictures.
-            content_encoder: in whose features the loss is measured after the warm-up, or None.
-                Copied here and frozen; the caller's is left as it is, and may go on learning.
-            content_stage: which stage's features, counted from 0.
-            lambda_gan: λ_gan, weight of the adversarial loss (paper: 0.001); 0 for no adversary.
-            warmup_steps: steps with the pixels' loss alone.
+            widths: The widths of the encoder's stages; the decoder reads the maps of all of them.
+            augment: The random transform applied to each image before it is shrunk, or None.
+            channels: The number of channels of the images.
+            content_encoder: The encoder whose features the content loss compares, or None. The task
+                freezes a copy, so later training of the original does not change the loss.
+            content_stage: The stage whose features are compared, counted from 0.
+            lambda_gan: The weight λ_gan of the adversarial loss (paper: 0.001); 0 for no adversary.
+            warmup_steps: The number of steps with only the squared error of pixels.
 
         Raises:
-            ValueError: if the content encoder has no such stage.
+            ValueError: If the content encoder has no such stage.
         """
         super().__init__(channels, lambda_gan, warmup_steps)
         self.augment, self.content_stage = augment, content_stage
@@ -127,22 +130,22 @@ class SuperResolution(ReconstructionTask):
         )
 
     def train(self, mode: bool = True) -> Self:
-        """As for any module, but the content encoder stays in evaluation mode."""
+        """Set training mode for all but the content encoder; see `torch.nn.Module.train`."""
         super().train(mode)
         if self.content is not None:
-            self.content.eval()  # else its batch-norm statistics would follow what it is shown
+            self.content.eval()  # so that its batch-norm statistics stay fixed
         return self
 
     def make_batch(
         self, images: Tensor, labels: Tensor | None, generator: torch.Generator
     ) -> Batch:
-        """Pairs: (B, C, H, W) -> images (B, C, H/4, W/4), targets (B, C, H, W)."""
+        """Shrink the images: (B, C, H, W) -> images (B, C, H/4, W/4), targets (B, C, H, W)."""
         if self.augment is not None:
             images = self.augment(images, generator)
         return Batch(shrink(images), images)
 
     def reconstruct(self, encoder: Encoder, batch: Batch) -> Tensor:
-        """High-resolution pictures, (B, C, H, W); not clamped, for the gradient would be lost."""
+        """Return high-resolution images (B, C, H, W), not clamped, to keep the gradients."""
         return self._enlarge(encoder, batch.images)
 
     def _enlarge(self, encoder: Encoder, low: Tensor) -> Tensor:
@@ -151,19 +154,19 @@ class SuperResolution(ReconstructionTask):
     def reconstruction_loss(
         self, reconstructions: Tensor, batch: Batch, step: int
     ) -> LossAndMetrics:
-        """Squared error of pixels, or after the warm-up of features; both are on the curve."""
+        """Return the squared error of pixels, or that of features after the warm-up; log both."""
         pixel = F.mse_loss(reconstructions, batch.targets)
         metrics = {"pixel": pixel.detach()}
         if self.content is None or step < self.warmup_steps:
             return pixel, metrics
         with torch.no_grad():
             true = self.content.stages(batch.targets)[-1]
-        made = self.content.stages(reconstructions)[-1]
-        content = CONTENT_SCALE * F.mse_loss(made.float(), true.float())
+        generated = self.content.stages(reconstructions)[-1]
+        content = CONTENT_SCALE * F.mse_loss(generated.float(), true.float())
         return content, metrics | {"content": content.detach()}
 
     def image_metrics(self, reconstructions: Tensor, batches: Sequence[Batch]) -> dict[str, float]:
-        """Measure "psnr", "ssim" and "sharpness", next to those of bicubic and nearest upsampling.
+        """Measure "psnr", "ssim" and "sharpness", also of bicubic and nearest upsampling.
 
         The sharpness is divided by that of the true images.
         """
@@ -183,14 +186,14 @@ class SuperResolution(ReconstructionTask):
 
     @torch.no_grad()
     def upscale(self, encoder: Encoder, low: Tensor) -> Tensor:
-        """Four times the size, for looking at; the encoder is in evaluation mode meanwhile.
+        """Return images at four times the size for display, with the encoder in evaluation mode.
 
         Args:
-            encoder: that was trained with this task.
-            low: (B, C, h, w) in [0, 1].
+            encoder: The encoder that was trained with this task.
+            low: The images (B, C, h, w) in [0, 1].
 
         Returns:
-            (B, C, 4h, 4w) in [0, 1].
+            The enlarged images (B, C, 4h, 4w) in [0, 1].
         """
         with eval_mode(encoder):
             return self._enlarge(encoder, low).clamp(0, 1)

@@ -21,7 +21,7 @@ from ssl_teach.tasks.registry import register
 
 @register("supervised")
 class Supervised(Task):
-    """Ordinary supervised learning, as a task: the labels are the question's answers."""
+    """Predict the labels: ordinary supervised learning, written as a task."""
 
     uses_labels = True
 
@@ -31,9 +31,9 @@ class Supervised(Task):
         """Build the classifier head.
 
         Args:
-            widths: of the encoder; the head reads its last stage.
-            num_classes: K.
-            augment: random transform applied to each picture, or None.
+            widths: The widths of the encoder's stages; the head reads the last.
+            num_classes: The number K of classes.
+            augment: The random transform applied to each image, or None.
         """
         super().__init__()
         self.augment = augment
@@ -47,7 +47,11 @@ class Supervised(Task):
     def make_batch(
         self, images: Tensor, labels: Tensor | None, generator: torch.Generator
     ) -> Batch:
-        """Augment the pictures; the targets are their labels."""
+        """Augment the images; the targets are their labels.
+
+        Raises:
+            ValueError: If there are no labels.
+        """
         if labels is None:
             raise ValueError("Supervised needs labels: pass labels= to pretrain")
         if self.augment is not None:
@@ -55,7 +59,7 @@ class Supervised(Task):
         return Batch(images, labels)
 
     def forward(self, encoder: Encoder, batch: Batch) -> LossAndMetrics:
-        """Cross-entropy of the class."""
+        """Return the cross-entropy of the class, log K at chance, and the accuracy."""
         return classification(self.head(encoder(batch.images)), batch.targets)
 
     def metrics(

@@ -1,7 +1,8 @@
 """SimCLR's loss with a mistake in it: six common ones, each of which runs without an error.
 
-They share a signature with `no_mistake`: projections z, (2N, D), views 2k-1 and 2k of one image,
-and the temperature τ. Lesson 11b shows which test catches which, and what each does to a training.
+They have the signature of `no_mistake`: projections z (2N, D), of which rows 2k-1 and 2k are views
+of the same image, and the temperature τ. Lesson 11b shows which test catches which mistake, and how
+each affects training.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ Loss = Callable[[Tensor, float], Tensor]
 
 
 def _products(a: Tensor, b: Tensor) -> Tensor:
-    """Return the inner products (M, K) of rows; autocast would round them."""
+    """Return the inner products (M, K) of rows in full precision, outside autocast."""
     with torch.autocast(a.device.type, enabled=False):
         return a @ b.T
 
@@ -37,39 +38,39 @@ def classify(scores: Tensor, labels: Tensor) -> Tensor:
 
 
 def no_mistake(z: Tensor, tau: float) -> Tensor:
-    """NT-Xent without a mistake."""
+    """Return NT-Xent without a mistake."""
     return classify(affinity_matrix(z) / tau, partners(len(z), device=z.device))
 
 
 def not_masked(z: Tensor, tau: float) -> Tensor:
-    """Each view competes with its own positive."""
+    """Return the loss without the mask, so that each view competes with itself."""
     return F.cross_entropy(affinity_matrix(z) / tau, partners(len(z), device=z.device))
 
 
 def minus_identity(z: Tensor, tau: float) -> Tensor:
-    """S - I: 0 is left on the diagonal, and e⁰ = 1 stays in the sum."""
+    """Return the loss of S - I: 0 is left on the diagonal, and e⁰ = 1 stays in the sum."""
     s = affinity_matrix(z) - torch.eye(len(z), device=z.device)
     return F.cross_entropy(s / tau, partners(len(z), device=z.device))
 
 
 def wrong_axis(z: Tensor, tau: float) -> Tensor:
-    """Each feature is normalised over the batch, not each vector."""
+    """Return the loss of features normalised over the batch, instead of normalised vectors."""
     z = F.normalize(full_precision(z), dim=0)
     return classify(_products(z, z) / tau, partners(len(z), device=z.device))
 
 
 def zero_labels(z: Tensor, tau: float) -> Tensor:
-    """The positive is looked for in column 0, where other code would have moved it."""
+    """Return the loss with the positive in column 0, where some other code moves it."""
     return classify(affinity_matrix(z) / tau, 0 * partners(len(z), device=z.device))
 
 
 def other_order(z: Tensor, tau: float) -> Tensor:
-    """Views in pairs, labels for halves."""
+    """Return the loss of views in pairs with the labels for views in halves."""
     return classify(affinity_matrix(z) / tau, partners(len(z), "halves", z.device))
 
 
 def fewer_negatives(z: Tensor, tau: float) -> Tensor:
-    """Only first views against second views: N - 1 negatives, not 2(N - 1)."""
+    """Return the loss of first against second views only: N - 1 negatives, not 2(N - 1)."""
     z = F.normalize(full_precision(z), dim=1)
     s = _products(z[0::2], z[1::2])  # (N, N)
     return F.cross_entropy(s / tau, torch.arange(len(s), device=z.device))
@@ -105,11 +106,11 @@ class WrongLoss(SimCLR):
             widths: The widths of the encoder's stages; the head reads the last.
             augment: The random transform 𝒯 that makes a view.
             mistake: The name of one of `WRONG_LOSSES`.
-            temperature: τ > 0.
+            temperature: The temperature τ > 0.
             head: The projection head; see `SimCLR`.
 
         Raises:
-            ValueError: If there is no such mistake.
+            ValueError: If the mistake is unknown.
         """
         super().__init__(widths, augment, temperature=temperature, head=head)
         if mistake not in WRONG_LOSSES:

@@ -1,4 +1,4 @@
-"""Decoders: sizes that fit whatever the encoder made, and how they start."""
+"""Decoders: sizes that fit every encoder, and the initial output."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def test_doubling_spreads_channels_over_pixels():
     x = torch.rand(1, 5, 3, 4)
     y = layer(x)
     assert y.shape == (1, 2, 6, 8)
-    flat = layer[0](x)  # (1, 8, 3, 4): channels 4 to 7 are the 2×2 pixels of the second picture
+    flat = layer[0](x)  # (1, 8, 3, 4): channels 4 to 7 are the 2×2 pixels of the second image
     assert torch.equal(y[0, 1, 2:4, 4:6].flatten(), flat[0, 4:8, 1, 2])
 
 
@@ -33,9 +33,9 @@ def test_the_map_decoder_passes_through_the_sizes_asked_for():
     for block in decoder.blocks:
         block.register_forward_hook(lambda module, args, out: seen.append(tuple(out.shape[2:])))
     sizes = [(3, 2), (5, 4), (9, 7)]
-    picture = decoder(torch.rand(2, 8, 2, 1), sizes)
-    assert seen == sizes and picture.shape == (2, 1, 9, 7)
-    assert picture.min() > 0 and picture.max() < 1
+    image = decoder(torch.rand(2, 8, 2, 1), sizes)
+    assert seen == sizes and image.shape == (2, 1, 9, 7)
+    assert image.min() > 0 and image.max() < 1
     with pytest.raises(ValueError):
         decoder(torch.rand(2, 8, 2, 1), sizes[1:])
 

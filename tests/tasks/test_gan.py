@@ -1,4 +1,4 @@
-"""The second player: its losses, its manners, and the game in the loop."""
+"""The second player: its losses, its bounds, and training with both players."""
 
 import copy
 import math
@@ -19,23 +19,23 @@ WIDTHS = (4, 8)
 
 
 class Copying(ReconstructionTask):
-    """The smallest task with an adversary: give the picture back, from one number per channel."""
+    """The smallest task with an adversary: give the image back, from one number per channel."""
 
     def __init__(self, lambda_gan=0.1, warmup_steps=0):
         super().__init__(3, lambda_gan, warmup_steps)
         self.decoder = nn.Linear(WIDTHS[-1], 3)
-        self.painted = 0
+        self.reconstructed = 0
 
     def make_batch(self, images, labels, generator):
         assert labels is None
         return Batch(images, images)
 
     def reconstruct(self, encoder, batch):
-        self.painted += 1
+        self.reconstructed += 1
         return batch.images * 0.5 + self.decoder(encoder(batch.images))[:, :, None, None]
 
-    def reconstruction_loss(self, pictures, batch, step):
-        loss = (pictures - batch.targets).square().mean()
+    def reconstruction_loss(self, images, batch, step):
+        loss = (images - batch.targets).square().mean()
         return loss, {"mse": loss.detach()}
 
 
@@ -69,7 +69,7 @@ def test_losses_are_the_formulas():
     torch.testing.assert_close(generator_loss(made), -d_made.log().mean())
 
 
-def test_losses_of_a_discriminator_that_cannot_tell():
+def test_losses_of_a_discriminator_at_chance():
     half = torch.zeros(5)  # the logit of D = 1/2
     assert discriminator_loss(half, half).item() == pytest.approx(2 * math.log(2))
     assert generator_loss(half).item() == pytest.approx(math.log(2))
@@ -78,37 +78,37 @@ def test_losses_of_a_discriminator_that_cannot_tell():
 def test_losses_are_finite_when_the_discriminator_is_sure():
     sure = torch.tensor([1000.0], dtype=torch.bfloat16, requires_grad=True)
     assert discriminator_loss(sure, -sure).item() == 0
-    loss = generator_loss(-sure)  # the learner has lost: the loss is large, and so is its slope
+    loss = generator_loss(-sure)  # the generator has lost: the loss is large, and so is its slope
     loss.backward()
     assert loss.item() == pytest.approx(1000)
     assert sure.grad.item() == pytest.approx(1)
 
 
-def test_a_discriminator_judges_each_picture_by_itself_at_any_size():
+def test_a_discriminator_judges_each_image_by_itself_at_any_size():
     discriminator = Discriminator(1).eval()
     for size in (8, 18, 32):
-        pictures = torch.rand(3, 1, size, size)
-        logits = discriminator(pictures)
+        images = torch.rand(3, 1, size, size)
+        logits = discriminator(images)
         assert logits.shape == (3,)
-        torch.testing.assert_close(logits[1:2], discriminator(pictures[1:2]))
+        torch.testing.assert_close(logits[1:2], discriminator(images[1:2]))
 
 
-def test_still_lets_gradients_through_and_puts_all_back():
+def test_eval_mode_lets_gradients_through_and_restores_the_state():
     discriminator = Discriminator()
     discriminator.head.bias.requires_grad_(False)  # flags that differ are put back as they were
     discriminator.layers[1].eval()
     before = state(discriminator)
-    pictures = torch.rand(2, 3, 8, 8, requires_grad=True)
+    images = torch.rand(2, 3, 8, 8, requires_grad=True)
     with eval_mode(discriminator):
-        loss = generator_loss(discriminator(pictures))
+        loss = generator_loss(discriminator(images))
     loss.backward()
-    assert pictures.grad.abs().sum() > 0
+    assert images.grad.abs().sum() > 0
     assert all(p.grad is None for p in discriminator.parameters())
     assert same(state(discriminator), before)  # the estimates of the singular values included
     assert not discriminator.head.bias.requires_grad
     assert sum(not p.requires_grad for p in discriminator.parameters()) == 1
     assert discriminator.training and not discriminator.layers[1].training
-    discriminator(pictures)
+    discriminator(images)
     assert not same(state(discriminator), before)  # used freely, it does move its estimates
 
 
@@ -130,7 +130,7 @@ def test_players_move_only_their_own_parameters():
     assert 0 <= metrics["discriminator accuracy"] <= 1
     for module, before in zip(learner, parameters, strict=True):
         assert all(torch.equal(p, q) for p, q in zip(module.parameters(), before, strict=True))
-        assert all(p.grad is None for p in module.parameters())  # the pictures were detached
+        assert all(p.grad is None for p in module.parameters())  # the images were detached
     moved = state(task.discriminator)
     metrics = step(task, encoder, "learner", batch)
     assert set(metrics) == {"mse", "adversarial"}
@@ -149,18 +149,18 @@ def test_the_sets_of_parameters_do_not_overlap_and_leave_none_out():
     assert {*mine, *yours} == {id(p) for m in (encoder, task) for p in m.parameters()}
 
 
-def test_pictures_are_reconstructed_once_per_step_for_both_players():
+def test_images_are_reconstructed_once_per_step_for_both_players():
     encoder, task = fresh(warmup_steps=2)
     run(encoder, task, steps=5)
-    assert task.painted == 5
+    assert task.reconstructed == 5
     assert task._reconstructed is None
     batch, other = (Batch(*[torch.rand(4, 3, 8, 8)] * 2) for _ in range(2))
     task.loss_of("discriminator", encoder, batch, 2)
-    task.loss_of("learner", encoder, other, 2)  # another batch: painted anew
-    assert task.painted == 7
+    task.loss_of("learner", encoder, other, 2)  # another batch: reconstructed again
+    assert task.reconstructed == 7
 
 
-def test_sharing_the_pictures_changes_no_gradient():
+def test_sharing_the_images_changes_no_gradient():
     encoder, task = fresh()
     batch = Batch(*[torch.rand(4, 3, 8, 8)] * 2)
     gradients = []
@@ -202,7 +202,7 @@ def test_bad_settings_are_named():
         Copying(warmup_steps=-1)
 
 
-def test_a_discriminator_learns_to_tell_sharp_from_flat():
+def test_a_discriminator_learns_to_distinguish_sharp_from_flat():
     torch.manual_seed(0)
     discriminator = Discriminator()
     optimizer = torch.optim.AdamW(discriminator.parameters(), lr=1e-3)

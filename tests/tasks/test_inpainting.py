@@ -106,7 +106,7 @@ def test_the_loss_is_the_mean_over_missing_pixels():
     assert reconstruction_loss(made, originals, torch.zeros_like(mask)).item() == 0
 
 
-def test_the_loss_counts_the_hole_alone():
+def test_the_loss_counts_only_the_hole():
     encoder, task = fresh(lambda_rec=2.0)
     batch = task.make_batch(torch.rand(3, 3, 16, 16), None, generator())
     loss, metrics = task(encoder, batch)
@@ -117,14 +117,14 @@ def test_the_loss_counts_the_hole_alone():
     assert task(encoder, HoleBatch(batch.images, within, batch.mask))[0] != loss
 
 
-def test_the_adversary_sees_completed_pictures():
+def test_the_adversary_sees_completed_images():
     encoder, task = fresh(lambda_gan=0.1)
     batch = task.make_batch(torch.rand(3, 3, 16, 16), None, generator())
-    painted = task.reconstruct(encoder, batch)
-    hole = batch.mask.expand_as(painted)
-    assert torch.equal(painted[~hole], batch.targets[~hole])
-    assert not torch.equal(painted[hole], batch.targets[hole])
-    assert painted.min() >= 0 and painted.max() <= 1
+    completed = task.reconstruct(encoder, batch)
+    hole = batch.mask.expand_as(completed)
+    assert torch.equal(completed[~hole], batch.targets[~hole])
+    assert not torch.equal(completed[hole], batch.targets[hole])
+    assert completed.min() >= 0 and completed.max() <= 1
 
 
 @pytest.mark.parametrize("name", ["convnet", "vgg", "resnet18"])
@@ -153,7 +153,7 @@ def test_fill_leaves_all_but_the_hole_and_changes_no_state():
     torch.testing.assert_close(task.fill(encoder, images[:1], mask[:1]), filled[:1])
 
 
-def test_fill_refuses_a_mask_that_does_not_fit():
+def test_fill_rejects_a_mask_that_does_not_fit():
     encoder, task = fresh()
     images = torch.rand(3, 3, 16, 16)
     for mask in (centre_mask(images).float(), centre_mask(images)[:1], centre_mask(images)[:, 0]):
@@ -178,7 +178,7 @@ def test_the_smooth_rule_makes_each_missing_pixel_the_mean_of_its_neighbours(mas
     assert torch.equal(smooth_fill(other, mask), filled)  # no peeping
 
 
-def test_the_smooth_rule_continues_a_slope_and_knows_its_limits():
+def test_the_smooth_rule_continues_a_slope_and_handles_its_limits():
     slope = (torch.arange(16.0) / 15).expand(1, 1, 16, 16)
     torch.testing.assert_close(smooth_fill(slope, centre_mask(slope)), slope)
     nothing = torch.zeros(1, 1, 16, 16, dtype=torch.bool)
@@ -188,7 +188,7 @@ def test_the_smooth_rule_continues_a_slope_and_knows_its_limits():
     torch.testing.assert_close(smooth_fill(slope + 0.3, ~nothing), torch.full_like(slope, 0.3))
 
 
-def test_a_painter_is_exported_as_encoder_and_decoder():
+def test_an_inpainting_network_is_exported_as_encoder_and_decoder():
     encoder, task = fresh()
     layers, data = export_painter(encoder, task)
     first, weights = export_weights(encoder, torch.nn.Sequential())

@@ -1,4 +1,4 @@
-"""Jigsaw: permutations that are far apart, tiles that lie where they should, a way back."""
+"""Jigsaw: permutations far apart, positions of tiles, and undoing the permutation."""
 
 import itertools
 import math
@@ -76,7 +76,7 @@ def test_a_set_may_hold_all_permutations_each_once():
     assert len(np.unique(permutation_set(24, tiles=4), axis=0)) == 24
 
 
-def test_impossible_sets_are_refused():
+def test_impossible_sets_are_rejected():
     with pytest.raises(ValueError, match="24 permutations, cannot choose 25"):
         permutation_set(25, tiles=4)
     with pytest.raises(ValueError, match="between 1 and 9, got 16"):
@@ -110,7 +110,7 @@ def test_the_default_gap_is_that_of_the_paper(size, side):
     assert tiles(torch.rand(1, 1, size, size), 3, None, generator()).shape[-2:] == (side, side)
 
 
-def test_tiles_tell_what_size_they_need():
+def test_tiles_say_what_size_they_need():
     with pytest.raises(ValueError, match=r"at least 15×15 pixels, got 14×40"):
         tiles(torch.rand(1, 3, 14, 40), 3, 4, generator())
 
@@ -147,14 +147,14 @@ def test_permutations_are_drawn_uniformly():
     assert (targets.bincount(minlength=10) / 5000 - 0.1).abs().max() < 0.02
 
 
-def test_the_generator_alone_decides():
+def test_only_the_generator_decides():
     task, images = Jigsaw(WIDTHS), torch.rand(16, 3, 32, 32)
     first, again = (task.make_batch(images, None, generator(3)) for _ in range(2))
     assert torch.equal(first.images, again.images) and torch.equal(first.targets, again.targets)
     assert not torch.equal(first.targets, task.make_batch(images, None, generator(4)).targets)
 
 
-def test_the_set_travels_with_the_task_and_its_choices_are_told():
+def test_the_set_travels_with_the_task_and_its_choices_are_described():
     task = Jigsaw(WIDTHS, num_permutations=10, permutation_seed=1)
     other = Jigsaw(WIDTHS, num_permutations=10)
     assert not torch.equal(task.permutations, other.permutations)

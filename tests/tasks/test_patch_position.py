@@ -1,4 +1,4 @@
-"""Relative patch position: the patches lie where the label says, and nowhere else tells it."""
+"""Relative patch position: patches are where the label says, and nothing else reveals it."""
 
 import math
 
@@ -47,7 +47,7 @@ def test_cut_is_slicing():
 
 
 @pytest.mark.parametrize("corner", [(-1, 0), (0, -1), (7, 0), (0, 9)])
-def test_cut_refuses_a_box_beyond_the_image(corner):
+def test_cut_rejects_a_box_beyond_the_image(corner):
     with pytest.raises(ValueError, match="beyond"):
         cut(torch.rand(1, 1, 9, 13), torch.tensor([[corner]]), (3, 5))
 
@@ -95,7 +95,7 @@ def test_positions_are_uniform_and_the_place_of_the_centre_does_not_tell_them():
     assert len(centres[:, 0].unique()) == 30 - 24 + 3  # the grid wanders, and jitter adds to it
 
 
-def test_the_generator_alone_decides():
+def test_only_the_generator_decides():
     task, images = PatchPosition(WIDTHS, patch=6, drop_color=True), torch.rand(16, 3, 32, 32)
     first, again = (task.make_batch(images, None, generator(3)) for _ in range(2))
     assert torch.equal(first.images, again.images) and torch.equal(first.targets, again.targets)
