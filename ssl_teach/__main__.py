@@ -1,4 +1,4 @@
-"""The command line: pretrain an encoder, evaluate it, remake the book's records or try them."""
+"""The command line: pretrain an encoder, evaluate it, and run the book's experiments again."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from ssl_teach.training.checkpoint import load_encoder, save_encoder, steps_of
 from ssl_teach.training.curve import Curve
 
 UNFINISHED = Path("runs")
-"""Where finished seeds and checkpoints of an interrupted command lie until it is done."""
+"""The folder of finished seeds and checkpoints of an interrupted command, until it is done."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -53,48 +53,50 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--task", required=True, choices=[*TASKS, "random"])
     p.add_argument("--data", required=True, help=f"{', '.join(names())}, or a folder of images")
     budget = p.add_mutually_exclusive_group()
-    budget.add_argument("--steps", type=int, help="the budget (default: 450)")
-    budget.add_argument("--minutes", type=float, help="as many steps as fit, by a trial")
+    budget.add_argument("--steps", type=int, help="number of training steps (default: 450)")
+    budget.add_argument(
+        "--minutes", type=float, help="time to train, from which a trial finds the steps"
+    )
     for option in Experiment.command_line_options():
         p.add_argument(
             _flag(option.name), type=_reader(option), default=option.default,
             help=_help(option),
         )  # fmt: skip
-    p.add_argument("--classes", help="of sketches: how many, or names with commas (default: 10)")
+    p.add_argument("--classes", help="of sketches: a number, or names with commas (default: 10)")
     p.add_argument("--shortcuts", help=f"of scenes: none, or some of {','.join(SHORTCUTS)}")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--out", type=Path, help="folder for the run (default: runs/TASK-DATA-seedN)")
-    of_tasks = p.add_argument_group("options of the tasks")
-    for name, tasks in _options_of_tasks().items():
-        of_tasks.add_argument(
+    task_group = p.add_argument_group("options of the tasks")
+    for name, tasks in _options_by_task().items():
+        task_group.add_argument(
             _flag(name), dest=f"option {name}", metavar="VALUE", default=argparse.SUPPRESS,
             help="; ".join(f"{task}: {_help(option)}" for task, option in tasks.items()),
         )  # fmt: skip
 
     e = commands.add_parser("evaluate", help="probe a pretrained encoder")
     e.add_argument("run", type=Path, help="the folder that pretrain wrote")
-    e.add_argument("--fraction", type=float, default=1.0, help="of the labels")
+    e.add_argument("--fraction", type=float, default=1.0, help="fraction of the labels")
 
-    x = commands.add_parser("experiment", help="remake records of the book")
+    x = commands.add_parser("experiment", help="run experiments of the book again")
     x.add_argument(
         "names", nargs="*",
-        help=f"or patterns such as 'league-*', of {', '.join(ALL_EXPERIMENTS)}",
+        help=f"names, or patterns such as 'league-*', of {', '.join(ALL_EXPERIMENTS)}",
     )  # fmt: skip
-    x.add_argument("--all", action="store_true", help="all that need no data of your own")
+    x.add_argument("--all", action="store_true", help="all experiments that need no local data")
     x.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     x.add_argument("--root", help="local copy of cifar10")
     x.add_argument("--out", type=Path, default=RESULTS)
 
     r = commands.add_parser(
-        "reproduce", help="run a record again and say what differs",
-        description="Run a record again with its stored settings and one of its seeds, and say "
-        "what differs. The exit status is 0 if each metric is the same or within the spread of the "
-        "recorded seeds, else 1. With --check, nothing is run: the status is 1 if a record's "
-        "settings are not those of today's experiment, or it has none.",
+        "reproduce", help="run a record again and report the differences",
+        description="Run a record again with its stored settings and one of its seeds, and report "
+        "the differences. The exit status is 0 if each metric is the same or within the interval "
+        "for one more seed, else 1. With --check, nothing is run: the status is 1 if the settings "
+        "of a record differ from those of its experiment, or it has no experiment.",
     )  # fmt: skip
-    r.add_argument("name", nargs="?", help="of the record")
-    r.add_argument("--seed", type=int, help="one of the record's (default: its first)")
-    r.add_argument("--check", action="store_true", help="hold all records against the experiments")
+    r.add_argument("name", nargs="?", help="name of the record")
+    r.add_argument("--seed", type=int, help="one of the record's seeds (default: the first)")
+    r.add_argument("--check", action="store_true", help="compare records with experiments")
     r.add_argument("--root", help="local copy of cifar10")
     r.add_argument("--records", type=Path, default=RESULTS, help="folder that holds the records")
     return parser
@@ -109,7 +111,7 @@ def _help(option: Option) -> str:
 
 
 def _reader(option: Option) -> Callable[[str], Any]:
-    """Return the function that reads an option from the command line, with its own errors."""
+    """Return a function that reads an option from the command line and reports its errors."""
 
     def read(text: str) -> Any:
         try:
@@ -120,7 +122,7 @@ def _reader(option: Option) -> Callable[[str], Any]:
     return read
 
 
-def _options_of_tasks() -> dict[str, dict[str, Option]]:
+def _options_by_task() -> dict[str, dict[str, Option]]:
     """Return the options of all tasks by name, each with the tasks that take it."""
     found: dict[str, dict[str, Option]] = {}
     for entry in TASKS.values():
@@ -130,7 +132,7 @@ def _options_of_tasks() -> dict[str, dict[str, Option]]:
 
 
 def _task_options(args: argparse.Namespace) -> dict[str, Any]:
-    """Return the options given for the task, read as the task says.
+    """Return the options given for the task, with values of the right types.
 
     Raises:
         ValueError: If the task does not take one of them, or its value is not valid.
@@ -183,9 +185,9 @@ def _pretrain(args: argparse.Namespace) -> None:
 
 
 def _steps(minutes: float, settings: Experiment, data: Dataset, out: Path) -> int:
-    """Those that fill the minutes; of an interrupted run those that were counted when it began."""
+    """Return the number of steps that fill the minutes, or that of the interrupted run."""
     if (out / "record.json").exists():
-        raise ValueError(f"{out} holds a finished run: give another folder by --out")
+        raise ValueError(f"{out} holds a finished run: choose another folder with --out")
     checkpoint = out / "run.pt"
     return steps_of(checkpoint) if checkpoint.exists() else steps_in(minutes, settings, data)
 
@@ -193,9 +195,9 @@ def _steps(minutes: float, settings: Experiment, data: Dataset, out: Path) -> in
 def _check_processes(args: argparse.Namespace) -> None:
     count = distributed.world_size()
     if count > 1 and args.minutes is not None:
-        raise ValueError("processes would not agree on how many steps that is: give --steps")
+        raise ValueError("several processes need one number of steps: use --steps")
     if count > 1 and args.norm == "sync" and not torch.cuda.is_available():
-        raise ValueError("synchronised batch norm needs GPUs: take --norm group, or batch")
+        raise ValueError("synchronised batch norm needs GPUs: use --norm group or --norm batch")
 
 
 def _save(
@@ -249,13 +251,13 @@ def _experiment(args: argparse.Namespace) -> None:
         raise ValueError(f"no experiment is called {unknown}; there are {', '.join(known)}")
     kept = {name: UNFINISHED / f"experiment-{name}" for name in chosen}
     for name, keep in kept.items():
-        record = _recorded(name, args.seeds, args.root, keep)
+        record = _record(name, args.seeds, args.root, keep)
         path = record.save(args.out / f"{name}.json")
-        told = [
+        means = [
             f"{metric} {record.spread(metric).mean:.4g}" for metric in record.runs[0]["metrics"]
         ]
-        print(f"{path}: {', '.join(told)}")
-    for keep in kept.values():  # not before all are done: what is done is not done again
+        print(f"{path}: {', '.join(means)}")
+    for keep in kept.values():  # only when all are done, so that nothing is done twice
         clear_partial(keep, args.seeds)
 
 
@@ -270,14 +272,14 @@ def _reproduce(args: argparse.Namespace) -> int:
         print(report, flush=True)
         clear_partial(keep, [seed])
         return int(found == reproduce.DIFFERS)
-    told = reproduce.check(args.records)
-    for kind, lines in told.items():
-        print(f"{kind}: {len(lines)}", *(f"  {line}" for line in lines), sep="\n")
-    return int(bool(told["out of date"] or told["orphaned"]))
+    groups = reproduce.check(args.records)
+    for heading, lines in groups.items():
+        print(f"{heading}: {len(lines)}", *(f"  {line}" for line in lines), sep="\n")
+    return int(bool(groups["out of date"] or groups["orphaned"]))
 
 
-def _recorded(name: str, seeds: Sequence[int], root: str | None, keep: Path) -> Record:
-    """Run an experiment of the book; the place of CIFAR-10 is not part of its record."""
+def _record(name: str, seeds: Sequence[int], root: str | None, keep: Path) -> Record:
+    """Run an experiment of the book; its record does not contain the path of CIFAR-10."""
     settings = ALL_EXPERIMENTS[name]
     if isinstance(settings, Transfer):
         record = record_transfer(name, settings.with_data_root(root), seeds, keep=keep)
@@ -290,11 +292,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Args:
-        arguments: of the command line; None for those of the process.
+        arguments: The arguments of the command line; None for those of the process.
 
     Returns:
-        0 if it went well, 1 on bad input (told in one line) and for a record that differs, 130 if
-        interrupted.
+        The exit status: 0 on success, 1 for bad input (reported in one line) or a record that
+        differs, 130 if interrupted.
     """
     args = _parser().parse_args(arguments)
     commands: dict[str, Callable[[argparse.Namespace], int | None]] = {
@@ -303,11 +305,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     }  # fmt: skip
     try:
         return commands[args.command](args) or 0
-    except (ValueError, OSError, FloatingPointError) as error:  # what the user can mend
+    except (ValueError, OSError, FloatingPointError) as error:  # errors that the user can fix
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        after = "nothing was saved" if args.command == "evaluate" else "the same command goes on"
+        after = "nothing was saved" if args.command == "evaluate" else "run it again to continue"
         print(f"\nstopped; {after}", file=sys.stderr)
         return 130
 

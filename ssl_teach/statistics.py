@@ -13,22 +13,22 @@ from scipy import stats
 def decimal(value: float, digits: int = 1) -> str:
     """Format a number with a fixed number of digits after the point.
 
-    Halves are rounded away from zero, as in the interactive figures, whatever the last bit of a
-    mean. Python's own formatting turns 8.25 into 8.2, and a computed 8.25 into 8.2 or 8.3.
+    Halves are rounded away from zero, as in the interactive figures. Python's own formatting gives
+    8.2 for 8.25, and 8.2 or 8.3 for a mean of 8.25, depending on its last bit.
     """
     return f"{value + math.copysign(1e-9, value):z.{digits}f}"
 
 
 @dataclass(frozen=True)
 class Spread:
-    """Mean and spread over seeds.
+    """Mean, standard deviation and confidence interval over seeds.
 
     Attributes:
-        mean: of the values.
-        sd: sample standard deviation (n-1); NaN for one value.
-        low: lower end of the 95% confidence interval of the mean (Student's t).
-        high: upper end.
-        n: number of values.
+        mean: The mean of the values.
+        sd: The sample standard deviation, with n-1; NaN for one value.
+        low: The lower end of the 95% confidence interval of the mean (Student's t).
+        high: The upper end of the interval.
+        n: The number of values.
     """
 
     mean: float
@@ -38,15 +38,15 @@ class Spread:
     n: int
 
     def __str__(self) -> str:
-        """In per cent, as the book prints accuracies."""
+        """Return the mean in per cent, as the book prints accuracies; see `text`."""
         return self.text()
 
     def text(self, scale: float = 100, digits: int = 1) -> str:
-        """Mean ± half the confidence interval; for one value the value alone.
+        """Return "mean ± half the width of the confidence interval", or one value by itself.
 
         Args:
-            scale: to multiply by; 100 for per cent.
-            digits: after the point.
+            scale: The factor to multiply by; 100 for per cent.
+            digits: The number of digits after the point.
         """
         mean = decimal(scale * self.mean, digits)
         return (
@@ -54,19 +54,22 @@ class Spread:
         )
 
     def verdict(self, more: str = "better", less: str = "worse") -> str:
-        """What the interval of a difference allows one to say.
+        """Return the conclusion that the interval of a difference supports.
 
         Args:
-            more: the word if all of it lies above zero.
-            less: the word if all of it lies below.
+            more: The word for an interval above zero.
+            less: The word for an interval below zero.
         """
         if self.low > 0:
             return more
-        return less if self.high < 0 else "not told apart by these seeds"
+        return less if self.high < 0 else "not significantly different over these seeds"
 
 
 def spread(values: Iterable[float]) -> Spread:
-    """Mean, standard deviation and 95% confidence interval of values over seeds.
+    """Return the mean, standard deviation and 95% confidence interval of values over seeds.
+
+    Raises:
+        ValueError: If there are no values.
 
     Example:
         >>> str(spread([0.70, 0.72, 0.74]))

@@ -168,11 +168,13 @@ def test_a_run_with_a_killed_process_goes_on_from_its_checkpoint(tmp_path):
     ("more", "said"),
     [
         (["--norm", "sync"], "synchronised batch norm needs GPUs"),
-        (["--minutes", "1"], "give --steps"),
+        (["--minutes", "1"], "use --steps"),
     ],
 )
 @pytest.mark.skipif(torch.cuda.is_available(), reason="of machines without a GPU")
-def test_what_processes_cannot_do_is_told(more, said, tmp_path, monkeypatch, capsys):
+def test_options_unfit_for_several_processes_are_rejected(
+    more, said, tmp_path, monkeypatch, capsys
+):
     monkeypatch.setattr(distributed, "world_size", lambda: 2)
     command = ["pretrain", "--task", "simclr", "--data", "scenes", "--out", str(tmp_path)]
     assert main([*command, *more]) == 1

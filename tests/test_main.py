@@ -188,7 +188,7 @@ def test_minutes_go_on_with_the_steps_that_were_counted_first(
     with monkeypatch.context() as patched:
         patched.setattr(__main__, "_save", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         assert main(given) == 130
-    assert "the same command goes on" in capsys.readouterr().err
+    assert "run it again to continue" in capsys.readouterr().err
     assert __main__._save is save and (tmp_path / "run" / "run.pt").exists()
     monkeypatch.setattr(__main__, "steps_in", lambda *_: 9)  # the machine is quicker now
     assert main(given) == 0
@@ -216,7 +216,7 @@ def test_an_interrupted_experiment_keeps_its_finished_seeds(
     with monkeypatch.context() as patched:
         stop_after(patched, 1)
         assert main(tiny) == 130
-    assert "the same command goes on" in capsys.readouterr().err
+    assert "run it again to continue" in capsys.readouterr().err
     assert not (tmp_path / "records").exists()
     done = stop_after(monkeypatch, 1)  # one is left to do, a second would be stopped
     assert main(tiny) == 0 and len(done) == 1

@@ -1,4 +1,4 @@
-"""What an experiment is: every choice that shapes a result."""
+"""The settings of an experiment: every choice that affects a result."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ssl_teach.experiments.records import Record, known_fields
 from ssl_teach.tasks import TASKS, Option
 
 UNTRAINED = ("random", "pixels")
-"""What an experiment may compare tasks with: random weights, and no encoder at all."""
+"""The baselines of an experiment: random weights, and raw pixels without an encoder."""
 
 
 def short_repr(thing: Any) -> str:
-    """Return a dataclass in one line: what differs from its defaults, with long tuples cut."""
+    """Return a dataclass in one line: the fields that differ from the defaults, abbreviated."""
     cut = reprlib.Repr()
     cut.maxtuple, cut.maxdict, cut.maxstring, cut.maxother = 4, 20, 1000, 1000
     parts = []
@@ -37,31 +37,31 @@ def _option(default: Any, of_type: type, help: str, **limits: Any) -> Any:
 
 @dataclass(frozen=True)
 class Experiment:
-    """Every choice that shapes a result, apart from the seed.
+    """Every choice that affects a result, apart from the seed.
 
     Attributes:
-        task: The name of a registered task (`ssl_teach.tasks.TASKS`), or "random" for no training
-            at all, or "pixels" for no encoder.
+        task: The name of a registered task (`ssl_teach.tasks.TASKS`), "random" for an untrained
+            encoder, or "pixels" for no encoder.
         data: A name known to `ssl_teach.data.load`, or a folder of images.
-        steps: The budget; 0 for "random" and "pixels".
-        batch_size: Images per step. Rotation passes four times as many images through the encoder,
-            SimCLR and patch position twice as many, jigsaw nine times.
+        steps: The number of training steps; 0 for "random" and "pixels".
+        batch_size: The number of images per step. Rotation passes four times as many images through
+            the encoder, SimCLR and patch position twice as many, and jigsaw nine times.
         lr: The highest learning rate.
         weight_decay: The weight decay of AdamW.
         encoder: "convnet", "vgg" or "resnet18".
         norm: "batch", "group" or "sync"; see `ssl_teach.encoders`.
         size: The side of the images in pixels; None for the data set's own.
         count: The number of images; None for the data set's own.
-        classes: The number of classes of sketches, or which; the classes of cifar10.
-        shortcuts: The shortcuts that scenes contain; None for the default.
+        classes: The number or the names of the classes of sketches; the names, of cifar10.
+        shortcuts: The shortcuts that scenes contain; None for the default ones.
         root: A folder or file with a local copy of the data.
-        data_seed: The seed of the data: of images, positions or splits that are drawn. It is the
-            same for all seeds of a record.
+        data_seed: The seed of images, positions or splits that are drawn. It is the same for all
+            seeds of a record.
         fractions: The fractions of the labels that the probes are given, one after the other.
-        label_share: The fraction of the labels that supervised training is given, drawn again for
-            each seed, its validation labels inside the count, as for a probe with that fraction.
-            The number of steps stays the same; a step draws all labelled images where these are
-            fewer than `batch_size`.
+        label_share: The fraction of the labels for supervised training. As for a probe with that
+            fraction, it includes the validation labels and is drawn again for each seed. The number
+            of steps stays the same; a step draws all labelled images if there are fewer than
+            `batch_size`.
         every_stage: Whether the linear probe reads every stage, or only the last.
         factors: Whether to probe for the factors that the images were drawn from.
         fine_tune_steps: The steps of fine-tuning with each of `fractions`, for each learning rate
@@ -100,7 +100,7 @@ class Experiment:
     options: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Give every option of the task a value, and refuse what would have no effect."""
+        """Give every option of the task a value, and raise a ValueError on ineffective choices."""
         if self.task in TASKS:
             object.__setattr__(self, "options", TASKS[self.task].complete(self.options))
         elif self.options and self.task in UNTRAINED:
@@ -108,15 +108,15 @@ class Experiment:
         if self.label_share != 1 and self.task != "supervised":
             raise ValueError(
                 f"{self.task} is trained without labels, so label_share cannot limit them; "
-                "leave it at 1, and give the probes fewer labels by fractions"
+                "leave it at 1, and set fractions to give the probes fewer labels"
             )
 
     def __repr__(self) -> str:
-        """Return what differs from the defaults, in one line."""
+        """Return the choices that differ from the defaults, in one line."""
         if self.task not in TASKS:
             return short_repr(self)
-        usual = {option.name: option.default for option in TASKS[self.task].options}
-        changed = {k: v for k, v in self.options.items() if v != usual[k]}
+        defaults = {option.name: option.default for option in TASKS[self.task].options}
+        changed = {k: v for k, v in self.options.items() if v != defaults[k]}
         shown = replace(self)
         object.__setattr__(shown, "options", changed)
         return short_repr(shown)
@@ -128,14 +128,14 @@ class Experiment:
         return [Option(name=each.name, **each.metadata["option"]) for each in found]
 
     def load(self) -> Dataset:
-        """Load the data; `data_seed` draws scenes, crops and splits where these are drawn."""
+        """Load the data; `data_seed` is the seed of scenes, crops and splits that are drawn."""
         return load(
             self.data, size=self.size, count=self.count, seed=self.data_seed,
             classes=self.classes, shortcuts=self.shortcuts, root=self.root,
         )  # fmt: skip
 
     def with_data_root(self, root: str | Path | None) -> Experiment:
-        """Return the experiment with CIFAR-10 read from that place; other data need no copy."""
+        """Return the experiment with a local copy of CIFAR-10; other data need no copy."""
         local = None if root is None or self.data != "cifar10" else str(root)
         return replace(self, root=local)
 

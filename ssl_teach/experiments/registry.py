@@ -16,7 +16,7 @@ INPAINTING_GAN = {"lambda_gan": 0.01, "warmup_steps": 300}
 SUPER_RESOLUTION_CONTENT = {"content_steps": 150, "content_stage": 0, "warmup_steps": 300}
 SUPER_RESOLUTION_GAN = {**SUPER_RESOLUTION_CONTENT, "lambda_gan": 0.001}
 
-_FREE = ("background",)  # nothing but the object has an up
+_FREE = ("background",)  # only the object has an upright direction
 _TASKS = {
     "simclr": Experiment("simclr", "scenes", steps=1000),
     "rotation": Experiment("rotation", "scenes", steps=1000, batch_size=32),
@@ -30,13 +30,13 @@ _DATA: dict[str, dict[str, Any]] = {
     "sketches": {"data": "sketches", "classes": 10},
     "cifar10": {"data": "cifar10"},
 }
-# Views of SimCLR. The objects of scenes have any colour, so their views have any hue, and crops
-# still contain the object.
+# Views of SimCLR. The objects of scenes have any colour, so views may have any hue. Crops are large
+# enough to contain the object.
 _VIEWS: dict[str, dict[str, Any]] = {"scenes": {"crop": 0.3, "hue": 0.5}}
 
 
 def _with_simclr(experiment: Experiment, **options: Any) -> Experiment:
-    """Return the experiment with options of SimCLR and the views of its data, if it trains it."""
+    """Return the experiment with these options and the views of its data, if it trains SimCLR."""
     options |= _VIEWS.get(experiment.data, {})
     if experiment.task == "super_resolution" and experiment.options["content_steps"]:
         return _changed(experiment, **{f"content_{name}": v for name, v in options.items()})
@@ -47,8 +47,8 @@ def _changed(experiment: Experiment, **options: Any) -> Experiment:
     return replace(experiment, options=experiment.options | options)
 
 
-# Lesson 5: patches of 16 pixels from scenes of 64. Both budgets read about as many pixels: 1,500
-# steps of 64 pairs of patches, 150 steps of 64 pictures.
+# Lesson 5: patches of 16 pixels from scenes of 64. Both budgets read about the same number of
+# pixels: 1,500 steps of 64 pairs of patches, or 150 steps of 64 images.
 _PATCHES = Experiment(
     "patch_position", "scenes", steps=1500, batch_size=64, size=64, count=6000, shortcuts=_FREE,
     options={"patch": 16},
@@ -92,8 +92,8 @@ _LESSON_6 = {
     "sketches-jigsaw": replace(_PUZZLES, data="sketches", size=None, shortcuts=None, classes=10),
 }
 
-# Lesson 9: every task on one encoder and one split, 600 steps of 64 images for each. The scenes are
-# drawn with a seed of their own, so that no choice was made on them.
+# Lesson 9: every task on one encoder and one split, 600 steps of 64 images for each. The scenes
+# have a seed of their own, so that no choice was made on these images.
 _LEAGUE: dict[str, dict[str, Any]] = {
     "pixels": {"task": "pixels", "steps": 0},
     "random": {"task": "random", "steps": 0},
@@ -112,7 +112,7 @@ _LEAGUE_DATA = {
         "", "scenes", steps=600, batch_size=64, shortcuts=_FREE, data_seed=9,
         fractions=(1.0, 0.1, 0.01), factors=True,
     ),
-    # 70 labels for each class: one in a hundred of them would be none
+    # 70 labels per class: 1% of them would be less than one
     "sketches": Experiment(
         "", "sketches", steps=600, batch_size=64, size=32, classes=50, data_seed=9,
         fractions=(1.0, 0.1),
@@ -122,9 +122,9 @@ _LEAGUE_DATA = {
     ),
 }  # fmt: skip
 
-# The larger sizes of the lessons (ssl_teach/sizes.py): the league's rows on CIFAR-10. "gpu" takes
-# the book's own small encoder further; "full" takes the encoder and the length of the papers, with
-# one budget for all. Neither was tuned.
+# The larger sizes of the lessons (ssl_teach/sizes.py): the league's rows on CIFAR-10. "gpu" trains
+# the book's own small encoder for longer; "full" has the encoder and the length of training of the
+# papers, with the same budget for all tasks. Neither was tuned.
 _SIZES = {
     "gpu": Experiment(
         "", "cifar10", steps=20_000, batch_size=128, lr=3e-3, fractions=(1.0, 0.1),
@@ -134,7 +134,7 @@ _SIZES = {
         fractions=(1.0, 0.1), compiled=True,
     ),
 }  # fmt: skip
-# the compiler takes neither an adversary nor the blended pictures of inpainting
+# the rows that can be compiled: none with an adversary, and not inpainting, which blends images
 _COMPILED = ("rotation", "patch-position", "jigsaw", "super-resolution", "simclr", "supervised")
 
 # Lesson 3: the whole protocol, fine-tuning included, on the same scenes.
@@ -145,12 +145,12 @@ _LESSON_3 = {
     "simclr": _with_simclr(replace(_PROTOCOL, task="simclr")),
 }
 
-# Lesson 1: supervised training on the league's pictures with a share of their labels, in per cent.
-# With all labels it is the league's own row. Nothing is probed: the trained head is judged.
+# Lesson 1: supervised training on the league's images with a fraction of their labels, in per cent.
+# With all labels it is the league's own row. No probe is trained: the head is evaluated instead.
 _LABELS = {"scenes": (0.3, 1, 3, 10, 30), "sketches": (4, 10, 30)}
 
-# Lesson 11: one choice of SimCLR changed at a time, on the league's pictures. All see as many
-# pictures, but for the rows that ask what longer training gives.
+# Lesson 11: one choice of SimCLR changed at a time, on the league's images. All see the same number
+# of images, except in the rows that vary the length of training.
 _ABLATED = {
     data: _with_simclr(
         replace(
@@ -168,20 +168,20 @@ _TRANSFORMS = {
 
 
 def ablations(data: str) -> dict[str, Experiment]:
-    """Every ablation of SimCLR on "scenes", "sketches" or "cifar10", by the end of its name.
+    """Return the ablations of SimCLR on "scenes", "sketches" or "cifar10", by the end of the name.
 
-    "base" is the usual choice. "views-A" and "views-A-B" make views by one or two transforms
-    alone; "head-none" and "head-linear" take another head, "temperature-T", "batch-N" and
-    "steps-N" what they say. A batch half as large takes twice the steps. On CIFAR-10 the last two
-    are left out.
+    "base" has the usual settings. "views-A" and "views-A-B" make views by only one or two
+    transforms, "head-none" and "head-linear" have another head, and "temperature-T", "batch-N" and
+    "steps-N" set these numbers. A batch half as large takes twice as many steps. CIFAR-10 has no
+    "batch-N" and "steps-N".
     """
     base, known = _ABLATED[data], _TRANSFORMS[data]
-    alone = [(name,) for name in known]
+    single = [(name,) for name in known]
     found = (
         {"base": base}
         | {
             f"views-{'-'.join(names)}": _changed(base, transforms=names)
-            for names in [*alone, *combinations(known, 2)]
+            for names in [*single, *combinations(known, 2)]
         }
         | {f"head-{head}": _changed(base, head=head) for head in ("none", "linear")}
         | {f"temperature-{t:g}": _changed(base, temperature=t) for t in (0.05, 0.5, 1.0)}
@@ -199,8 +199,8 @@ def ablations(data: str) -> dict[str, Experiment]:
     )
 
 
-# The mistakes in the loss, trained on views that differ in colours: with those 300 steps go far.
-# The sixth stops at its first step, with an infinite loss.
+# The mistakes in the loss, trained on views that differ in colour, with which 300 steps are
+# enough to learn much. The sixth, `zero_labels`, stops at its first step with an infinite loss.
 _MISTAKES = {
     name: replace(
         _ABLATED["scenes"],
@@ -211,8 +211,8 @@ _MISTAKES = {
     if name != "zero_labels"
 }
 
-# Real photographs: only the pictures are judged, for no label of a training photograph is the label
-# of a test photograph.
+# Real photographs: only the generated images are evaluated, because training and test photographs
+# have no labels in common.
 _PHOTOS = Experiment("inpainting", "photos", steps=600, batch_size=64, fractions=())
 _CENTRE = {"masks": "centre"}
 _PICTURES = {
@@ -241,9 +241,9 @@ EXPERIMENTS: dict[str, Experiment] = (
     | _LESSON_6
     | _PICTURES
     | {
-        f"ablation-{data}-{what}": experiment
+        f"ablation-{data}-{name}": experiment
         for data in _ABLATED
-        for what, experiment in ablations(data).items()
+        for name, experiment in ablations(data).items()
     }
     | {f"mistake-scenes-{name}": experiment for name, experiment in _MISTAKES.items()}
     | {
@@ -270,22 +270,23 @@ EXPERIMENTS: dict[str, Experiment] = (
 )  # fmt: skip
 """The experiments on encoders, by the name of their record.
 
-Remade by ``python -m ssl_teach experiment``.
+``python -m ssl_teach experiment`` runs them again.
 """
 
-# Lesson 2: an encoder taught to tell 325 kinds of sketches apart serves the other 20 kinds, which
-# it never saw, and scenes, which are coloured and no drawings.
-_NEW_KINDS = choose_classes(20)
-_OLD_KINDS = tuple(name for name in sketch_names() if name not in _NEW_KINDS)
+# Lesson 2: an encoder trained to classify 325 classes of sketches is transferred to the other 20
+# classes, which it never saw, and to scenes, which are in colour and not drawings.
+_NEW_CLASSES = choose_classes(20)
+_OLD_CLASSES = tuple(name for name in sketch_names() if name not in _NEW_CLASSES)
 _SOURCE = Experiment(
-    "supervised", "sketches", steps=1500, batch_size=64, size=32, classes=_OLD_KINDS
+    "supervised", "sketches", steps=1500, batch_size=64, size=32, classes=_OLD_CLASSES
 )
 _TARGETS = {
-    "similar": Experiment("random", "sketches", size=32, classes=_NEW_KINDS),
+    "similar": Experiment("random", "sketches", size=32, classes=_NEW_CLASSES),
     "different": Experiment("random", "scenes", shortcuts=_FREE, data_seed=2),
 }
 
-# Its larger sizes: six kinds of photographs teach, four others and the same sketches are served.
+# Its larger sizes: the encoder is trained on six classes of photographs and transferred to the four
+# others and to the same sketches.
 _NEW_PHOTOGRAPHS = ("automobile", "bird", "frog", "ship")
 _OLD_PHOTOGRAPHS = ("airplane", "cat", "deer", "dog", "horse", "truck")
 _LARGER_TARGETS = {
@@ -294,8 +295,8 @@ _LARGER_TARGETS = {
 }
 _BORROWED = {"sketches": _TARGETS["similar"], "cifar10": Experiment("random", "cifar10")}
 TRANSFERS: dict[str, Transfer] = {
-    f"transfer-{kind}-{amount}": Transfer(_SOURCE, target, labels=labels, steps=300)
-    for kind, target in _TARGETS.items()
+    f"transfer-{relation}-{amount}": Transfer(_SOURCE, target, labels=labels, steps=300)
+    for relation, target in _TARGETS.items()
     for amount, labels in (("little", 5), ("much", 70))
 } | {
     f"transfer-imagenet-{data}-{amount}": Transfer(
@@ -305,17 +306,17 @@ TRANSFERS: dict[str, Transfer] = {
     for data, target in _BORROWED.items()
     for amount, labels in (("little", 5), ("much", 70))
 } | {
-    f"{size}-cifar10-transfer-{kind}-{amount}": Transfer(
+    f"{size}-cifar10-transfer-{relation}-{amount}": Transfer(
         replace(source, task="supervised", classes=_OLD_PHOTOGRAPHS), target, labels=labels,
         steps=300,
     )
     for size, source in _SIZES.items()
-    for kind, target in _LARGER_TARGETS.items()
+    for relation, target in _LARGER_TARGETS.items()
     for amount, labels in (("little", 5), ("much", 70))
 }  # fmt: skip
 """The experiments of transfer learning, by the name of their record.
 
-Remade by ``python -m ssl_teach experiment`` as well.
+``python -m ssl_teach experiment`` runs them again as well.
 """
 
 ALL_EXPERIMENTS: dict[str, Experiment | Transfer] = {**EXPERIMENTS, **TRANSFERS}

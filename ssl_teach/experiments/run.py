@@ -1,7 +1,7 @@
-"""Experiments: a complete, named choice of data, task, encoder and budget, and what runs it.
+"""Run experiments: train an encoder with a task, probe it, and record the results.
 
-The command line, the lessons and the book's records all go through `run`, so that a number in a
-table and a number on your screen come from the same few lines.
+The command line, the lessons and the book's records all use this module, so that a number in a
+table and a number on your screen come from the same code.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from ssl_teach.training.pretrain import pretrain
 
 
 def init_encoder(settings: Experiment, data: Dataset, seed: int) -> Encoder:
-    """The encoder before training; equal for all tasks that share a seed, so runs are paired."""
+    """Return the untrained encoder, the same for all tasks with this seed, so runs are paired."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         encoder = build_encoder(settings.encoder, data.images.shape[1], settings.norm)
@@ -58,12 +58,12 @@ def build_task(settings: Experiment, encoder: Encoder, data: Dataset, seed: int)
 def training_data(
     settings: Experiment, data: Dataset, task: Task, seed: int
 ) -> tuple[Tensor, Tensor | None, int]:
-    """What a task is trained on.
+    """Return the training data of a task.
 
     Returns:
-        Images (N, C, H, W) and how many of them a step draws; between the two the labels (N,), or
-        None for a task that has no use for them: then the images are all that are not for
-        validation or the test, labelled or not.
+        The images (N, C, H, W), the labels (N,) and the number of images that a step draws. A task
+        that does not use labels gets None for them, and all images that are not for validation or
+        the test, labelled or not.
     """
     if not task.uses_labels:
         return data.unlabelled, None, settings.batch_size
@@ -80,21 +80,21 @@ def train_experiment(
     progress: bool = True,
     after_step: Callable[[int, Encoder], object] | None = None,
 ) -> tuple[Encoder, Task | None, Curve]:
-    """Build encoder and task and pretrain.
+    """Build the encoder and the task of an experiment, and pretrain.
 
     Args:
-        settings: the experiment.
-        data: loaded by `settings.load`.
-        seed: of the weights, the order of images and all draws.
-        checkpoint: to save to and resume from.
-        progress: show the curve.
-        after_step: called with the number of steps done and the encoder; see `pretrain`.
+        settings: The experiment.
+        data: The data, loaded by `settings.load`.
+        seed: The seed of the weights, the order of the images and all random draws.
+        checkpoint: The file to save to and resume from, or None.
+        progress: Whether to show the curve.
+        after_step: A function of the number of steps done and the encoder; see `pretrain`.
 
     Returns:
         The trained encoder, its task (None for "random") and the curve.
 
     Raises:
-        ValueError: if there is no such task.
+        ValueError: If the task is unknown.
     """
     encoder = init_encoder(settings, data, seed)
     if settings.task == "random":
@@ -117,18 +117,18 @@ def train_experiment(
 
 
 def steps_in(minutes: float, settings: Experiment, data: Dataset, seed: int = 0) -> int:
-    """How many steps take about that long on this machine, by a trial of a few.
+    """Estimate how many steps this machine takes in a number of minutes, from a short trial.
 
-    Only a convenience: the record then tells the steps, since a time means something else on
-    every machine.
+    This is only a convenience. The record stores the number of steps, because a time depends on the
+    machine.
 
     Raises:
-        ValueError: if the minutes are not positive, or nothing is trained.
+        ValueError: If the minutes are not positive, or the experiment trains nothing.
     """
     if not 0 < minutes < math.inf:
         raise ValueError(f"minutes must be a positive number, got {minutes}")
     if settings.task not in TASKS:
-        raise ValueError(f"{settings.task} takes no steps, so it fills no minutes")
+        raise ValueError(f"{settings.task} is not trained, so it cannot take minutes")
     trial = replace(settings, steps=12)
     _, _, curve = train_experiment(trial, data, seed, progress=False)
     return max(1, round(minutes * 60 / (curve.seconds / len(curve))))
@@ -142,18 +142,21 @@ def evaluate_encoder(
     seed: int = 0,
     every_stage: bool = True,
 ) -> dict[str, float]:
-    """Probe a frozen encoder: linear at every stage, k-NN at the last, choices on validation.
+    """Probe a frozen encoder: a linear probe of every stage, and k-NN on the last.
+
+    Hyperparameters are chosen on the validation data.
 
     Args:
-        encoder: f.
-        data: with labels.
-        fraction: of the labels.
-        seed: of the labels drawn.
-        every_stage: whether to read every stage, or the last alone.
+        encoder: The encoder f.
+        data: The data set, with labels.
+        fraction: The fraction of the labels that the probes are given.
+        seed: The seed of the labels drawn.
+        every_stage: Whether the linear probe reads every stage, or only the last.
 
     Returns:
-        Test accuracies by name, "linear" (last stage), "knn", and of every stage "linear_stage_1" …
-        with "linear_best", the one with the best validation accuracy.
+        Test accuracies by name: "linear" (last stage) and "knn". With `every_stage` also
+        "linear_stage_1" and so on, "linear_best" of the stage with the best validation accuracy,
+        and the number of that stage, "best_stage".
     """
     train, val = evaluation.draw_labels(data, fraction, seed)
     stages = evaluation.stage_features(encoder, (train, val, data.test))
@@ -167,25 +170,27 @@ def evaluate_encoder(
 
 
 def evaluate_pixels(data: Dataset, *, fraction: float = 1.0, seed: int = 0) -> dict[str, float]:
-    """The probes on raw pixels: what the pictures give without any encoder."""
+    """Probe raw pixels, the baseline without an encoder; see `evaluate_encoder`."""
     train, val = evaluation.draw_labels(data, fraction, seed)
     parts = (train, val, data.test)
     labels = evaluation.label_arrays(*parts)
     pixels = [evaluation.raw_pixels(part.images) for part in parts]
-    taken = evaluation.ProbeData(*zip(pixels, labels, strict=True))
+    probed = evaluation.ProbeData(*zip(pixels, labels, strict=True))
     return {
-        "linear": evaluation.linear_probe(taken).test,
-        "knn": evaluation.knn_probe(taken).test,
+        "linear": evaluation.linear_probe(probed).test,
+        "knn": evaluation.knn_probe(probed).test,
     }
 
 
-def fine_tuned(
+def evaluate_fine_tuning(
     settings: Experiment, encoder: Encoder, data: Dataset, seed: int
 ) -> dict[str, float]:
-    """Fine-tune a copy of the encoder with each share of the labels, cropped as in "supervised".
+    """Fine-tune a copy of the encoder with each fraction of the labels.
+
+    The training images are cropped and flipped, as in the task "supervised".
 
     Returns:
-        Test accuracies by name, ``fine_tune`` and with fewer labels ``fine_tune@10%`` and so on.
+        Test accuracies by name: ``fine_tune``, and with fewer labels ``fine_tune@10%`` and so on.
     """
     found = {}
     for fraction in settings.fractions:
@@ -199,10 +204,14 @@ def fine_tuned(
 def compute_cost(
     settings: Experiment, encoder: Encoder, task: Task, data: Dataset, seed: int = 0
 ) -> dict[str, float]:
-    """What a training asked of the encoder: pictures passed through it, and millions of pixels.
+    """Return the computational cost of a training: images and pixels that passed the encoder.
 
-    Counted at one step, and multiplied: rotation passes four pictures for each image, jigsaw nine
-    small ones.
+    They are counted in one step and multiplied by the number of steps.
+
+    Returns:
+        "images_seen", the number of images drawn; "passes", the number of images that the encoder
+        read, such as four rotations or nine tiles of each image; and "megapixels", the pixels of
+        all passes, in millions.
     """
     counted = [0, 0]
 
@@ -217,8 +226,8 @@ def compute_cost(
     hook = encoder.blocks[0].register_forward_pre_hook(count)
     with evaluation.frozen(encoder):
         pixels = to_float(images[:batch_size].to(device))
-        named = None if labels is None else labels[:batch_size].to(device)
-        task(encoder, task.make_batch(pixels, named, generator))
+        targets = None if labels is None else labels[:batch_size].to(device)
+        task(encoder, task.make_batch(pixels, targets, generator))
     hook.remove()
     return {
         "images_seen": settings.steps * batch_size,
@@ -235,29 +244,29 @@ def run_experiment(
     checkpoint: Path | None = None,
     progress: bool = True,
 ) -> dict[str, Any]:
-    """Train and measure with one seed.
+    """Train and evaluate with one seed.
 
     Args:
-        settings: the experiment.
-        seed: of weights, order and draws.
-        data: what `settings.load` returns, where it is at hand; None to load it.
-        checkpoint: to save to and resume from.
-        progress: show the curve.
+        settings: The experiment.
+        seed: The seed of the weights, the order of the images and all random draws.
+        data: The data, if already loaded by `settings.load`; None to load it.
+        checkpoint: The file to save to and resume from, or None.
+        progress: Whether to show the curve.
 
     Returns:
         One entry of `Record.runs`. Its metrics are those of `evaluate_encoder` (with fewer labels
-        under ``linear@10%`` and so on), of the task itself, of `compute_cost`, and of `fine_tuned`
-        and `factor_probe` where asked for.
+        under ``linear@10%`` and so on), of the task itself, of `compute_cost`, and, if requested,
+        of `evaluate_fine_tuning` and `factor_probe`.
 
     Raises:
-        ValueError: if pixels, which have no weights, are to be fine-tuned.
+        ValueError: If the experiment fine-tunes pixels, which have no weights.
     """
     if settings.task == "pixels" and settings.fine_tune_steps:
         raise ValueError("pixels have no weights to fine-tune: leave fine_tune_steps at 0")
     data = settings.load() if data is None else data
     metrics: dict[str, float] = {}
     if settings.task == "pixels":
-        seconds, probe, take = 0.0, partial(evaluate_pixels, data), evaluation.raw_pixels
+        seconds, probe, extract = 0.0, partial(evaluate_pixels, data), evaluation.raw_pixels
     else:
         encoder, task, curve = train_experiment(
             settings, data, seed, checkpoint=checkpoint, progress=progress
@@ -271,17 +280,17 @@ def run_experiment(
             )
             metrics |= compute_cost(settings, encoder, task, data, seed)
         if settings.fine_tune_steps:
-            metrics |= fine_tuned(settings, encoder, data, seed)
+            metrics |= evaluate_fine_tuning(settings, encoder, data, seed)
         probe = partial(evaluate_encoder, encoder, data, every_stage=settings.every_stage)
 
-        def take(images: Tensor) -> np.ndarray:
+        def extract(images: Tensor) -> np.ndarray:
             return evaluation.features(encoder, images)[-1]
 
     for fraction in settings.fractions:
         found = probe(fraction=fraction, seed=seed)
         metrics |= {name + label_suffix(fraction): value for name, value in found.items()}
     if settings.factors:
-        metrics |= evaluation.factor_probe(data, take)
+        metrics |= evaluation.factor_probe(data, extract)
     return {"seed": seed, "seconds": seconds, "metrics": metrics}
 
 
@@ -295,20 +304,20 @@ def record_experiment(
 ) -> Record:
     """Run an experiment with every seed and collect the results.
 
-    Pixels know no seed, unless labels are drawn: else one run tells all.
+    Raw pixels do not depend on the seed unless labels are drawn, so they get only one run.
 
     Args:
-        name: of the record.
-        settings: the experiment.
-        seeds: one run for each.
-        progress: show the curves.
-        keep: A folder from which an interrupted call goes on; see `records.collect`.
+        name: The name of the record.
+        settings: The experiment.
+        seeds: The seeds, with one run for each.
+        progress: Whether to show the curves.
+        keep: A folder from which an interrupted call resumes; see `records.collect`.
     """
     drawn = any(fraction < 1 for fraction in settings.fractions)
     seeds = seeds[:1] if settings.task == "pixels" and not drawn else seeds
     data = settings.load()
 
-    def each(seed: int, checkpoint: Path | None) -> dict[str, Any]:
+    def run_seed(seed: int, checkpoint: Path | None) -> dict[str, Any]:
         return run_experiment(settings, seed, data=data, checkpoint=checkpoint, progress=progress)
 
-    return collect(Record(name, asdict(settings)), seeds, each, keep)
+    return collect(Record(name, asdict(settings)), seeds, run_seed, keep)

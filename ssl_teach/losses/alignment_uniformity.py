@@ -1,4 +1,4 @@
-"""What a contrastive loss does on the sphere, in two numbers: alignment and uniformity.
+"""Alignment and uniformity, the two effects of a contrastive loss on the unit sphere.
 
 Source: Wang and Isola, 2020, section 4.1. Both are losses: smaller is better.
 """
@@ -12,7 +12,8 @@ from torch import Tensor
 from ssl_teach.losses.checks import check_vectors, full_precision
 
 
-def _on_sphere(z: Tensor, name: str) -> Tensor:
+def _unit_vectors(z: Tensor, name: str) -> Tensor:
+    """Return the rows of z, (N, D), scaled to length one, or raise a ValueError."""
     check_vectors(z, name)
     if (z == 0).all(dim=1).any():
         raise ValueError(f"{name} has a row of zeros, which has no direction")
@@ -20,18 +21,19 @@ def _on_sphere(z: Tensor, name: str) -> Tensor:
 
 
 def alignment(first: Tensor, second: Tensor, *, alpha: float = 2.0) -> Tensor:
-    """How far apart the two of a positive pair lie: the mean of ‖u_k - v_k‖^α.
+    """Return the mean distance of positive pairs: the mean of ‖u_k - v_k‖^α.
 
     Args:
-        first: (N, D) vectors of one view; scaled to length one here.
-        second: (N, D) vectors of the other view, row by row.
-        alpha: α > 0; 2 as in the paper's experiments.
+        first: The vectors (N, D) of one view, which are scaled to length one.
+        second: The vectors (N, D) of the other view, in the same order.
+        alpha: The exponent α > 0; 2 as in the paper's experiments.
 
     Returns:
-        A number: 0 if all pairs coincide, 2^α if all are opposite; for α = 2 it is 2 - 2 cos.
+        A scalar: 0 if all pairs coincide, 2^α if all are opposite; for α = 2, the mean of
+        2 - 2 cos(u_k, v_k).
 
     Raises:
-        ValueError: on shapes that differ, NaN, a row of zeros, or α ≤ 0.
+        ValueError: If the shapes differ, a vector is zero or has a NaN, or α ≤ 0.
 
     Source: Wang and Isola, 2020, section 4.1, ℒ_align.
 
@@ -39,7 +41,7 @@ def alignment(first: Tensor, second: Tensor, *, alpha: float = 2.0) -> Tensor:
         >>> alignment(torch.tensor([[3.0, 0.0]]), torch.tensor([[0.0, 1.0]])).item()
         2.0
     """
-    u, v = _on_sphere(first, "first"), _on_sphere(second, "second")
+    u, v = _unit_vectors(first, "first"), _unit_vectors(second, "second")
     if u.shape != v.shape:
         raise ValueError(
             f"each row needs its partner: first is {tuple(u.shape)}, second {tuple(v.shape)}"
@@ -49,23 +51,25 @@ def alignment(first: Tensor, second: Tensor, *, alpha: float = 2.0) -> Tensor:
     squares = (u - v).square().sum(dim=1)  # (N,)
     if alpha == 2:
         return squares.mean()
-    apart = squares > 0  # a pair that coincides pulls nowhere; the power's slope there is infinite
+    apart = squares > 0  # at 0 the gradient of the power would be infinite
     return squares.where(apart, 1).pow(alpha / 2).where(apart, 0).mean()
 
 
 def uniformity(z: Tensor, *, t: float = 2.0) -> Tensor:
-    """How evenly vectors are spread: the log of the mean of exp(-t ‖z_i - z_j‖²) over pairs.
+    """Return the log of the mean of exp(-t ‖z_i - z_j‖²) over pairs: lower is more uniform.
 
     Args:
-        z: (M, D), at least two; scaled to length one here.
-        t: how near two vectors must be to count, t > 0; 2 as in the paper's experiments.
+        z: At least two vectors (M, D), which are scaled to length one.
+        t: The inverse scale t > 0: the larger, the nearer two vectors must be to count; 2 as in the
+            paper's experiments.
 
     Returns:
-        A number: 0 if all vectors coincide; the smaller, the more evenly they are spread, down to
-        about -2t in many dimensions, where most pairs stand at right angles.
+        A scalar: 0 if all vectors coincide, and smaller the more evenly they are distributed, down
+        to about -2t in many dimensions, where most pairs are nearly orthogonal.
 
     Raises:
-        ValueError: on a wrong shape, fewer than two vectors, NaN, a row of zeros, or t ≤ 0.
+        ValueError: If the shape is wrong, there are fewer than two vectors, a vector is zero or has
+            a NaN, or t ≤ 0.
 
     Source: Wang and Isola, 2020, section 4.1, ℒ_uniform.
 
@@ -73,13 +77,13 @@ def uniformity(z: Tensor, *, t: float = 2.0) -> Tensor:
         >>> uniformity(torch.tensor([[1.0, 0.0], [-1.0, 0.0]])).item()
         -8.0
     """
-    z = _on_sphere(z, "z")
+    z = _unit_vectors(z, "z")
     if len(z) < 2:
         raise ValueError("uniformity compares vectors, so it needs at least two")
     if t <= 0:
         raise ValueError(f"t must be positive, got {t}")
     first, second = torch.triu_indices(len(z), len(z), offset=1, device=z.device)
-    with torch.autocast(z.device.type, enabled=False):  # which would round the cosines
+    with torch.autocast(z.device.type, enabled=False):  # autocast would round the cosines
         cosines = (z @ z.T)[first, second]
     squares = (2 - 2 * cosines).clamp_min(0)  # ‖u - v‖² of unit vectors
     return torch.logsumexp(-t * squares, dim=0) - torch.log(z.new_tensor(len(squares)))

@@ -1,4 +1,4 @@
-"""Training: one explicit loop for all tasks, and what long runs need around it."""
+"""Training: one explicit loop for all tasks, with checkpoints, curves and fine-tuning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checkpoints: everything a run needs to go on as if it had never stopped."""
+"""Checkpoints: everything a run needs to continue as if it had never stopped."""
 
 from __future__ import annotations
 
@@ -33,26 +33,26 @@ def save_checkpoint(
 ) -> None:
     """Save every player, optimiser and generator, and the curve so far, atomically.
 
-    Where several processes train together all of them must call this: each gives the states of its
-    generators, and process 0 writes the file.
+    If several processes train together, all of them must call this function: each contributes the
+    states of its generators, and process 0 writes the file.
 
     Args:
-        path: the file.
-        settings: of the run; a run with other settings will refuse to resume from the file.
-        learner: encoder and task.
-        optimizers: by player.
-        generator: that the task draws from.
-        curve: one entry per step done.
+        path: The file to write.
+        settings: The settings of the run; a run with different settings cannot resume from it.
+        learner: The encoder and the task as one module.
+        optimizers: The optimiser of each player.
+        generator: The generator that the task draws from.
+        curve: The training curve, with one entry per step done.
     """
     state = {
         "schema": RUN_SCHEMA,
         "settings": settings,
         "learner": learner.state_dict(),
         "optimizers": {player: o.state_dict() for player, o in optimizers.items()},
-        "generators": _of_all(generator.get_state(), generator.device),
+        "generators": _gather_states(generator.get_state(), generator.device),
         "global_generators": {
-            kind: _of_all(state, generator.device)
-            for kind, state in _global_states(generator.device).items()
+            device: _gather_states(state, generator.device)
+            for device, state in _global_states(generator.device).items()
         },
         "curve": curve.values,
         "seconds": curve.seconds,
@@ -62,15 +62,18 @@ def save_checkpoint(
 
 
 def _global_states(device: torch.device) -> dict[str, Tensor]:
-    """Of the generators that layers such as dropout draw from: the CPU's, and the GPU's if used."""
+    """Return the states of the global generators of the CPU and, if used, the GPU.
+
+    Layers such as dropout draw from them.
+    """
     states = {"cpu": torch.get_rng_state()}
     if device.type == "cuda":
         states["cuda"] = torch.cuda.get_rng_state(device)
     return states
 
 
-def _of_all(state: Tensor, device: torch.device) -> Tensor:
-    """The state of a generator in each process, (n,) bytes -> (W, n), on the CPU."""
+def _gather_states(state: Tensor, device: torch.device) -> Tensor:
+    """Return the state of a generator in each of W processes: (n,) bytes -> (W, n), on the CPU."""
     return distributed.gather(state[None].to(device)).cpu()
 
 
@@ -81,50 +84,52 @@ def load_checkpoint(
     optimizers: dict[str, torch.optim.Optimizer],
     generator: torch.Generator,
 ) -> Curve:
-    """Put a run back to where its checkpoint was taken.
+    """Restore a run to the state in which its checkpoint was saved.
 
-    Nothing of the run is changed before all of the file was found to fit; the file never is.
+    The whole file is checked before anything in the run is changed. The file is never changed. See
+    `save_checkpoint` for the arguments.
 
     Returns:
-        The curve up to there; its length is the number of steps done.
+        The curve so far; its length is the number of steps done.
 
     Raises:
-        ValueError: if the file is no checkpoint, or one of a run with other settings or shapes.
+        ValueError: If the file is not a checkpoint, or belongs to a run with different settings or
+            shapes.
     """
     state = _read(path, RUN_SCHEMA)
-    there = state.get("settings")
-    if not isinstance(there, dict):
-        raise ValueError(f"{path} is no checkpoint of a run; {_WHAT_TO_DO}")
-    theirs, ours = dict(_flat(there)), dict(_flat(settings))
+    saved_settings = state.get("settings")
+    if not isinstance(saved_settings, dict):
+        raise ValueError(f"{path} is not a checkpoint of a run; {_REMEDY}")
+    saved, current = dict(_flatten(saved_settings)), dict(_flatten(settings))
     changed = [
-        f"{name} is {theirs.get(name)} in the checkpoint and {ours.get(name)} in this run"
-        for name in {**theirs, **ours}
-        if not _same(theirs.get(name), ours.get(name))
+        f"{name} is {saved.get(name)} in the checkpoint and {current.get(name)} in this run"
+        for name in {**saved, **current}
+        if not _equal(saved.get(name), current.get(name))
     ]
     if changed:
         raise ValueError(
             f"{path} belongs to a different run ({'; '.join(changed)}); "
-            "use the same settings or another checkpoint file"
+            "use the same settings or a different checkpoint file"
         )
     try:
         curve = _curve(state["curve"], state["seconds"])
         _check_weights(state["learner"], learner.state_dict())
         for player, optimizer in optimizers.items():
             _check_optimizer(state["optimizers"][player], optimizer)
-        # clone: a generator reads the state from the start of its storage, process 0's row
-        mine = state["generators"][distributed.rank()].clone()
-        everyones = {
-            kind: dict(state["global_generators"])[kind][distributed.rank()].clone()
-            for kind in _global_states(generator.device)
+        # clone, because set_state reads from the start of the storage, which is process 0's row
+        own_state = state["generators"][distributed.rank()].clone()
+        global_states = {
+            device: dict(state["global_generators"])[device][distributed.rank()].clone()
+            for device in _global_states(generator.device)
         }
-        for kind, each in everyones.items():
-            torch.Generator(kind).set_state(each)
-        generator.set_state(mine)
-    except Exception as error:  # what is missing or of another kind can raise anything
-        raise ValueError(f"{path} does not fit this run: {_told(error)}; {_WHAT_TO_DO}") from error
-    torch.set_rng_state(everyones["cpu"])
-    if "cuda" in everyones:
-        torch.cuda.set_rng_state(everyones["cuda"], generator.device)
+        for device, global_state in global_states.items():  # raises if a state is not valid
+            torch.Generator(device).set_state(global_state)
+        generator.set_state(own_state)
+    except Exception as error:  # a missing or wrong entry can raise any exception
+        raise ValueError(f"{path} does not fit this run: {_describe(error)}; {_REMEDY}") from error
+    torch.set_rng_state(global_states["cpu"])
+    if "cuda" in global_states:
+        torch.cuda.set_rng_state(global_states["cuda"], generator.device)
     learner.load_state_dict(state["learner"])
     for player, optimizer in optimizers.items():
         optimizer.load_state_dict(state["optimizers"][player])
@@ -132,87 +137,89 @@ def load_checkpoint(
 
 
 def steps_of(path: Path) -> int:
-    """How many steps the run of a checkpoint takes in all.
+    """Return the total number of steps of the run that a checkpoint belongs to.
 
     Raises:
-        ValueError: if the file is no checkpoint.
+        ValueError: If the file is not a checkpoint.
     """
     settings = _read(path, RUN_SCHEMA).get("settings")
     steps = settings.get("steps") if isinstance(settings, dict) else None
     if type(steps) is not int:
-        raise ValueError(f"{path} is no checkpoint of a run; {_WHAT_TO_DO}")
+        raise ValueError(f"{path} is not a checkpoint of a run; {_REMEDY}")
     return steps
 
 
-_WHAT_TO_DO = "give another file, or delete this one to start anew"
+_REMEDY = "use a different file, or delete this one to start from scratch"
 
 
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield settings by name, those inside others as "task.augment.strength"."""
+def _flatten(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield settings by name, nested ones as "task.augment.strength"."""
     for name, value in settings.items():
         if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
+            yield from _flatten(value, f"{prefix}{name}.")
         else:
             yield prefix + str(name), value
 
 
-def _same(a: Any, b: Any) -> bool:
+def _equal(a: Any, b: Any) -> bool:
     try:
         return bool(a == b)
-    except Exception:  # a tensor in a file in place of a number has no one truth
+    except Exception:  # for example, a tensor in place of a number
         return False
 
 
-def _told(error: Exception) -> str:
-    return f"no {error}" if isinstance(error, KeyError) else str(error) or type(error).__name__
+def _describe(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"{error} is missing"
+    return str(error) or type(error).__name__
 
 
 def _curve(values: Any, seconds: Any) -> Curve:
-    """A curve from a file: one number per step of each quantity."""
+    """Return the curve of a file, checked to have one number per step of each quantity."""
     steps = len(values["loss"])
     for name, series in values.items():
         if len(series) != steps or not all(type(v) in {int, float} for v in series):
-            raise ValueError(f"{name} has not one number for each of the {steps} steps")
+            raise ValueError(f"{name} does not have one number for each of the {steps} steps")
     if type(seconds) is not float or not 0 <= seconds < math.inf:
-        raise ValueError(f"seconds are {seconds}")
+        raise ValueError(f"seconds must be a number of at least 0, got {seconds}")
     return Curve(values, seconds)
 
 
-def _check_weights(state: Any, here: Mapping[str, Tensor]) -> None:
-    """Raise a ValueError unless a file's tensors have the names and shapes of those here."""
+def _check_weights(state: Any, expected: Mapping[str, Tensor]) -> None:
+    """Raise a ValueError unless the tensors have the expected names and shapes."""
     found = {name: tuple(tensor.shape) for name, tensor in state.items()}
-    wanted = {name: tuple(tensor.shape) for name, tensor in here.items()}
+    wanted = {name: tuple(tensor.shape) for name, tensor in expected.items()}
     for name in sorted(found.keys() | wanted.keys()):
         if found.get(name) != wanted.get(name):
             raise ValueError(
-                f"{name}: {found.get(name, 'nothing')} there, {wanted.get(name, 'nothing')} here"
+                f"{name}: expected {wanted.get(name, 'nothing')}, got {found.get(name, 'nothing')}"
             )
 
 
 def _check_optimizer(state: Any, optimizer: torch.optim.Optimizer) -> None:
-    """Raise an exception unless a file's averages have the shapes of the parameters here."""
+    """Raise an exception unless the saved averages have the shapes of the parameters."""
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     saved = [i for group in state["param_groups"] for i in group["params"]]
     if saved != list(range(len(parameters))):
-        raise ValueError(f"{len(saved)} parameters there, {len(parameters)} here")
+        raise ValueError(f"expected {len(parameters)} parameters, got {len(saved)}")
     for i, averages in state["state"].items():
         for name, value in averages.items():
             if value.shape not in {(), parameters[i].shape}:
-                raise ValueError(f"{name} of parameter {i} is {tuple(value.shape)}")
+                raise ValueError(f"{name} of parameter {i} has the shape {tuple(value.shape)}")
 
 
 def save_encoder(encoder: Encoder, path: Path) -> None:
-    """Save an encoder that was made by `build_encoder`, with what is needed to build it again.
+    """Save an encoder that `build_encoder` built, with the arguments to build it again.
 
     Raises:
-        ValueError: if it was made otherwise, so that `load_encoder` could not build it.
+        ValueError: If it was built in another way, so that `load_encoder` could not build it.
     """
-    name = next((name for name, kind in ENCODERS.items() if type(encoder) is kind), None)
+    name = next((name for name, cls in ENCODERS.items() if type(encoder) is cls), None)
     if name is None:
         raise ValueError(
             f"a {type(encoder).__name__} cannot be built again by its name; save its state_dict()"
         )
-    batched = (nn.BatchNorm2d, nn.SyncBatchNorm)  # in evaluation mode they are the same
+    batched = (nn.BatchNorm2d, nn.SyncBatchNorm)  # the same in evaluation mode
     norm = "batch" if any(isinstance(m, batched) for m in encoder.modules()) else "group"
     first = next(m for m in encoder.modules() if isinstance(m, nn.Conv2d))
     built: dict[str, Any] = {"name": name, "channels": first.in_channels, "norm": norm}
@@ -228,81 +235,87 @@ def save_encoder(encoder: Encoder, path: Path) -> None:
 
 
 def load_encoder(path: Path) -> Encoder:
-    """Read an encoder back, in evaluation mode, on the CPU.
+    """Return the encoder of a file, in evaluation mode and on the CPU.
 
     Raises:
-        ValueError: if the file is not an encoder saved by `save_encoder`.
+        ValueError: If the file is not an encoder saved by `save_encoder`.
     """
     state = _read(path, ENCODER_SCHEMA)
     if "built" not in state:
         raise ValueError(f"{path} is not a saved encoder; pretrain writes one as encoder.pt")
     try:
-        with torch.device("meta"):  # takes no memory, however many channels the file asks for
+        with torch.device("meta"):  # uses no memory, however many channels the file asks for
             _check_weights(state["weights"], build_encoder(**state["built"]).state_dict())
         encoder = build_encoder(**state["built"])
         encoder.load_state_dict(state["weights"])
-    except Exception as error:  # what is missing or of another kind can raise anything
-        raise ValueError(f"{path} is not a whole encoder: {_told(error)}") from error
+    except Exception as error:  # a missing or wrong entry can raise any exception
+        raise ValueError(f"{path} is not a complete encoder: {_describe(error)}") from error
     return encoder.eval()
 
 
 def _read(path: Path, wanted: int) -> dict[str, Any]:
-    """What a file of this package holds: numbers, words and tensors, never code."""
+    """Return the content of a file of this package: numbers, strings and tensors, never code."""
     if path.exists() and not path.is_file():
-        raise ValueError(f"{path} is not a regular file; {_WHAT_TO_DO}")
+        raise ValueError(f"{path} is not a regular file; {_REMEDY}")
     try:
         _check_size(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (FileNotFoundError, PermissionError):
         raise
-    except Exception as error:  # torch raises several kinds, one per way a file can be broken
+    except Exception as error:  # torch raises several, depending on the damage
         raise ValueError(
             f"{path} cannot be read: it is damaged, or was not written by this package; "
-            f"nothing in it was run; {_WHAT_TO_DO}"
+            f"nothing in it was run; {_REMEDY}"
         ) from error
     schema = state.get("schema") if isinstance(state, dict) else None
     if type(schema) is not int or schema != wanted:
         raise ValueError(
-            f"{path} is of schema {schema}, not {wanted}: it is of another version or kind; "
-            f"{_WHAT_TO_DO}"
+            f"{path} has schema {schema}, not {wanted}: it is of a different version or type; "
+            f"{_REMEDY}"
         )
     return state
 
 
 def _check_size(path: Path) -> None:
-    """Raise a ValueError if a file unpacks to more than itself; torch does not compress."""
+    """Raise a ValueError if a file is compressed, which torch never does.
+
+    A small compressed file could otherwise fill the memory.
+    """
     with zipfile.ZipFile(path) as archive:
         if sum(part.file_size for part in archive.infolist()) > path.stat().st_size:
-            raise ValueError("compressed")
+            raise ValueError("the file is compressed")
 
 
 @contextmanager
-def finish_the_step() -> Iterator[threading.Event]:
-    """Let an interrupt (Ctrl-C, the notebook's stop button) wait for the end of the step.
+def defer_interrupt() -> Iterator[threading.Event]:
+    """Defer an interrupt (Ctrl-C, the notebook's stop button) to the end of the training step.
 
-    So does the polite end that a cluster asks for before it takes a machine away (SIGTERM).
+    The same holds for SIGTERM, which a cluster sends before it takes a machine away.
 
-    A step cut in half would leave weights and optimiser out of tune, and a checkpoint taken then
-    would not continue to the same result. A second interrupt stops at once.
+    An incomplete step would leave the weights inconsistent with the optimiser, and a checkpoint
+    saved then would not continue to the same result. A second interrupt stops at once.
 
     Yields:
-        An event that is set once an interrupt has come.
+        An event that is set when an interrupt arrives.
+
+    Raises:
+        KeyboardInterrupt: On leaving, if an interrupt has arrived.
     """
-    asked = threading.Event()
+    interrupted = threading.Event()
     if threading.current_thread() is not threading.main_thread():
-        yield asked  # only the main thread may handle signals
+        yield interrupted  # only the main thread can handle signals
         return
 
-    def ask(number: int, frame: object) -> None:
-        if asked.is_set():
+    def handle(number: int, frame: object) -> None:
+        if interrupted.is_set():
             raise KeyboardInterrupt
-        asked.set()
+        interrupted.set()
 
-    previous = {kind: signal.signal(kind, ask) for kind in (signal.SIGINT, signal.SIGTERM)}
+    previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield asked
+        yield interrupted
     finally:
-        for kind, handler in previous.items():
-            signal.signal(kind, handler)
-    if asked.is_set():  # it came after the last look: what was asked to stop here stops here
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+    if interrupted.is_set():  # it arrived after the caller last checked
         raise KeyboardInterrupt

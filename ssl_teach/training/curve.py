@@ -12,11 +12,11 @@ from matplotlib.figure import Figure
 
 @dataclass
 class Curve:
-    """What a run measured at every step.
+    """The loss and metrics of a run at every step.
 
     Attributes:
-        values: by name ("loss", "accuracy", …) one number per step.
-        seconds: wall-clock spent, over all sessions of a resumed run.
+        values: One number per step, by name ("loss", "accuracy", …).
+        seconds: The wall-clock time, over all sessions of a resumed run.
     """
 
     values: dict[str, list[float]] = field(default_factory=dict)
@@ -30,15 +30,15 @@ class Curve:
             series.append(numbers.get(name, float("nan")))
 
     def __len__(self) -> int:
-        """Steps done."""
+        """Return the number of steps done."""
         return len(self.values.get("loss", []))
 
     def last(self, name: str, over: int = 20) -> float:
-        """Mean of the last steps' values: single batches are noisy."""
+        """Return the mean over the last steps, because single batches are noisy."""
         return float(np.nanmean(self.values[name][-over:]))
 
     def __repr__(self) -> str:
-        """Steps and last values, without the clock, so that two equal runs print the same."""
+        """Return the steps and last values, without the time, so that equal runs print the same."""
         ends = ", ".join(f"{name} {self.last(name):.3f}" for name in self.values if len(self))
         return f"Curve({len(self)} steps: {ends})"
 
@@ -46,9 +46,9 @@ class Curve:
         """Draw one quantity against the step: faint as measured, bold as a running mean.
 
         Args:
-            ax: where to draw.
-            name: "loss" or another name in `values`.
-            smooth: steps in the running mean.
+            ax: The axes to draw on.
+            name: The name of the quantity in `values`, such as "loss".
+            smooth: The number of steps in the running mean.
         """
         raw = np.asarray(self.values[name])
         steps = np.arange(1, len(raw) + 1)
@@ -61,7 +61,7 @@ class Curve:
         ax.grid(alpha=0.3)
 
     def figure(self, title: str = "") -> Figure:
-        """All quantities, up to three in a row."""
+        """Return a figure of all quantities, with up to three panels in a row."""
         names = list(self.values)
         columns = min(len(names), 2 if len(names) == 4 else 3)
         rows = math.ceil(len(names) / columns)

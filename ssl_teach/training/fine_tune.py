@@ -16,7 +16,7 @@ from ssl_teach.tasks.supervised import Supervised, accuracy
 from ssl_teach.training.pretrain import pretrain
 
 LEARNING_RATES = (1e-4, 1e-3, 3e-3)
-"""Grid of fine-tuning."""
+"""The learning rates that fine-tuning chooses from."""
 
 
 def fine_tune(
@@ -35,16 +35,20 @@ def fine_tune(
     """Train a copy of the encoder and a new linear head on the labels.
 
     Args:
-        encoder: where to start from; not changed.
-        dataset: with labels.
-        steps: the budget for each learning rate.
-        fraction: of the labels, validation included; see `draw_labels`.
-        blocks: how many of the last blocks may move; None for all of them.
-        augment: random transform of the training pictures, or None.
-        batch_size: pictures per step, or all of them if there are fewer.
-        rates: learning rates to choose from on validation data.
-        seed: of the labels drawn, the head and the order of pictures.
-        progress: show each run.
+        encoder: The encoder to start from; it is not changed.
+        dataset: The data set, with labels.
+        steps: The number of steps for each learning rate.
+        fraction: The fraction of the labels, including those for validation; see `draw_labels`.
+        blocks: The number of blocks to train, counted from the last; None for all of them. The
+            others are frozen.
+        augment: The random transform of the training images, or None.
+        batch_size: The number of images per step; all images if there are fewer.
+        rates: The learning rates, of which the best on the validation data is chosen.
+        seed: The seed of the labels drawn, of the head and of the order of the images.
+        progress: Whether to show the curve of each run.
+
+    Returns:
+        The test and validation accuracy, with the learning rate that was chosen.
     """
     train, val = draw_labels(dataset, fraction, seed)
     _, y_val, y_test = label_arrays(train, val, dataset.test)

@@ -1,7 +1,7 @@
 """The training loop: draw images, make a batch, compute the loss, take a step.
 
-This is what lesson 3 prints. `ssl_teach.training.pretrain` is the same loop with what long runs
-need around it, and gives the same weights to the last bit where none of that is asked for.
+Lesson 3 prints this loop. `ssl_teach.training.pretrain` is the same loop with checkpoints and other
+needs of long runs; without them, it gives the same weights to the last bit.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def train(
 
     The arguments are those of `ssl_teach.training.pretrain`; the task has no adversary.
     """
-    torch.manual_seed(seed)  # for layers that draw by themselves, such as dropout
+    torch.manual_seed(seed)  # for layers with randomness of their own, such as dropout
     generator = torch.Generator().manual_seed(seed)
     learner = nn.ModuleList([encoder, task]).to(memory_format=torch.channels_last).train()
     optimizer = torch.optim.AdamW(learner.parameters(), lr=lr, weight_decay=weight_decay)
@@ -56,7 +56,7 @@ def train(
 
 
 def learning_rate(step: int, steps: int, peak: float, warmup: float = 0.05) -> float:
-    """Return the rate of a step: a linear rise over the first 5%, then half a cosine down to 0.
+    """Return the learning rate: a linear rise over the first 5%, then half a cosine down to 0.
 
     Source: Loshchilov and Hutter, 2017 (SGDR), without restarts.
     """
@@ -73,10 +73,10 @@ def _order(count: int, seed: int, epoch: int) -> Tensor:
 
 
 def batch_indices(step: int, count: int, batch_size: int, seed: int) -> Tensor:
-    """Return the indices of the images of a step: each at most once per epoch, newly shuffled.
+    """Return the indices of the images of a step: each at most once per epoch, then reshuffled.
 
     Images that do not fill a last batch are left out of that epoch. The result depends only on the
-    step, so a resumed run needs no memory of where it was.
+    arguments, so a resumed run continues with the right batch.
 
     Returns:
         (batch_size,) indices below `count`.

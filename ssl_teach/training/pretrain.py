@@ -1,6 +1,6 @@
-"""Pretraining: the loop of `ssl_teach.training.loop` with what long runs need around it.
+"""Pretraining: the loop of `ssl_teach.training.loop`, extended for long runs.
 
-That is: a curve, checkpoints to resume from, an adversary, several processes, half precision on
+It adds a curve, checkpoints to resume from, an adversary, several processes, half precision on
 GPUs, compilation, and errors that say what to do.
 """
 
@@ -22,7 +22,7 @@ from ssl_teach import distributed
 from ssl_teach.data.images import to_float
 from ssl_teach.encoders.base import Encoder
 from ssl_teach.tasks.base import Batch, LossAndMetrics, Task
-from ssl_teach.training.checkpoint import finish_the_step, load_checkpoint, save_checkpoint
+from ssl_teach.training.checkpoint import defer_interrupt, load_checkpoint, save_checkpoint
 from ssl_teach.training.curve import Curve
 from ssl_teach.training.loop import batch_indices, learning_rate
 from ssl_teach.training.progress import Progress
@@ -65,20 +65,20 @@ def pretrain(
 
     Args:
         encoder: The encoder f; trained on the device where its parameters are.
-        task: What to learn; only the supervised task sees the labels.
+        task: The task to learn; only the supervised task sees the labels.
         images: (N, C, H, W) uint8; moved to the encoder's device once and kept there.
         labels: (N,) for a supervised task, else None.
-        steps: The budget.
-        batch_size: Images drawn per step, by all processes together.
+        steps: The number of steps.
+        batch_size: The number of images drawn per step, by all processes together.
         lr: The highest learning rate of AdamW (Loshchilov and Hutter, 2019).
         weight_decay: The weight decay of AdamW.
         seed: Fixes the order of the images and every random draw of the task.
         progress: Whether to show the curve as it grows.
         checkpoint: A file to save to and, if it exists, to resume from; None for no checkpoints.
-        checkpoint_every: Steps between two saves; an interrupted run saves as well.
+        checkpoint_every: The number of steps between two saves; an interrupted run saves as well.
         compiled: Whether to run encoder and task through `torch.compile`. It takes a minute, so it
             is worth it only for long runs on a GPU.
-        after_step: Called with the number of steps done, to look at the encoder on the way.
+        after_step: A function called after each step with the number of steps done.
 
     Returns:
         The curve: loss and metrics at every step.
@@ -86,22 +86,22 @@ def pretrain(
     Raises:
         ValueError: If images, labels or budget do not fit, or the checkpoint belongs to a different
             run.
-        FloatingPointError: If the loss is NaN or infinite, or what it is computed from.
+        FloatingPointError: If the loss, or a value it is computed from, is NaN or infinite.
     """
     _check(task, images, labels, steps, batch_size)
-    # NumPy's numbers would go into the checkpoint, which then could not be read safely
+    # a checkpoint with NumPy scalars could not be read safely
     steps, batch_size, seed = int(steps), int(batch_size), int(seed)
     lr, weight_decay = float(lr), float(weight_decay)
     path = None if checkpoint is None else Path(checkpoint)
 
-    # what is trained, on the encoder's device, and one optimizer for each player
+    # the encoder and the task, on the encoder's device, and one optimizer for each player
     device = next(encoder.parameters()).device
     learner = Learner(encoder, task).to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     optimizers = _optimizers(encoder, task, steps, lr, weight_decay)
-    model = _wrapped(learner, adversarial=len(optimizers) > 1, compiled=compiled)
+    model = _wrap(learner, adversarial=len(optimizers) > 1, compiled=compiled)
     dtype = precision(device)
 
-    # the data, of which each process draws its part
+    # the data; each process draws its part of every batch
     images = images.to(device)
     labels = labels.to(device) if labels is not None and task.uses_labels else None
     part, rank = distributed.share(batch_size), distributed.rank()
@@ -115,8 +115,8 @@ def pretrain(
 
     with ExitStack() as stack:
         stack.enter_context(torch.random.fork_rng())
-        interrupted = stack.enter_context(finish_the_step())
-        torch.manual_seed(seed + rank)  # for layers that draw by themselves, such as dropout
+        interrupted = stack.enter_context(defer_interrupt())
+        torch.manual_seed(seed + rank)  # for layers with randomness of their own, such as dropout
         curve = Curve()
         if path is not None and path.exists():
             curve = load_checkpoint(path, identity, learner, optimizers, generator)
@@ -136,7 +136,7 @@ def pretrain(
                     rate = learning_rate(step, steps, lr)
                     numbers |= _update(model, optimizers[player], rate, player, batch, step, dtype)
 
-            # the numbers of all processes, and whether one of them was asked to stop
+            # the mean over all processes, and whether one of them was interrupted
             numbers = distributed.mean(numbers | {"stop": float(interrupted.is_set())}, device)
             stop = numbers.pop("stop") > 0
             with _advice(step, lr, path):
@@ -147,7 +147,7 @@ def pretrain(
             if after_step is not None:
                 after_step(step + 1)
 
-            # a checkpoint, at times and at the end
+            # a checkpoint, at regular intervals and at the end
             done = step + 1 == steps or stop
             if path is not None and (done or (step + 1) % checkpoint_every == 0):
                 save_checkpoint(path, identity, learner, optimizers, generator, curve)
@@ -164,14 +164,14 @@ def precision(device: torch.device) -> torch.dtype:
     return torch.float32
 
 
-def _wrapped(learner: Learner, *, adversarial: bool, compiled: bool) -> nn.Module:
-    """Return the learner ready to train: in several processes, and compiled if asked for."""
+def _wrap(learner: Learner, *, adversarial: bool, compiled: bool) -> nn.Module:
+    """Return the learner, wrapped for several processes and compiled if requested."""
     model: nn.Module = learner
-    if distributed.world_size() > 1:  # averages gradients; an adversary's turn leaves some without
+    if distributed.world_size() > 1:  # with an adversary, some parameters get no gradient
         model = DistributedDataParallel(learner, find_unused_parameters=adversarial)
     if not compiled:
         return model
-    if adversarial:  # whose turns switch gradients on and off while they are traced
+    if adversarial:  # it switches gradients on and off, which cannot be traced
         raise ValueError("a task with an adversary cannot be compiled: leave compiled=False")
     return torch.compile(model)  # type: ignore[return-value]
 
@@ -203,7 +203,7 @@ def _check_finite(loss: float) -> None:
 
 @contextmanager
 def _advice(step: int, lr: float, checkpoint: Path | None) -> Iterator[None]:
-    """Say at which step a NaN or infinite value was found, and what to do."""
+    """Add to an error the step at which a NaN or infinite value was found, and a remedy."""
     try:
         yield
     except FloatingPointError as error:
@@ -223,7 +223,7 @@ def _fingerprint(data: Tensor) -> dict[str, Any]:
 def _optimizers(
     encoder: Encoder, task: Task, steps: int, lr: float, weight_decay: float
 ) -> dict[str, torch.optim.Optimizer]:
-    """Return one optimizer for each player that will ever take a step."""
+    """Return an optimizer for each player that takes at least one step."""
     players = dict.fromkeys(player for step in range(steps) for player in task.players(step))
     return {
         player: torch.optim.AdamW(

@@ -1,4 +1,4 @@
-"""The loss curve, and how a run shows itself while it lasts."""
+"""The display of a run: a growing curve in a notebook, a progress bar in a terminal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SECONDS_BETWEEN_FIGURES = 4.0  # drawing one takes about a tenth of a second
 
 
 def in_notebook() -> bool:
-    """Whether a notebook's front end is there to take pictures."""
+    """Return whether the code runs in a notebook, which can display figures."""
     if "IPython" not in sys.modules:
         return False
     shell = sys.modules["IPython"].get_ipython()
@@ -26,14 +26,17 @@ def in_notebook() -> bool:
 
 
 def png(figure: Figure) -> bytes:
-    """The figure as a PNG file, opaque white so that it stays readable on a dark page."""
+    """Return the figure as a PNG file, with a white background, readable on a dark page."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110, facecolor="white")
     return buffer.getvalue()
 
 
-class _Picture:
-    """A figure with words for those who do not see it, in any IPython: Colab's knows no `alt`."""
+class _FigureWithAlt:
+    """A figure with an alternative text for screen readers.
+
+    IPython's own `Image` has no argument `alt` in the version that Colab installs.
+    """
 
     def __init__(self, figure: Figure, alt: str) -> None:
         self.png, self.alt = png(figure), alt
@@ -46,16 +49,16 @@ class _Picture:
 
 
 class Progress:
-    """Shows a run: in a notebook a figure that grows and stays, in a terminal a plain bar."""
+    """Shows a run: as a growing figure in a notebook, as a progress bar in a terminal."""
 
     def __init__(self, curve: Curve, steps: int, label: str, show: bool = True) -> None:
-        """Nothing is shown before the `with` block begins.
+        """Prepare the display; use it as a context manager.
 
         Args:
-            curve: is read at every update; the run appends to it.
-            steps: of the whole run.
-            label: what to call it.
-            show: False to stay silent.
+            curve: The curve to show; the run appends to it.
+            steps: The number of steps of the whole run.
+            label: The name of the run.
+            show: Whether to show anything.
         """
         self.curve, self.steps, self.label = curve, steps, label
         self.notebook = show and in_notebook()
@@ -70,11 +73,11 @@ class Progress:
         self.drawn = -np.inf
 
     def __enter__(self) -> Progress:
-        """Begin."""
+        """Return the display itself."""
         return self
 
     def update(self) -> None:
-        """Call once per step, after the curve has grown."""
+        """Show the new step; call this once per step, after the curve has been extended."""
         self.bar.update(1)
         now = time.monotonic()
         if self.notebook and now - self.drawn > SECONDS_BETWEEN_FIGURES:
@@ -85,7 +88,7 @@ class Progress:
         from IPython.display import display
 
         title = f"{self.label}: {len(self.curve)} of {self.steps} steps"
-        image = _Picture(self.curve.figure(title), title)
+        image = _FigureWithAlt(self.curve.figure(title), title)
         if self.handle is None:
             self.handle = display(image, display_id=True)
         else:
@@ -93,11 +96,11 @@ class Progress:
 
     def __exit__(
         self,
-        kind: type[BaseException] | None,
+        exception_type: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Leave the finished figure in the page, also when the run was interrupted."""
+        """Draw the final figure, also if the run was interrupted."""
         if len(self.curve):
             last = {name: f"{self.curve.last(name):.3f}" for name in self.curve.values}
             self.bar.set_postfix(last)
