@@ -138,7 +138,7 @@ def collect(
         kept = load_record(path)
         ours, theirs = (_comparable(each) for each in (begun, kept))
         changed = [
-            f"{k} is {theirs.get(k)} there and {v} here"
+            f"{k} is {theirs.get(k)} in the folder and {v} in this run"
             for k, v in ours.items()
             if v != theirs.get(k)
         ]
