@@ -260,12 +260,12 @@ EXPERIMENTS: dict[str, Experiment] = (
         for row, changes in _LEAGUE.items()
     }
     | {
-        f"labels-{data}-{share}": replace(
-            _LEAGUE_DATA[data], task="supervised", label_share=share / 100, fractions=(),
+        f"labels-{data}-{percent}": replace(
+            _LEAGUE_DATA[data], task="supervised", label_share=percent / 100, fractions=(),
             factors=False,
         )
-        for data, shares in _LABELS.items()
-        for share in shares
+        for data, percentages in _LABELS.items()
+        for percent in percentages
     }
 )  # fmt: skip
 """The experiments on encoders, by the name of their record.

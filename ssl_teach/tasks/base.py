@@ -32,8 +32,8 @@ class Batch:
     A task whose answer needs more than one tensor (an image and a mask) subclasses this.
 
     Attributes:
-        images: (M, C, H, W) in [0, 1]; M may be more than the number of images drawn.
-        targets: (M,) pseudo-labels, or whatever the task compares its answers with.
+        images: The inputs (M, C, H, W) in [0, 1]; M can exceed the number of images drawn.
+        targets: The pseudo-labels (M,), or other tensors that the task compares its answers with.
     """
 
     images: Tensor
@@ -44,8 +44,8 @@ class Task(nn.Module):
     """A task: makes batches out of images, and scores an encoder on them.
 
     Most tasks write two methods, `make_batch` and `forward`. A task with an adversary also
-    overrides `players` (who updates at this step), `parameters_of` (what each may change) and
-    `loss_of` (what each minimises); the training loop updates the players in the order given.
+    overrides `players` (those that update at this step), `parameters_of` (the parameters of each)
+    and `loss_of` (the loss of each); the training loop updates the players in the order given.
     """
 
     uses_labels = False
@@ -62,7 +62,7 @@ class Task(nn.Module):
         By default the options are arguments of the constructor, after the widths of the encoder.
 
         Args:
-            context: What the run trains, and on what.
+            context: The properties of the run, such as its encoder and the shape of its data.
             **options: A value for each registered option.
         """
         return cls(context.encoder.widths, **options)  # type: ignore[call-arg]
@@ -73,8 +73,8 @@ class Task(nn.Module):
         """Turn images into inputs and targets.
 
         Args:
-            images: (B, C, H, W) in [0, 1], on the device of the encoder.
-            labels: (B,) if the task is supervised, else None.
+            images: The images (B, C, H, W) in [0, 1], on the device of the encoder.
+            labels: The labels (B,) if the task is supervised, else None.
             generator: The source of all randomness, on the same device.
         """
         raise NotImplementedError
@@ -138,8 +138,8 @@ def classification(logits: Tensor, targets: Tensor) -> LossAndMetrics:
     """Return the cross-entropy and the accuracy of a task that chooses one of K classes.
 
     Args:
-        logits: (M, K).
-        targets: (M,) class indices.
+        logits: The scores (M, K) of the classes.
+        targets: The class indices (M,).
     """
     loss = F.cross_entropy(logits.float(), targets)
     accuracy = (logits.argmax(dim=1) == targets).float().mean()

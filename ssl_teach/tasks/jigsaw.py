@@ -1,7 +1,7 @@
 """Jigsaw: shuffle nine tiles, and ask for the shuffle (Noroozi and Favaro, 2016).
 
 Nine tiles have 9! = 362,880 orders, too many for one class each, and most of them differ little.
-A set of permutations that are far apart is therefore chosen beforehand, and the network is asked
+A set of permutations that are far apart is therefore chosen beforehand, and the network predicts
 which of them was applied.
 """
 

@@ -1,4 +1,4 @@
-"""What a task is built from: its options with their types and ranges, described in plain words."""
+"""Options of tasks, with types and ranges, and the context in which a task is built."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Option:
     choices: tuple[str, ...] | None = None
 
     def check(self, value: Any) -> Any:
-        """Return a valid value; lists become tuples and whole numbers floats where asked for.
+        """Return a valid value, with lists converted to tuples and integers to floats if needed.
 
         Raises:
             ValueError: If the value has the wrong type or is out of range.

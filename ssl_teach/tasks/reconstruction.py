@@ -1,4 +1,4 @@
-"""A task whose answer is an image, with an adversary if one is asked for."""
+"""The base class of tasks whose answer is an image, with an optional adversary."""
 
 from __future__ import annotations
 
@@ -132,8 +132,8 @@ class ReconstructionTask(Task):
 
         Args:
             encoder: The encoder that was trained with this task.
-            images: (N, C, H, W) uint8.
-            seed: The seed of what `make_batch` draws, such as the holes.
+            images: The images (N, C, H, W) uint8.
+            seed: The seed of the random draws of `make_batch`, such as the holes.
             batch_size: The number of images reconstructed at a time.
 
         Returns:

@@ -40,7 +40,7 @@ def two_views(images: Tensor, augment: Augment, generator: torch.Generator) -> T
     """Draw two independent augmentations of each image, in the paper's order.
 
     Args:
-        images: (N, C, H, W) in [0, 1].
+        images: The images (N, C, H, W) in [0, 1].
         augment: The random transform; 𝒯 in the paper.
         generator: The source of randomness.
 
@@ -163,7 +163,7 @@ class SimCLR(Task):
 
         Returns:
             "linear_z", the test accuracy of a linear probe on z, with each fraction of the labels;
-            and "factor_color_z" and so on, where factors are asked for.
+            and, with `factors`, "factor_color_z" and so on.
         """
         device = next(encoder.parameters()).device
         head = self.head.to(device).eval()

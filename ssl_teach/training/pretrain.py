@@ -66,8 +66,8 @@ def pretrain(
     Args:
         encoder: The encoder f; trained on the device where its parameters are.
         task: The task to learn; only the supervised task sees the labels.
-        images: (N, C, H, W) uint8; moved to the encoder's device once and kept there.
-        labels: (N,) for a supervised task, else None.
+        images: The images (N, C, H, W) uint8, which are moved to the encoder's device once.
+        labels: The labels (N,) for a supervised task, else None.
         steps: The number of steps.
         batch_size: The number of images drawn per step, by all processes together.
         lr: The highest learning rate of AdamW (Loshchilov and Hutter, 2019).
