@@ -17,7 +17,7 @@ from ssl_teach import distributed
 from ssl_teach.__main__ import main
 from ssl_teach.encoders.networks import ConvNet
 from ssl_teach.experiments.records import load_record
-from ssl_teach.losses.contrastive import nt_xent, partners
+from ssl_teach.losses import nt_xent, partners
 from ssl_teach.tasks.base import Batch
 from ssl_teach.tasks.simclr import ProjectionHead, SimCLR
 from ssl_teach.training.checkpoint import load_encoder
@@ -77,7 +77,7 @@ def work(rank, count, meeting, out):
     share = slice(rank * 16 // count, (rank + 1) * 16 // count)
     found = gradient(share, DistributedDataParallel), trained()
     assert distributed.rank() == rank and distributed.world_size() == count
-    with pytest.raises(ValueError, match=f"shared equally by {count}"):
+    with pytest.raises(ValueError, match=f"divided equally among {count}"):
         distributed.share(count + 1)
     if rank == 0:
         torch.save(found, out)

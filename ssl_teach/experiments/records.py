@@ -233,11 +233,11 @@ def _converted_settings(settings: dict[str, Any]) -> dict[str, Any]:
         return settings | {
             k: _converted_settings(v) if isinstance(v, dict) else v for k, v in parts.items()
         }
-    if not isinstance(settings.get("options"), dict):
+    options = settings.get("options", {})  # the first records had none
+    if "task" not in settings or not isinstance(options, dict):
         return settings
     kept = {k: v for k, v in settings.items() if k not in OPTIONS_OF_SIMCLR}
     simclr = {k: v for k, v in settings.items() if k in OPTIONS_OF_SIMCLR}
-    options = settings["options"]
     if kept.get("task") == "simclr":
         options |= simclr
         if "mistake" in options:

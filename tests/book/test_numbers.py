@@ -239,6 +239,7 @@ def bound(node: ast.stmt) -> set[str]:
     return (named(ast.walk(node), ast.Store) - own(node)).union(*map(names_in, filled))
 
 
+READER_MODULES = ("ssl_teach.experiments", "ssl_teach.experiments.records")
 READERS = {"book_record", "difference", "results_table", "all_records", "load_record"}
 TABLES = {"table", "results_table", "LeagueTable", "TransferTable", "DataFrame", "HTML"}
 
@@ -256,7 +257,7 @@ def recorded_tables(cells: list[tuple[str, str]]) -> dict[str, set[str]]:
         for node in body:
             if isinstance(node, ast.ImportFrom):
                 for alias in node.names:
-                    if node.module == "ssl_teach.experiments.records" and alias.name in READERS:
+                    if node.module in READER_MODULES and alias.name in READERS:
                         reads.add(alias.asname or alias.name)
                     if alias.name in TABLES:
                         makes[alias.asname or alias.name] = {alias.name}
@@ -297,7 +298,8 @@ def test_tables_of_records_are_made_by_what_names_the_records():
 
 def test_a_table_of_records_is_recognised():
     cells = [
-        ("a", "%matplotlib inline\nfrom ssl_teach.records import book_record as r, table"),
+        ("a", "%matplotlib inline\nfrom ssl_teach.experiments import book_record as r"),
+        ("a2", "from ssl_teach.lessons import table"),
         ("b", "def show(x):\n    return table(x)\n\ndef got():\n    return r('x').spread('m')"),
         ("c", "rows = {}\nfor n in 'xy':\n    rows[n] = got()"),
         ("d", "show(rows)"),

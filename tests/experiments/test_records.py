@@ -186,6 +186,8 @@ def old(name, task, options, **more):
     """A record of schema 1: SimCLR's choices were settings of every experiment."""
     moved = {"temperature": 0.2, "strength": 0.5, "crop": 0.3, "hue": None}
     settings = {"task": task, "data": "scenes", "options": options, **moved, **more}
+    if options is None:  # as in the very first records
+        del settings["options"]
     runs = [{"seed": 0, "seconds": 1.0, "metrics": {"linear": 0.5, "told_apart": 0.7}}]
     return {
         "name": name, "settings": settings, "runs": runs, "environment": {}, "schema": 1,
@@ -197,6 +199,7 @@ def old(name, task, options, **more):
     [
         ("rotation", {}, "rotation", {}),
         ("random", {}, "random", {}),
+        ("simclr", None, "simclr", {"head": "mlp", "temperature": 0.2, "crop": 0.3}),
         ("simclr", {"head": "none"}, "simclr", {"head": "none", "temperature": 0.2, "crop": 0.3}),
         ("simclr", {"mistake": "wrong_axis"}, "wrong_loss", {"mistake": "wrong_axis", "crop": 0.3}),
         ("super_resolution", {}, "super_resolution", {"content_steps": 0, "content_crop": 0.08}),
