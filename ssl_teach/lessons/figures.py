@@ -14,7 +14,7 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from ssl_teach.lessons.plots import BLUE, GREY, ORANGE, interval_line, styled_axes
+from ssl_teach.lessons.plots import BLUE, GREY, ORANGE, interval_line, side_legend, styled_axes
 from ssl_teach.losses import partners
 from ssl_teach.statistics import Spread
 from ssl_teach.tasks.patch_position import NEIGHBORS
@@ -54,6 +54,28 @@ def label_curves(
     axes[0].set_ylabel("test accuracy, %")
     if len(next(iter(lines.values()))) > 1:
         figure.legend(loc="outside upper center", ncols=3, frameon=False, fontsize=9)
+    return figure
+
+
+def memorisation_figure(
+    labels: Sequence[int], training: Sequence[Spread], test: Sequence[Spread]
+) -> Figure:
+    """Lesson 1: accuracy on training and on test images against the number of labels.
+
+    Args:
+        labels: how many there were in each training.
+        training: accuracy on the images of the last batch of each training.
+        test: accuracy on test images.
+    """
+    figure, ax = styled_axes(6.4, 3.2)
+    for values, color, marker, name in (
+        (training, BLUE, "s", "training pictures, last batch"),
+        (test, "black", "o", "test pictures"),
+    ):
+        interval_line(ax, labels, values, color=color, marker=marker, label=name)
+    ax.axhline(10, color=GREY, linestyle="--", linewidth=1, label="guessing")
+    ax.set(xscale="log", ylim=(0, 103), xlabel="labels", ylabel="accuracy, %")
+    side_legend(figure)
     return figure
 
 
