@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from IPython.display import Markdown
 
-from ssl_teach.experiments import book_record
+from ssl_teach.experiments import Experiment, book_record
 from ssl_teach.lessons.tables import results_table
 
 METHODS = {
@@ -24,7 +24,8 @@ def simclr_results(data: str) -> Markdown:
 
 def print_simclr_settings(data: str) -> None:
     """Print the steps, temperature and views of SimCLR's record on a data set."""
-    s = book_record(f"{data}-simclr").settings
-    print(f"{s['steps']} steps of {s['batch_size']} images, τ = {s['temperature']}")
-    hue = "" if s["hue"] is None else f", hue turned by up to {s['hue']} of the circle"
-    print(f"crops of {s['crop']:.0%} to 100% of the picture{hue}")
+    settings = Experiment.from_record(book_record(f"{data}-simclr"))
+    views = settings.options
+    print(f"{settings.steps} steps of {settings.batch_size} images, τ = {views['temperature']}")
+    hue = "" if views["hue"] is None else f", hue turned by up to {views['hue']} of the circle"
+    print(f"crops of {views['crop']:.0%} to 100% of the picture{hue}")
