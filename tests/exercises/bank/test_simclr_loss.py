@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from ssl_teach.exercises import exercise, judge
-from ssl_teach.losses.contrastive import nt_xent as the_packages
+from ssl_teach.losses import nt_xent as the_packages
 
 from ..answers import SEEDS, Bad, assert_right, assert_wrong
 from ..forms import graded

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from ssl_teach.exercises import exercise
-from ssl_teach.losses.contrastive import affinity_matrix as the_packages
+from ssl_teach.losses import affinity_matrix as the_packages
 
 from ..answers import SEEDS, Bad, assert_right, assert_wrong
 from ..forms import graded
