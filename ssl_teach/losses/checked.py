@@ -126,7 +126,12 @@ def nt_xent(
         >>> round(nt_xent(torch.ones(8, 3)).item(), 3), round(math.log(7), 3)
         (1.946, 1.946)
     """
-    return nt_xent_and_accuracy(z, temperature=temperature, order=order, negatives=negatives)[0]
+    keys, positive = _keys_and_partners(z, temperature, order, negatives)
+    small = len(z) * len(keys) <= WHOLE
+    if small and order == "pairs" and negatives is None:
+        with torch.autocast(z.device.type, enabled=False):
+            return contrastive.nt_xent(full_precision(z), temperature=temperature)
+    return _blockwise_nt_xent(z, keys, positive, temperature)[0]
 
 
 def nt_xent_and_accuracy(
@@ -144,21 +149,30 @@ def nt_xent_and_accuracy(
     Returns:
         The loss, and the fraction of views whose partner is nearest, without gradient.
     """
-    check_temperature(temperature)
-    keys = _unit_vectors(z, negatives)
-    itself = torch.arange(len(z), device=z.device)
-    positive = partners(len(z), order, z.device)
+    keys, positive = _keys_and_partners(z, temperature, order, negatives)
     if len(z) * len(keys) > WHOLE:
-        losses, correct = _in_blocks(keys[: len(z)], keys, positive, itself, temperature)
-        return losses.mean(), correct.float().mean()
-    with torch.autocast(z.device.type, enabled=False):
-        with torch.no_grad():
-            nearest = (keys[: len(z)] @ keys.T).fill_diagonal_(-torch.inf).argmax(dim=1)
-        if order == "pairs" and negatives is None:
-            loss = contrastive.nt_xent(full_precision(z), temperature=temperature)
-        else:
-            loss = _in_blocks(keys[: len(z)], keys, positive, itself, temperature)[0].mean()
+        return _blockwise_nt_xent(z, keys, positive, temperature)
+    with torch.no_grad(), torch.autocast(z.device.type, enabled=False):
+        nearest = (keys[: len(z)] @ keys.T).fill_diagonal_(-torch.inf).argmax(dim=1)
+    loss = nt_xent(z, temperature=temperature, order=order, negatives=negatives)
     return loss, (nearest == positive).float().mean()
+
+
+def _keys_and_partners(
+    z: Tensor, temperature: float, order: str, negatives: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Check the input; return unit vectors (2N + K, D) and each view's partner (2N,)."""
+    check_temperature(temperature)
+    return _unit_vectors(z, negatives), partners(len(z), order, z.device)
+
+
+def _blockwise_nt_xent(
+    z: Tensor, keys: Tensor, positive: Tensor, temperature: float
+) -> tuple[Tensor, Tensor]:
+    """Return loss and accuracy from the same blocks of rows."""
+    itself = torch.arange(len(z), device=z.device)
+    losses, correct = _in_blocks(keys[: len(z)], keys, positive, itself, temperature)
+    return losses.mean(), correct.float().mean()
 
 
 def _in_blocks(
