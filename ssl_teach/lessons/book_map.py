@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ssl_teach.augment import simclr_augmentation
 from ssl_teach.data import Dataset, load
+from ssl_teach.data.images import to_float
 from ssl_teach.experiments.registry import EXPERIMENTS
 from ssl_teach.tasks import Jigsaw, centre_mask, patch_pairs, shrink, two_views
 from ssl_teach.tasks.inpainting import GREY
@@ -313,7 +314,7 @@ def _example(data: Dataset, kind: str, which: int) -> Tensor:
     """One image of a class: (1, C, H, W) in [0, 1]."""
     assert data.labels is not None  # drawn data sets have labels
     rows = torch.where(data.labels == data.classes.index(kind))[0]
-    return data.images[rows[which : which + 1]].float() / 255
+    return to_float(data.images[rows[which : which + 1]])
 
 
 def _board(tiles: Tensor) -> Tensor:

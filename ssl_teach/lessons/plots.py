@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from ssl_teach.data.images import to_float
 from ssl_teach.statistics import Spread, decimal, spread
 
 BLUE, ORANGE, GREY = "#3b6ea5", "#c8742a", "#8a8f98"  # distinct for colour-blind readers too
@@ -71,7 +72,7 @@ def show_images(
     total = (columns * (width + gap), rows * (height + gap + head))  # screen pixels
     figure = Figure(figsize=(total[0] / dpi, total[1] / dpi), dpi=dpi)
     pixels = images.detach().cpu()
-    pixels = pixels if pixels.is_floating_point() else pixels.float() / 255
+    pixels = pixels if pixels.is_floating_point() else to_float(pixels)
     for i, x in enumerate(pixels.permute(0, 2, 3, 1).numpy()):
         row, column = divmod(i, columns)
         left = column * (width + gap) + gap // 2
