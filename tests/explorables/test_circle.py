@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 from ssl_teach.explorables import Circle
 from ssl_teach.losses.alignment_uniformity import alignment, uniformity
-from ssl_teach.losses.contrastive import info_nce, partners
+from ssl_teach.losses.contrastive import nt_xent
 
 from .page import mount
 
@@ -22,14 +22,10 @@ IN_PAGE = """([u, dimension, tau, negatives]) => {
 
 
 def by_torch(u, tau, negatives):
-    """The loss of z = u/‖u‖ by `info_nce`, without negatives by `alignment`; autograd for ∂ℒ/∂u."""
+    """The loss of z = u/‖u‖ by `nt_xent`, without negatives by `alignment`; autograd for ∂ℒ/∂u."""
     u = torch.tensor(u, requires_grad=True)
     z = F.normalize(u, dim=1)
-    if negatives:
-        itself = torch.arange(len(z))
-        loss = info_nce(z, z, partners(len(z)), exclude=itself, temperature=tau).mean()
-    else:
-        loss = alignment(z[0::2], z[1::2])
+    loss = nt_xent(z, temperature=tau) if negatives else alignment(z[0::2], z[1::2])
     loss.backward()
     z = z.detach()
     measured = alignment(z[0::2], z[1::2]).item(), uniformity(z).item()
