@@ -174,6 +174,8 @@ def test_all_rows_of_a_size_share_one_budget():
 @pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.stem)
 def test_every_lesson_has_one_switch_near_its_top_and_runs_what_it_asks_for(path):
     code = [c.source for c in nbformat.read(path, 4).cells if c.cell_type == "code"]
-    assert code[2].startswith('SIZE = "quick"  # or "gpu", "full"\ncifar10_run = CIFAR10Run(SIZE, ')
+    assert code[2].startswith(
+        'SIZE = "quick"  # or "gpu", "full"\ncifar10_run = lessons.CIFAR10Run(SIZE, '
+    )
     assert sum("SIZE = " in source for source in code) == 1
     assert code.count("cifar10_run.run()") == 1
