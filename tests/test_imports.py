@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "ssl_teach"
 
 # Each layer may import from its own and from those below it.
 LAYERS = [
-    {"files", "statistics", "distributed", "data", "augment", "encoders", "losses"},
+    {"checks", "files", "statistics", "distributed", "data", "augment", "encoders", "losses"},
     {"evaluation"},
     {"tasks"},
     {"training", "export"},

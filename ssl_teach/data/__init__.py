@@ -15,11 +15,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ssl_teach.checks import check_integer, check_seed
 from ssl_teach.data import cifar10, digits, folder, photos, scenes, sketches, stl10
 from ssl_teach.data.dataset import NO_LABEL, Dataset
 from ssl_teach.data.scenes import SHORTCUTS
 
-__all__ = ["NO_LABEL", "SHORTCUTS", "Dataset", "load", "names"]
+__all__ = ["BUILTIN", "NO_LABEL", "SHORTCUTS", "Dataset", "load", "names"]
+
+BUILTIN = "builtin:"
+"""Put before the name of a data set where a folder has the same name."""
 
 _LOADERS: dict[str, Callable[..., Dataset]] = {
     "scenes": scenes.scenes,
@@ -53,6 +57,9 @@ def load(
     unless `root` says where they are. A folder has one subfolder per class, or unlabelled images.
     An option that is None takes the data set's own default.
 
+    A folder in the current directory with the name of a data set makes that name ambiguous: write
+    "./photos" for the folder, "builtin:photos" for the data set.
+
     Args:
         name: One of `names()`, or the path of a folder.
         size: Height and width of the images in pixels.
@@ -64,8 +71,8 @@ def load(
         root: For CIFAR-10 and STL-10, the folder with a copy; for CIFAR-10 also an .npz file.
 
     Raises:
-        ValueError: If the name is unknown, the data set does not take an option, or a file is
-            damaged.
+        ValueError: If the name is unknown or ambiguous, the data set does not take an option, its
+            value is not valid, or a file is damaged.
         OSError: If the data are not on the disk and cannot be downloaded.
     """
     loader = _find(name)
@@ -77,15 +84,23 @@ def load(
     for option, value in options.items():
         if option not in takes:
             raise ValueError(f"{name} takes no {option}; its options are {', '.join(takes)}")
-        if option in {"size", "count"} and value < 1:
-            raise ValueError(f"{option} must be at least 1, got {value}")
-    return loader(seed=seed, **options)
+        if option in {"size", "count"}:
+            options[option] = check_integer(value, option, 1)
+    return loader(seed=check_seed(seed), **options)
 
 
 def _find(name: str | Path) -> Callable[..., Dataset]:
     """Return the function that loads a data set by its name, or a folder by its path."""
-    if isinstance(name, str) and name in _LOADERS:
-        return _LOADERS[name]
+    if not isinstance(name, str | Path):
+        raise ValueError(f"a data set is loaded by its name or path, got {name!r}")
+    builtin = str(name).removeprefix(BUILTIN)
+    if isinstance(name, str) and builtin in _LOADERS:
+        if builtin == name and Path(name).is_dir():
+            raise ValueError(
+                f"{name!r} is a data set of this book and also a folder here: "
+                f"write './{name}' for the folder, '{BUILTIN}{name}' for the data set"
+            )
+        return _LOADERS[builtin]
     path = Path(name).expanduser()
     if path.is_dir():
         return partial(folder.folder, path)

@@ -8,6 +8,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from ssl_teach.checks import as_images, as_labels, as_rows, check_seed
+
+SPLITS = ("train", "val", "test", "unlabelled")
+"""The names that a split may have."""
 NO_LABEL = -1
 """In `Dataset.labels`, marks an image that is only for pretraining."""
 
@@ -15,6 +19,9 @@ NO_LABEL = -1
 @dataclass(frozen=True)
 class Dataset:
     """Images in memory, with their labels, factors and splits.
+
+    Images, labels and splits may be given as NumPy arrays, labels and splits as lists; they are
+    kept as tensors.
 
     Attributes:
         name: The name under which it was loaded.
@@ -25,9 +32,13 @@ class Dataset:
         factors: For rendered images, the values each was rendered from, by name, (N,) each.
         splits: Indices into `images`, (n,) each, for "train", "val" and "test", which share no
             image; and for "unlabelled" where there are images without labels.
+        sources: The file that each image was read from, relative to the folder; empty for data that
+            are not read from a folder.
 
     Raises:
-        ValueError: If the parts do not fit together.
+        ValueError: If a part has the wrong type or shape, or the parts do not fit together: a label
+            names no class, an image of "train", "val" or "test" has no label while others have,
+            or two splits share an image.
     """
 
     name: str
@@ -36,24 +47,53 @@ class Dataset:
     classes: tuple[str, ...] = ()
     factors: Mapping[str, Tensor] = field(default_factory=dict)
     splits: Mapping[str, Tensor] = field(default_factory=dict)
+    sources: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Check that the parts fit together."""
-        if self.images.ndim != 4 or self.images.dtype != torch.uint8:
-            raise ValueError(
-                f"{self.name}: images must be uint8 (N, C, H, W), "
-                f"got {tuple(self.images.shape)} of {self.images.dtype}"
-            )
-        named = {**self.factors} | ({} if self.labels is None else {"labels": self.labels})
-        for name, values in named.items():
-            if len(values) != len(self):
-                raise ValueError(f"{self.name}: {len(values)} {name} for {len(self)} images")
+        """Check each part, and that the parts fit together."""
+        try:
+            self._check()
+        except ValueError as error:
+            raise ValueError(f"{self.name}: {error}") from None
+
+    def _check(self) -> None:
+        def put(name: str, value: object) -> None:  # the class is frozen
+            object.__setattr__(self, name, value)
+
+        put("images", as_images(self.images))
+        put("classes", tuple(self.classes))
+        if len(set(self.classes)) < len(self.classes):
+            raise ValueError(f"two classes have the same name: {', '.join(map(str, self.classes))}")
+        if self.labels is not None:
+            put("labels", as_labels(self.labels, len(self), len(self.classes), missing=True))
+        put("factors", {name: torch.as_tensor(values) for name, values in self.factors.items()})
+        for name, values in self.factors.items():
+            if values.shape != (len(self),):
+                raise ValueError(f"{tuple(values.shape)} {name} for {len(self)} images")
+        if self.sources and len(self.sources) != len(self):
+            raise ValueError(f"{len(self.sources)} sources for {len(self)} images")
+        put("splits", {k: as_rows(rows, len(self), f"split {k!r}") for k, rows in self._named()})
         chosen = torch.cat([torch.empty(0, dtype=torch.long), *self.splits.values()])
-        outside = len(chosen) and (chosen.min() < 0 or chosen.max() >= len(self))
-        if outside or len(chosen.unique()) < len(chosen):
-            raise ValueError(
-                f"{self.name}: the splits share images, or index some that do not exist"
-            )
+        if len(chosen.unique()) < len(chosen):
+            raise ValueError("the splits share images, or one holds an image twice")
+        for name in SPLITS[:3]:
+            lacking = 0 if self.labels is None else int((self._labels_of(name) < 0).sum())
+            if lacking:
+                raise ValueError(
+                    f"{lacking} images of the split {name!r} have no label; "
+                    "put them in a split 'unlabelled'"
+                )
+
+    def _named(self) -> list[tuple[str, Tensor]]:
+        """Return the splits by name, or raise a ValueError on a name that nothing would read."""
+        for name in self.splits:
+            if name not in SPLITS:
+                raise ValueError(f"a split cannot be called {name!r}, only {', '.join(SPLITS)}")
+        return list(self.splits.items())
+
+    def _labels_of(self, split: str) -> Tensor:
+        assert self.labels is not None
+        return self.labels[self.splits.get(split, torch.empty(0, dtype=torch.long))]
 
     def __len__(self) -> int:
         """Return N, the number of images."""
@@ -73,13 +113,20 @@ class Dataset:
 
         Args:
             rows: (n,) indices.
+
+        Raises:
+            ValueError: If there are no rows, or one does not exist.
         """
+        rows = as_rows(rows, len(self))
+        if not len(rows):
+            raise ValueError(f"{self.name}: a data set needs at least one image, got no rows")
         return Dataset(
             self.name,
             self.images[rows],
             None if self.labels is None else self.labels[rows],
             self.classes,
             {name: values[rows] for name, values in self.factors.items()},
+            sources=tuple(self.sources[row] for row in rows.tolist()) if self.sources else (),
         )
 
     def split(self, name: str) -> Dataset:
@@ -150,6 +197,7 @@ def draw_splits(labels: Tensor, fractions: Mapping[str, float], seed: int) -> di
     Raises:
         ValueError: If a split would be empty.
     """
+    check_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     parts: dict[str, list[Tensor]] = {name: [] for name in ("train", *fractions)}
     for label in labels[labels != NO_LABEL].unique():

@@ -7,8 +7,7 @@ import os
 import re
 import stat
 import warnings
-from collections.abc import Iterable
-from itertools import islice
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +16,14 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 from tqdm import tqdm
 
+from ssl_teach.checks import check_integer, check_seed
 from ssl_teach.data.dataset import NO_LABEL, Dataset, draw_splits
+from ssl_teach.data.fingerprint import content_hash
 from ssl_teach.data.images import empty_images
+from ssl_teach.data.layout import Layout, printable, read_layout
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+FRACTIONS = {"val": 0.1, "test": 0.2}
+"""The fraction of each class in the splits that are drawn."""
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 """Formats to decode, whatever a suffix says; Pillow's many other decoders are never called."""
 MANY = 500  # files from which on reading takes long enough for a progress bar
@@ -28,7 +31,7 @@ SHOWN = 5  # number of broken files that an error names
 BYTES = 500_000_000  # size of the largest file to read
 PIXELS = 120_000_000  # limit of one image; decoding so many takes 0.4 to 2 GB
 SCANS = 100  # limit of one JPEG; a progressive one has about ten, and each takes another pass
-LOOKED_AT = 10_000  # files to inspect for the error about a folder without images
+BITS = 4096  # a 16-bit image that is darker than this at its brightest holds fewer bits
 
 T = Image.Transpose
 UPRIGHT = {
@@ -44,9 +47,13 @@ def folder(path: str | Path, *, size: int = 32, seed: int = 0) -> Dataset:
     """Load the images of a folder in colour, each scaled and cropped to its central square.
 
     Each subfolder is a class. In each class 10% are for validation and 20% for the test, at
-    least one of each; a class of fewer than three is only for training. Images directly in the
-    folder have no label and form the split "unlabelled". Hidden files, files without an image's
-    suffix and deeper folders are skipped.
+    least one of each; a class of fewer than three is only for training. Where the folder holds
+    `train`, `val` and `test` with the classes in each, these are the splits; one that is missing is
+    drawn from training. Images in no class have no label and form the split "unlabelled".
+
+    Copies of an image, equal in every pixel, stay on one side of a split. Whatever is skipped, left
+    out or reinterpreted is reported as a `UserWarning`, with the number and what to do; see
+    `ssl_teach.data.layout`.
 
     Links are followed wherever they lead, because a folder of links is the usual way to choose from
     a larger collection, and only pixels are read from a file. An image found twice is an error,
@@ -62,91 +69,156 @@ def folder(path: str | Path, *, size: int = 32, seed: int = 0) -> Dataset:
 
     Raises:
         ValueError: If the folder cannot be listed, it has no image, an image cannot be read or is
-            found twice, no class has three images, or they do not fit into memory.
+            found twice, the layout is ambiguous, no class has three images, or they do not fit into
+            memory.
     """
     path = Path(path).expanduser()
-    loose, groups = _images_of(path)
-    files = [*loose, *(file for group in groups.values() for file in group)]
-    if not files:
-        raise ValueError(_nothing_in(path))
-    _refuse_twice(files, path)
-    images = _read_all(files, size, path)
-    if not groups:
-        return Dataset(printable(path), images, splits={"unlabelled": torch.arange(len(files))})
-    labels = [NO_LABEL] * len(loose)
-    for label, group in enumerate(groups.values()):
-        labels += [label] * len(group)
-    known = torch.tensor(labels)
+    layout = read_layout(path)
+    found = [(file, NO_LABEL, "unlabelled") for file in layout.unlabelled]
+    for label, name in enumerate(layout.class_names):
+        found += [(file, label, "") for file in layout.classes.get(name, [])]
+        for split, part in layout.splits.items():
+            found += [(file, label, split) for file in part.get(name, [])]
+    files = [file for file, _, _ in found]
+    images = _read_all(files, check_integer(size, "size", 1), path)
+    labels = torch.tensor([label for _, label, _ in found])
+    given = [split for _, _, split in found] if layout.splits else None
     try:
-        splits = draw_splits(known, {"val": 0.1, "test": 0.2}, seed)
+        labels, splits = _split(images, labels, given, check_seed(seed), layout, files)
     except ValueError as error:
         raise ValueError(
-            f"{printable(path)}: {error}; a class needs at least three images"
+            f"{printable(path)}: {error}; a class needs at least three different images"
         ) from None
-    return Dataset(printable(path), images, known, tuple(map(printable, groups)), {}, splits)
+    for note in layout.notes:
+        warnings.warn(f"{printable(path)}: {note}", stacklevel=3)
+    return Dataset(
+        printable(path), images, labels if layout.class_names else None,
+        tuple(map(printable, layout.class_names)), {}, splits,
+        tuple(printable(file.relative_to(path)) for file in files),
+    )  # fmt: skip
 
 
-def printable(name: str | Path) -> str:
-    """Make a file name safe to print: line ends, escapes and broken UTF-8 become codes."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(name))
+def _split(
+    images: Tensor,
+    labels: Tensor,
+    given: list[str] | None,
+    seed: int,
+    layout: Layout,
+    files: list[Path],
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Split the images so that copies stay together; see `folder`.
 
+    Args:
+        images: The images (N, C, H, W).
+        labels: The labels (N,), or `NO_LABEL`.
+        given: The split of each image where folders give it, else None: they are drawn.
+        seed: The seed of the draw.
+        layout: Notes are added to it.
+        files: The files of the images.
 
-def _images_of(path: Path) -> tuple[list[Path], dict[str, list[Path]]]:
-    """Return the images directly in a folder, and those of each subfolder that has any."""
-    try:
-        groups = {each.name: _images_in(each) for each in _visible(path) if each.is_dir()}
-        return _images_in(path), {name: files for name, files in groups.items() if files}
-    except OSError as error:
-        at = printable(error.filename or path)
-        raise ValueError(
-            f"{at} cannot be listed: {error.strerror}; give a folder that you may read"
-        ) from error
-
-
-def _visible(path: Path) -> list[Path]:
-    """Return the contents of a folder, sorted, without hidden ones."""
-    return sorted(each for each in path.iterdir() if not each.name.startswith("."))
-
-
-def _images_in(path: Path) -> list[Path]:
-    """Return the files directly in a folder that have an image's suffix, sorted."""
-    return [f for f in _visible(path) if f.suffix.lower() in SUFFIXES and not f.is_dir()]
-
-
-def _refuse_twice(files: Iterable[Path], root: Path) -> None:
-    """Raise ValueError if links lead to one file by two names."""
-    folders: dict[Path, str] = {}
-    seen: dict[str, Path] = {}
-    for file in files:
-        if file.parent not in folders:
-            folders[file.parent] = os.path.realpath(file.parent)
-        real = (
-            os.path.realpath(file) if file.is_symlink() else f"{folders[file.parent]}/{file.name}"
+    Returns:
+        The labels, without those of copies that stand in two classes, and the splits.
+    """
+    same = _copies(images)  # (N,) the first image with the same pixels
+    names = [printable(file.relative_to(layout.root)) for file in files]
+    if copies := (same != torch.arange(len(same))).nonzero().flatten().tolist():
+        pairs = [f"{names[i]} = {names[int(same[i])]}" for i in copies[:3]]
+        layout.notes.append(
+            f"{len(copies):,} images are copies of others ({', '.join(pairs)}); "
+            "copies stay on one side of the splits: remove them to count each image once"
         )
-        first = seen.setdefault(real, file)
-        if first is not file:
-            one, other = (printable(each.relative_to(root)) for each in (first, file))
-            raise ValueError(
-                f"{one} and {other} in {printable(root)} are the same file by way of a link; "
-                "remove one, or the image could be in both training and test"
-            )
+    labels, torn = _without_contradictions(labels, same)
+    if torn:
+        layout.notes.append(
+            f"{len(torn):,} images stand in two classes, such as {names[torn[0]]}; they are used "
+            "without a label: remove the wrong ones"
+        )
+    if given is None:
+        splits = _draw(labels, same, FRACTIONS, seed) if (labels != NO_LABEL).any() else {}
+    else:
+        splits = _kept_apart(labels, same, given, seed, layout)
+    small = [
+        name for label, name in enumerate(layout.class_names)
+        if int((labels == label).sum()) > 0 and "test" in splits
+        and not bool((labels[splits["test"]] == label).any())
+    ]  # fmt: skip
+    if small:
+        layout.notes.append(
+            f"{', '.join(map(printable, small))} without an image for the test; "
+            "a class needs three different images to be tested"
+        )
+    labelled = labels != NO_LABEL
+    taken = same[labelled].unique()
+    spare = torch.where(~labelled & ~torch.isin(same, taken))[0]
+    return labels, splits | ({"unlabelled": spare} if len(spare) else {})
 
 
-def _nothing_in(path: Path) -> str:
-    """Return the error for a folder without images: it says what is there instead."""
-    names = (name for _, _, files in os.walk(path) for name in files if name[0] != ".")
-    below = [os.path.splitext(name)[1].lower() for name in islice(names, LOOKED_AT)]
-    deeper = sum(suffix in SUFFIXES for suffix in below)
-    message = (
-        f"{printable(path)} holds no image ({', '.join(SUFFIXES)}), "
-        "neither directly nor in a subfolder"
+def _copies(images: Tensor) -> Tensor:
+    """Return for each image the index (N,) of the first with the same pixels."""
+    first: dict[str, int] = {}
+    return torch.tensor([first.setdefault(content_hash(x), i) for i, x in enumerate(images)])
+
+
+def _without_contradictions(labels: Tensor, same: Tensor) -> tuple[Tensor, list[int]]:
+    """Remove the labels of copies that have two different ones; return those images as well."""
+    labels, seen, torn = labels.clone(), dict[int, int](), set[int]()
+    for label, first in zip(labels.tolist(), same.tolist(), strict=True):
+        if label != NO_LABEL and seen.setdefault(first, label) != label:
+            torn.add(first)
+    rows = [i for i, first in enumerate(same.tolist()) if first in torn]
+    labels[rows] = NO_LABEL
+    return labels, rows
+
+
+def _draw(
+    labels: Tensor, same: Tensor, fractions: Mapping[str, float], seed: int
+) -> dict[str, Tensor]:
+    """Draw the splits of the labelled images, where copies follow the first of them."""
+    rows = torch.where(labels != NO_LABEL)[0]
+    first = torch.tensor(
+        [row for row, one in _first_of(rows.tolist(), same) if one == row], dtype=torch.long
     )
-    if deeper:
-        return (
-            f"{message}; {deeper:,} are in deeper folders: "
-            "name the folder whose subfolders are the classes"
-        )
-    return f"{message}; {len(below):,} files of other types were ignored"
+    drawn = draw_splits(labels[first], fractions, seed)
+    where = {int(first[k]): split for split, chosen in drawn.items() for k in chosen.tolist()}
+    parts: dict[str, list[int]] = {split: [] for split in drawn}
+    for row, one in _first_of(rows.tolist(), same):
+        parts[where[one]].append(row)
+    return {split: torch.tensor(part) for split, part in parts.items()}
+
+
+def _first_of(rows: list[int], same: Tensor) -> list[tuple[int, int]]:
+    """Return each row with the first of these rows that is a copy of it."""
+    first: dict[int, int] = {}
+    return [(row, first.setdefault(int(same[row]), row)) for row in rows]
+
+
+def _kept_apart(
+    labels: Tensor, same: Tensor, given: list[str], seed: int, layout: Layout
+) -> dict[str, Tensor]:
+    """Return the splits that the folders give, without copies of test images in training.
+
+    Splits without a folder are drawn from the training images.
+    """
+    rows = {
+        split: [i for i, each in enumerate(given) if each == split and labels[i] != NO_LABEL]
+        for split in ("test", "val", "train")
+    }
+    seen: set[int] = set()
+    for split in rows:  # of copies in two splits, that for the test stays
+        kept = [i for i in rows[split] if int(same[i]) not in seen]
+        if left := len(rows[split]) - len(kept):
+            layout.notes.append(f"{left:,} images of {split}/ left out: copies are in other splits")
+        seen |= {int(same[i]) for i in kept}
+        rows[split] = kept
+    splits = {split: torch.tensor(part, dtype=torch.long) for split, part in rows.items()}
+    missing = {s: f for s, f in FRACTIONS.items() if s not in layout.splits}
+    if missing:
+        train = splits["train"]
+        drawn = _draw(labels[train], same[train], missing, seed)
+        splits |= {split: train[part] for split, part in drawn.items()}
+    if empty := [split for split, part in splits.items() if not len(part)]:
+        raise ValueError(f"no image is left for {empty[0]}")
+    return {split: splits[split] for split in ("train", "val", "test")}
 
 
 def _read_all(files: list[Path], size: int, root: Path) -> Tensor:
@@ -243,9 +315,16 @@ def _square(image: Image.Image, size: int) -> Image.Image:
     """Scale and crop to the central square in 8-bit colour, with white behind transparency."""
     if image.mode == "F":
         raise ValueError("floating-point pixels, whose range is unknown; save it with 8 or 16 bits")
-    if image.mode.startswith("I;16") or image.mode == "I":  # else all bright levels are clipped
-        levels = np.asarray(image) // 256
-        image = Image.fromarray(np.clip(levels, 0, 255, out=levels).astype(np.uint8))
+    if image.mode == "I" and image.format != "PNG":  # a PNG has 16 bits at most
+        raise ValueError("32-bit integers, whose range is unknown; save it with 8 or 16 bits")
+    if image.mode.startswith("I"):  # converted by Pillow, all bright levels would be clipped
+        levels = np.asarray(image)
+        if 0 < levels.max() < BITS:
+            raise ValueError(
+                f"16-bit pixels that reach only {levels.max()} of 65,535, so perhaps of fewer "
+                "bits; save it with 8 bits, or scaled to 16"
+            )
+        image = Image.fromarray((levels // 256).astype(np.uint8))
     transparent = image.mode in {"RGBA", "LA", "PA"} or "transparency" in image.info
     mode = "RGBA" if transparent else "RGB"
     if image.mode != mode:

@@ -50,5 +50,5 @@ def test_pictures_for_a_test_are_not_pretrained_on_without_a_training_split():
 
 def test_splits_that_count_from_the_end_are_refused():
     images = torch.zeros(3, 1, 1, 1, dtype=torch.uint8)
-    with pytest.raises(ValueError, match="some that do not exist"):
+    with pytest.raises(ValueError, match="from 0 to 2, got -1"):
         Dataset("mine", images, splits={"train": torch.tensor([0, -1])})

@@ -19,7 +19,6 @@ import torchvision.datasets
 from PIL import Image, ImageOps
 
 from ssl_teach.data import cifar10, downloads, load
-from ssl_teach.data import folder as folders
 from ssl_teach.data.folder import folder, read_image
 from ssl_teach.encoders.networks import ConvNet, build_encoder
 from ssl_teach.training.checkpoint import load_encoder, save_encoder
@@ -197,11 +196,9 @@ def test_one_image_by_two_names_is_refused(tmp_path):
 
 
 def test_a_folder_that_holds_itself(tmp_path):
-    (tmp_path / "self").symlink_to(tmp_path)
-    with pytest.raises(ValueError, match="holds no image"):
-        load(tmp_path)
     (tmp_path / "a.png").write_bytes(picture("PNG"))
-    with pytest.raises(ValueError, match="same file"):
+    (tmp_path / "self").symlink_to(tmp_path)
+    with pytest.raises(ValueError, match="self is a link to a folder that holds it"):
         load(tmp_path)
 
 
@@ -240,17 +237,6 @@ def test_what_may_not_be_read(tmp_path):
     (tmp_path / "b").mkdir(0)
     with pytest.raises(ValueError, match="b cannot be listed: Permission denied"):
         load(tmp_path)
-
-
-def test_many_names_are_listed_soon(tmp_path):
-    (tmp_path / "kind").mkdir()
-    for i in range(5_000):
-        (tmp_path / "kind" / f"{i}.png").touch()
-    started = time.process_time()
-    loose, groups = folders._images_of(tmp_path)
-    folders._refuse_twice(groups["kind"], tmp_path)
-    assert len(groups["kind"]) == 5_000 and not loose
-    assert time.process_time() - started < 5
 
 
 @pytest.mark.parametrize("size", [100_000, 10**9, 10**30])
