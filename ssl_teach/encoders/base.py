@@ -6,6 +6,8 @@ from typing import Self
 
 from torch import Tensor, nn
 
+from ssl_teach.checks import check_channels, check_integer
+
 PIXEL_MEAN, PIXEL_STD = 0.5, 0.25
 """Roughly the mean and the standard deviation of pixels in [0, 1], the same for every data set."""
 
@@ -23,11 +25,13 @@ class Encoder(nn.Module):
     Attributes:
         widths: Number of channels of each stage, first to last.
         blocks: One module per stage, applied in turn.
+        channels: Number of channels of the images; None if several numbers are accepted.
         num_frozen: Number of blocks that are frozen, counted from the image; see `freeze`.
     """
 
     widths: tuple[int, ...]
     blocks: nn.ModuleList
+    channels: int | None = None
     num_frozen: int = 0
 
     def __init__(self) -> None:
@@ -46,9 +50,7 @@ class Encoder(nn.Module):
         Raises:
             ValueError: If count is negative or exceeds the number of blocks.
         """
-        if not 0 <= count <= len(self.blocks):
-            raise ValueError(f"cannot freeze {count} blocks: the encoder has {len(self.blocks)}")
-        self.num_frozen = count
+        self.num_frozen = count = check_integer(count, "blocks to freeze", 0, len(self.blocks))
         for number, block in enumerate(self.blocks):
             block.requires_grad_(number >= count)
         self.train(self.training)
@@ -74,13 +76,15 @@ class Encoder(nn.Module):
             One (B, C_l, H_l, W_l) tensor per stage, first to last.
 
         Raises:
-            ValueError: If the images are not floats of four dimensions.
+            ValueError: If the images are not floats of four dimensions, or have another number of
+                channels than the encoder reads.
         """
         if images.ndim != 4 or not images.is_floating_point():
             raise ValueError(
                 f"an encoder takes float images (B, C, H, W) in [0, 1], "
                 f"got {tuple(images.shape)} of {images.dtype}; divide uint8 images by 255"
             )
+        check_channels(images, self.channels)
         x = self.prepare(images)
         maps = []
         for block in self.blocks:

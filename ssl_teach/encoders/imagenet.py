@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models import ResNet18_Weights, resnet18
 
+from ssl_teach.checks import check_channels
 from ssl_teach.encoders.base import Encoder
 from ssl_teach.encoders.networks import init_as_torchvision
 
@@ -113,6 +114,7 @@ class ImageNetEncoder(Encoder):
 
     def prepare(self, images: Tensor) -> Tensor:
         """Expand grey images to three channels, scale to size, and normalise as in training."""
+        check_channels(images, 1 if images.shape[1] == 1 else 3)
         x = images.expand(-1, 3, -1, -1)
         if self.size is not None:
             x = F.interpolate(

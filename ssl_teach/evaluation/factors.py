@@ -10,6 +10,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
+from ssl_teach.checks import as_matrix, check_positive
 from ssl_teach.data import Dataset
 
 FACTORS = {
@@ -51,9 +52,19 @@ def factor_probe(
     Returns:
         R² on the test split by name ("factor_color" and so on, for each of `FACTORS`): 1 for a
         factor that is predicted without error, 0 for one that is not predicted at all.
+
+    Raises:
+        ValueError: If the data set lacks a factor, or there are no penalties.
     """
+    if missing := [part for parts in FACTORS.values() for part in parts
+                   if part not in dataset.factors]:  # fmt: skip
+        have = ", ".join(dataset.factors) or "none"
+        raise ValueError(f"{dataset.name} has no factor {missing[0]!r}; it has {have}")
+    penalties = [check_positive(penalty, "a penalty") for penalty in penalties]
+    if not penalties:
+        raise ValueError("there are no penalties to choose from")
     parts = (dataset.train, dataset.val, dataset.test)
-    features = [extract(part.images) for part in parts]
+    features = [as_matrix(extract(part.images), "extracted features") for part in parts]
     scaler = StandardScaler().fit(features[0])
     x, x_val, x_test = (scaler.transform(part).astype(np.float64) for part in features)
     found = {}

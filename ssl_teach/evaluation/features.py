@@ -15,8 +15,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ssl_teach.checks import as_images, check_channels, check_integer, check_seed
 from ssl_teach.data.images import to_float
 from ssl_teach.encoders.base import Encoder
+
+
+def check_encoder(encoder: object) -> Encoder:
+    """Return an encoder; raise a ValueError if it is anything else."""
+    if not isinstance(encoder, Encoder):
+        raise ValueError(
+            f"an encoder of ssl_teach.encoders is needed, got a {type(encoder).__name__}; "
+            "wrap another network in a subclass of Encoder"
+        )
+    return encoder
 
 
 class NotFrozenError(RuntimeError):
@@ -72,7 +83,8 @@ def features(
 
     An early stage has few channels and a large map, a late one many channels and a small map. With
     one value per channel an early stage would be at a disadvantage simply because it is narrow. Its
-    map is therefore averaged over a grid such that channels × cells = channels of the last stage.
+    map is therefore averaged over a grid such that channels × cells = channels of the last stage,
+    or over all its pixels where it has fewer.
 
     Args:
         encoder: The encoder. It is frozen during the call, and this is verified.
@@ -84,10 +96,15 @@ def features(
         One (N, D) float32 array per stage, first to last. The last is h = f(x).
 
     Raises:
+        ValueError: If the images are not uint8 (N, C, H, W), or have another number of channels
+            than the encoder reads.
         NotFrozenError: If parameters or batch-norm statistics changed during the call.
     """
+    images = as_images(images)
+    check_channels(images, check_encoder(encoder).channels)
+    check_integer(batch_size, "batch_size", 1)
     device = next(encoder.parameters()).device
-    size = size or encoder.widths[-1]
+    size = encoder.widths[-1] if size is None else check_integer(size, "size", 1)
     parts: list[list[Tensor]] = [[] for _ in encoder.widths]
     with frozen(encoder):
         for chunk in images.split(batch_size):
@@ -99,7 +116,7 @@ def features(
 
 def raw_pixels(images: Tensor) -> np.ndarray:
     """Return the pixels as a baseline, (N, C, H, W) uint8 -> (N, C·H·W) in [0, 1]."""
-    return to_float(images).flatten(1).cpu().numpy()
+    return to_float(as_images(images)).flatten(1).cpu().numpy()
 
 
 def random_weights(encoder: Encoder, seed: int) -> Encoder:
@@ -114,8 +131,10 @@ def random_weights(encoder: Encoder, seed: int) -> Encoder:
         seed: Seed of the new weights.
 
     Raises:
-        ValueError: If a layer has parameters but neither it nor a module around it has this method.
+        ValueError: If a layer has parameters but neither it nor a module around it has this method,
+            or the seed is not valid.
     """
+    check_seed(seed)
     fresh = copy.deepcopy(encoder)
     with torch.random.fork_rng():
         torch.manual_seed(seed)

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ssl_teach.checks import as_images, as_labels, as_matrix, check_integer, check_several
 from ssl_teach.data.images import to_float
 from ssl_teach.encoders.networks import ConvNet
 from ssl_teach.evaluation.features import frozen
@@ -20,7 +21,7 @@ def receptive_field(stage: int) -> int:
     Args:
         stage: Number of the stage, from 1.
     """
-    return 2 ** (stage + 1) - 1
+    return 2 ** (check_integer(stage, "stage", 1) + 1) - 1
 
 
 def max_activating_patches(
@@ -40,7 +41,18 @@ def max_activating_patches(
     Returns:
         (len(channels), count, C, S, S) uint8 with S = `receptive_field(stage)`, the strongest
         activation first; black where a patch extends beyond its image.
+
+    Raises:
+        ValueError: If the encoder is no `ConvNet`, it lacks the stage or a channel, or there are
+            fewer images than patches.
     """
+    if not isinstance(encoder, ConvNet):
+        raise ValueError(f"receptive fields are known for a ConvNet only, got {type(encoder)}")
+    images = as_images(images)
+    check_integer(stage, "stage", 1, len(encoder.widths))
+    check_integer(count, "count", 1, len(images))
+    for channel in channels:
+        check_integer(channel, "a channel", 0, encoder.widths[stage - 1] - 1)
     device = next(encoder.parameters()).device
     with frozen(encoder):
         maps = [
@@ -71,7 +83,13 @@ def correlation_ratio(features: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
     Returns:
         (D,) in [0, 1]: 0 if all class means are equal, NaN for a constant feature.
+
+    Raises:
+        ValueError: If shapes do not fit, or there is only one class.
     """
+    features = as_matrix(features, "features")
+    labels = as_labels(labels, len(features)).numpy()
+    check_several(len(np.unique(labels)), "class")
     total = features.var(axis=0, dtype=np.float64)
     classes, counts = np.unique(labels, return_counts=True)
     means = np.stack([features[labels == c].mean(axis=0, dtype=np.float64) for c in classes])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from numbers import Real
+
 import numpy as np
 import torch
 
+from ssl_teach.checks import check_seed
 from ssl_teach.data import Dataset
 
 
@@ -24,8 +27,8 @@ def draw_labels(dataset: Dataset, fraction: float, seed: int) -> tuple[Dataset, 
     Raises:
         ValueError: If the fraction leaves fewer than two labels per class, or there are no labels.
     """
-    if not 0 < fraction <= 1:
-        raise ValueError(f"fraction must lie in (0, 1], got {fraction}")
+    check_fraction(fraction)
+    check_seed(seed)
     if dataset.labels is None:
         raise ValueError(f"{dataset.name!r} has no labels to draw from")
     if fraction == 1:
@@ -55,14 +58,26 @@ def label_arrays(*parts: Dataset) -> list[np.ndarray]:
     """Return the labels of several data sets as arrays (N,).
 
     Raises:
-        ValueError: If a data set has no labels.
+        ValueError: If a data set has no labels, or one of its images has none.
     """
     for part in parts:
         if part.labels is None:
             raise ValueError(f"{part.name!r} has no labels, so nothing can be probed on it")
+        if lacking := int((part.labels < 0).sum()):
+            raise ValueError(
+                f"{lacking} of {len(part)} images of {part.name!r} have no label; use a split of "
+                "images that have one"
+            )
     return [part.labels.numpy() for part in parts if part.labels is not None]
+
+
+def check_fraction(fraction: object, name: str = "fraction") -> None:
+    """Raise a ValueError unless a fraction of the labels is a number above 0 and at most 1."""
+    real = isinstance(fraction, Real) and not isinstance(fraction, bool)
+    if not (real and 0 < float(fraction) <= 1):  # type: ignore[arg-type]
+        raise ValueError(f"{name} must lie in (0, 1], got {fraction!r}")
 
 
 def label_suffix(fraction: float) -> str:
     """Return the end of a metric's name for a fraction of the labels: "@10%", or "" for all."""
-    return "" if fraction == 1 else f"@{fraction:.0%}"
+    return "" if fraction == 1 else f"@{round(100 * fraction, 6):g}%"

@@ -11,6 +11,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
+from ssl_teach.checks import as_labels, as_matrix, check_integer, check_positive, check_several
 from ssl_teach.data import Dataset
 from ssl_teach.encoders.base import Encoder
 from ssl_teach.evaluation.features import features
@@ -40,14 +41,38 @@ class ProbeData:
     """Features with their labels, split into training, validation and test.
 
     Attributes:
-        train: Features (N, D) and labels (N,) for training.
+        train: Features (N, D) and labels (N,) for training; arrays, or tensors, which become
+            arrays.
         val: The same for validation.
         test: The same for the test.
+
+    Raises:
+        ValueError: If a part is empty or not finite, the widths differ, there is one label for all,
+            or validation or test have a class that training lacks.
     """
 
     train: tuple[np.ndarray, np.ndarray]
     val: tuple[np.ndarray, np.ndarray]
     test: tuple[np.ndarray, np.ndarray]
+
+    def __post_init__(self) -> None:
+        """Check the features and labels of each part, and that the parts fit together."""
+        for part in ("train", "val", "test"):
+            features, labels = getattr(self, part)
+            x = as_matrix(features, f"features of {part}")
+            y = as_labels(labels, len(x), name=f"labels of {part}").numpy()
+            object.__setattr__(self, part, (x, y))
+            if x.shape[1] != self.train[0].shape[1]:
+                raise ValueError(
+                    f"features of {part} are {x.shape[1]} wide, those of train "
+                    f"{self.train[0].shape[1]}"
+                )
+            if len(unknown := np.setdiff1d(y, self.train[1])):
+                raise ValueError(
+                    f"labels of {part} include {unknown[0]}, which training never sees: "
+                    "give each class training examples, or leave it out"
+                )
+        check_several(len(np.unique(self.train[1])), "class")
 
 
 def stage_features(
@@ -80,7 +105,12 @@ def linear_probe(data: ProbeData, penalties: Sequence[float] = PENALTIES) -> Pro
         data: Features and labels.
         penalties: Weights of ½‖W‖² relative to the mean cross-entropy. The one with the best
             validation accuracy is chosen.
+
+    Raises:
+        ValueError: If there are no penalties, or one is not positive.
     """
+    penalties = [check_positive(penalty, "a penalty") for penalty in penalties]
+    _check_some(penalties, "penalties")
     scaler = StandardScaler().fit(data.train[0])
     (x, y), (x_val, y_val), (x_test, y_test) = (
         (scaler.transform(x).astype(np.float32), y) for x, y in (data.train, data.val, data.test)
@@ -102,12 +132,28 @@ def knn_probe(data: ProbeData, neighbours: Sequence[int] = (1, 5, 20)) -> ProbeR
         data: Features and labels.
         neighbours: Values of k, except those above the number of training features. The one with
             the best validation accuracy is chosen.
+
+    Raises:
+        ValueError: If a number of neighbours is not a positive integer, or all of them exceed the
+            number of training features.
     """
     (x, y), (x_val, y_val), (x_test, y_test) = data.train, data.val, data.test
+    neighbours = [check_integer(k, "a number of neighbours", 1) for k in neighbours]
+    _check_some(neighbours, "numbers of neighbours")
     candidates = [k for k in neighbours if k <= len(x)]
+    if not candidates:
+        raise ValueError(
+            f"{len(x)} training features cannot vote with {min(neighbours)} neighbours; "
+            f"allow a number of at most {len(x)}"
+        )
     fitted = [KNeighborsClassifier(k, metric="cosine").fit(x, y) for k in candidates]
     val = [model.score(x_val, y_val) for model in fitted]
     best = int(np.argmax(val))
     return ProbeResult(
         float(fitted[best].score(x_test, y_test)), float(val[best]), candidates[best]
     )
+
+
+def _check_some(candidates: Sequence[object], what: str) -> None:
+    if not candidates:
+        raise ValueError(f"there are no {what} to choose from")

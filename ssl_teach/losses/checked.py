@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ssl_teach.checks import check_several
 from ssl_teach.losses import contrastive
 from ssl_teach.losses.blockwise import BlockwiseInfoNCE
 from ssl_teach.losses.checks import check_temperature, check_vectors, full_precision
@@ -69,7 +70,8 @@ def info_nce(
         (M,) losses in nats; log K (log(K-1) with `exclude`) when all scores are equal.
 
     Raises:
-        ValueError: If shapes do not fit, an index names no key, a value is NaN, or τ ≤ 0.
+        ValueError: If shapes do not fit, an index names no key, a value is NaN, τ ≤ 0, or there
+            are no negatives.
 
     Source: van den Oord et al., 2018, equation 4.
     """
@@ -78,6 +80,7 @@ def info_nce(
     check_temperature(temperature)
     if queries.shape[1] != keys.shape[1]:
         raise ValueError(f"queries are {queries.shape[1]} wide but keys are {keys.shape[1]} wide")
+    check_several(len(keys) - (exclude is not None), "key for each query")
     if block is not None and block < 1:
         raise ValueError(f"block is a number of rows, so at least 1, got {block}")
     for name, index in (("positive", positive), ("exclude", exclude)):
@@ -117,7 +120,8 @@ def nt_xent(
         The mean over all 2N rows, in nats; log(2N-1+K) when all views look alike.
 
     Raises:
-        ValueError: On a wrong shape, an odd number of views, NaN, τ ≤ 0, or an unknown order.
+        ValueError: On a wrong shape, an odd number of views, NaN, τ ≤ 0, an unknown order, or
+            only one image, which leaves no negatives.
 
     Source: Chen et al., 2020, equation 1 and Algorithm 1.
 
@@ -163,7 +167,9 @@ def _keys_and_partners(
 ) -> tuple[Tensor, Tensor]:
     """Check the input; return unit vectors (2N + K, D) and each view's partner (2N,)."""
     check_temperature(temperature)
-    return _unit_vectors(z, negatives), partners(len(z), order, z.device)
+    keys, positive = _unit_vectors(z, negatives), partners(len(z), order, z.device)
+    check_several(len(keys) - 1, "view for each view to find: a batch needs two images")
+    return keys, positive
 
 
 def _blockwise_nt_xent(

@@ -79,6 +79,15 @@ class Task(nn.Module):
         """
         raise NotImplementedError
 
+    def check_data(self, images: Tensor, labels: Tensor | None, batch_size: int) -> None:
+        """Raise a ValueError if the task has nothing to learn from these data; see `pretrain`.
+
+        Args:
+            images: The images (N, C, H, W) uint8.
+            labels: The labels (N,) if the task is supervised, else None.
+            batch_size: The number of images per step, in all processes together.
+        """
+
     def forward(self, encoder: Encoder, batch: Batch) -> LossAndMetrics:
         """Score the encoder on a batch: return the loss, and metrics by name."""
         raise NotImplementedError
@@ -125,7 +134,7 @@ class Task(nn.Module):
         architecture of every part with weights.
         """
         public = {k: v for k, v in vars(self).items() if not k.startswith("_") and k != "training"}
-        parts = {name: repr(part) for name, part in self.named_children()}
+        parts = {name: describe(part) for name, part in self.named_children()}
         return {"type": type(self).__name__} | parts | {k: describe(v) for k, v in public.items()}
 
     def extra_repr(self) -> str:

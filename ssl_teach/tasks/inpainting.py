@@ -125,9 +125,23 @@ class HoleBatch(Batch):
         images: The images (B, C, H, W) in [0, 1], grey in the holes.
         targets: The originals (B, C, H, W).
         mask: The mask (B, 1, H, W) bool, True where missing.
+
+    Raises:
+        ValueError: If the mask does not fit the images, or nothing is missing.
     """
 
     mask: Tensor
+
+    def __post_init__(self) -> None:
+        """Check the mask, which may come from a reader's own function."""
+        B, _, H, W = self.images.shape
+        if self.mask.dtype != torch.bool or self.mask.shape != (B, 1, H, W):
+            raise ValueError(
+                f"the mask must be bool {(B, 1, H, W)}, "
+                f"got {tuple(self.mask.shape)} of {self.mask.dtype}"
+            )
+        if not self.mask.any():
+            raise ValueError("the mask hides nothing, so there is nothing to fill in")
 
 
 @register(
@@ -172,6 +186,8 @@ class Inpainting(ReconstructionTask):
             lambda_gan: The weight λ_gan of the adversarial loss (paper: 0.001); 0 for no adversary.
             warmup_steps: The number of steps before the adversary joins.
         """
+        if lambda_rec == lambda_gan == 0:
+            raise ValueError("lambda_rec and lambda_gan are both 0, so there is nothing to learn")
         super().__init__(channels, lambda_gan, warmup_steps, bounded=False)
         self.augment, self.masks, self.lambda_rec = augment, masks, lambda_rec
         self.decoder = MapDecoder(widths, channels)
@@ -232,14 +248,8 @@ class Inpainting(ReconstructionTask):
             The completed images (B, C, H, W) in [0, 1], equal to `images` outside the holes.
 
         Raises:
-            ValueError: If the mask does not fit the images.
+            ValueError: If the mask does not fit the images, or hides nothing.
         """
-        B, _, H, W = images.shape
-        if mask.dtype != torch.bool or mask.shape != (B, 1, H, W):
-            raise ValueError(
-                f"the mask must be bool {(B, 1, H, W)}, got {tuple(mask.shape)} of {mask.dtype}"
-            )
+        batch = HoleBatch(images.masked_fill(mask != 0, GREY), images, mask)
         with eval_mode(encoder):
-            return self.reconstruct(
-                encoder, HoleBatch(images.masked_fill(mask, GREY), images, mask)
-            )
+            return self.reconstruct(encoder, batch)

@@ -13,6 +13,7 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
+from ssl_teach.checks import check_several
 from ssl_teach.encoders.base import PIXEL_MEAN, PIXEL_STD, Encoder
 from ssl_teach.tasks.base import Augment, Batch, LossAndMetrics, Task, classification
 from ssl_teach.tasks.options import Option
@@ -133,6 +134,7 @@ class Jigsaw(Task):
                 `normalize`.
         """
         super().__init__()
+        check_several(num_permutations, "permutation")
         self.augment, self.grid, self.gap = augment, grid, gap
         self.num_permutations, self.criterion = num_permutations, criterion
         self.permutation_seed, self.normalize_tiles = permutation_seed, normalize_tiles

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from functools import partial
-from types import FunctionType
+from types import CodeType, FunctionType, MethodType
 from typing import Any
 
 from torch import Tensor, nn
 
+from ssl_teach.data.fingerprint import content_hash
 from ssl_teach.encoders.base import Encoder
 
 
@@ -128,37 +129,91 @@ def describe(value: Any) -> Any:
     """Describe a choice in plain numbers, words, lists and dictionaries, for `Task.config`.
 
     Two values with the same description are interchangeable: objects are described by their class
-    and public attributes, tensors by a hash, and functions by their name and enclosed values.
+    and attributes, tensors by a hash, and functions by their name, their code, and the values that
+    it reads from outside. Weights are left out, since training changes them.
     """
+    return _describe(value, ())
+
+
+def _describe(value: Any, inside: tuple[int, ...]) -> Any:
+    """See `describe`; `inside` holds the objects that are being described, to stop at a circle."""
     if value is None or isinstance(value, bool | int | float | str):
         return value
+    if id(value) in inside:
+        return {"type": type(value).__qualname__}
+    inside = (*inside, id(value))
     if isinstance(value, Tensor):
-        content = value.detach().cpu().contiguous().numpy().tobytes()
-        return {"shape": list(value.shape), "sha256": hashlib.sha256(content).hexdigest()[:12]}
+        return {"shape": list(value.shape), "sha256": content_hash(value)[:12]}
     if isinstance(value, Mapping):
-        return {str(key): describe(each) for key, each in value.items()}
-    if isinstance(value, Sequence | set | frozenset):
-        return [describe(each) for each in value]
+        return {str(key): _describe(each, inside) for key, each in value.items()}
+    if isinstance(value, Sequence | set | frozenset) and not isinstance(value, bytes):
+        return [_describe(each, inside) for each in value]
     if isinstance(value, partial):
         return {
-            "function": describe(value.func),
-            "arguments": describe([value.args, value.keywords]),
+            "function": _describe(value.func, inside),
+            "arguments": _describe([value.args, value.keywords], inside),
         }
+    if isinstance(value, MethodType):
+        return {
+            "function": _describe(value.__func__, inside), "of": _describe(value.__self__, inside)
+        }  # fmt: skip
     if isinstance(value, FunctionType):
-        named = f"{value.__module__}.{value.__qualname__}"
-        if "<" not in named:  # it can be imported: its name says what it does
-            return named
-        enclosed = [describe(cell.cell_contents) for cell in value.__closure__ or ()]
-        code = hashlib.sha256(value.__code__.co_code + repr(value.__code__.co_consts).encode())
-        return {"function": named, "code": code.hexdigest()[:12], "encloses": enclosed}
+        return _describe_function(value, inside)
     if isinstance(value, nn.Module):
-        return {"type": type(value).__qualname__, "modules": repr(value)}
+        return _describe_module(value, inside)
+    if isinstance(value, type):
+        return f"{value.__module__}.{value.__qualname__}"
     if hasattr(value, "item"):  # a NumPy scalar
         return value.item()
-    named_fields = (
-        [field.name for field in fields(value)]
-        if is_dataclass(value) and not isinstance(value, type)
-        else [name for name in getattr(value, "__dict__", {}) if not name.startswith("_")]
-    )
-    type_name = value.__qualname__ if isinstance(value, type) else type(value).__qualname__
-    return {"type": type_name} | {name: describe(getattr(value, name)) for name in named_fields}
+    if not hasattr(value, "__dict__"):  # such as a built-in function
+        return getattr(value, "__qualname__", type(value).__qualname__)
+    called = vars(type(value)).get("__call__")
+    code = {"code": _describe(called, inside)} if isinstance(called, FunctionType) else {}
+    attributes = {name: _describe(each, inside) for name, each in vars(value).items()}
+    return {"type": type(value).__qualname__} | code | attributes
+
+
+def _describe_function(function: FunctionType, inside: tuple[int, ...]) -> Any:
+    """Describe a function; one of this package is described by its name alone."""
+    named = f"{function.__module__}.{function.__qualname__}"
+    if "<" not in named and function.__module__.startswith("ssl_teach."):
+        return named
+    code = function.__code__
+    cells = [cell.cell_contents for cell in function.__closure__ or ()]
+    read = {
+        name: function.__globals__[name] for name in sorted(_names(code))
+        if isinstance(function.__globals__.get(name), bool | int | float | str | tuple | list)
+        or getattr(function.__globals__.get(name), "__module__", None) == function.__module__
+    }  # fmt: skip
+    outside = [cells, read, function.__defaults__, function.__kwdefaults__]
+    return {
+        "function": named,
+        "code": hashlib.sha256(repr(_code(code)).encode()).hexdigest()[:12],
+        "reads": _describe([each for each in outside if each], inside),
+    }
+
+
+def _names(code: CodeType) -> set[str]:
+    """Return the names that code looks up, that of inner functions included."""
+    inner = [_names(each) for each in code.co_consts if isinstance(each, CodeType)]
+    return set(code.co_names).union(*inner)
+
+
+def _code(code: CodeType) -> list[Any]:
+    """Return what distinguishes code: instructions, names and constants, but no line numbers."""
+    constants = [_code(c) if isinstance(c, CodeType) else repr(c) for c in code.co_consts]
+    return [code.co_code.hex(), code.co_names, code.co_freevars, constants]
+
+
+def _describe_module(module: nn.Module, inside: tuple[int, ...]) -> Any:
+    """Describe a module's architecture, and the attributes of parts that PyTorch does not print."""
+    hidden = {
+        name: _describe({k: v for k, v in vars(part).items() if k not in MODULE_ATTRIBUTES}, inside)
+        for name, part in module.named_modules()
+        if not type(part).__module__.startswith(("torch.", "ssl_teach."))
+    }
+    return {"modules": repr(module)} | hidden if any(hidden.values()) else repr(module)
+
+
+MODULE_ATTRIBUTES = frozenset(vars(nn.Module()))
+"""The attributes that every module has: its parts, which are described themselves, and its mode."""

@@ -11,6 +11,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from ssl_teach.augment import simclr_augmentation
+from ssl_teach.checks import check_several
 from ssl_teach.data.dataset import Dataset
 from ssl_teach.distributed import gather_negatives
 from ssl_teach.encoders.base import Encoder
@@ -131,6 +132,10 @@ class SimCLR(Task):
         }
         head = heads[options.pop("head")]()
         return cls(context.encoder.widths, augment, head=head, **options)
+
+    def check_data(self, images: Tensor, labels: Tensor | None, batch_size: int) -> None:
+        """Require two images in a batch: with one, there are no negatives to tell it from."""
+        check_several(batch_size, "image in a batch, so no negatives")
 
     def make_batch(
         self, images: Tensor, labels: Tensor | None, generator: torch.Generator

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ssl_teach.augment import crop_augmentation
+from ssl_teach.checks import as_labels, check_several
 from ssl_teach.data.dataset import Dataset
 from ssl_teach.encoders.base import Encoder
 from ssl_teach.evaluation.features import features
@@ -34,8 +35,12 @@ class Supervised(Task):
             widths: The widths of the encoder's stages; the head reads the last.
             num_classes: The number K of classes.
             augment: The random transform applied to each image, or None.
+
+        Raises:
+            ValueError: If there are fewer than two classes.
         """
         super().__init__()
+        check_several(num_classes, "class")
         self.augment = augment
         self.head = nn.Linear(widths[-1], num_classes)
 
@@ -43,6 +48,11 @@ class Supervised(Task):
     def build(cls, context: BuildContext, **options: Any) -> Self:
         """Build a head for the classes of the data; images are cropped and flipped."""
         return cls(context.encoder.widths, context.num_classes, crop_augmentation(), **options)
+
+    def check_data(self, images: Tensor, labels: Tensor | None, batch_size: int) -> None:
+        """Require labels of at least two different classes, all known to the head."""
+        labels = as_labels(labels, len(images), self.head.out_features)
+        check_several(len(labels.unique()), "class among the labels")
 
     def make_batch(
         self, images: Tensor, labels: Tensor | None, generator: torch.Generator

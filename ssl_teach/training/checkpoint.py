@@ -20,7 +20,7 @@ from ssl_teach.encoders.networks import ENCODERS, build_encoder
 from ssl_teach.files import write_atomically
 from ssl_teach.training.curve import Curve
 
-RUN_SCHEMA, ENCODER_SCHEMA = 4, 2
+RUN_SCHEMA, ENCODER_SCHEMA = 5, 2
 
 
 def save_checkpoint(
@@ -102,7 +102,8 @@ def load_checkpoint(
         raise ValueError(f"{path} is not a checkpoint of a run; {_REMEDY}")
     saved, current = dict(_flatten(saved_settings)), dict(_flatten(settings))
     changed = [
-        f"{name} is {saved.get(name)} in the checkpoint and {current.get(name)} in this run"
+        CONTENT.get(name)
+        or f"{name} is {saved.get(name)} in the checkpoint and {current.get(name)} in this run"
         for name in {**saved, **current}
         if not _equal(saved.get(name), current.get(name))
     ]
@@ -149,6 +150,11 @@ def steps_of(path: Path) -> int:
     return steps
 
 
+CONTENT = {
+    "images.sha256": "the images or their order have changed",
+    "labels.sha256": "the labels have changed",
+}
+"""What it means that a hash differs."""
 _REMEDY = "use a different file, or delete this one to start from scratch"
 
 

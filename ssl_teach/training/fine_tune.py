@@ -7,8 +7,10 @@ from collections.abc import Sequence
 
 import torch
 
+from ssl_teach.checks import check_integer, check_positive
 from ssl_teach.data import Dataset
 from ssl_teach.encoders.base import Encoder
+from ssl_teach.evaluation.features import check_encoder
 from ssl_teach.evaluation.label_budget import draw_labels, label_arrays
 from ssl_teach.evaluation.probes import ProbeResult
 from ssl_teach.tasks.base import Augment
@@ -49,7 +51,18 @@ def fine_tune(
 
     Returns:
         The test and validation accuracy, with the learning rate that was chosen.
+
+    Raises:
+        ValueError: If the data set lacks labels or a split, a number is out of range, or there are
+            no rates.
     """
+    check_encoder(encoder)
+    rates = [check_positive(rate, "a learning rate") for rate in rates]
+    if not rates:
+        raise ValueError("there are no learning rates to choose from")
+    if blocks is not None:
+        check_integer(blocks, "blocks", 0, len(encoder.blocks))
+    check_integer(batch_size, "batch_size", 1)
     train, val = draw_labels(dataset, fraction, seed)
     _, y_val, y_test = label_arrays(train, val, dataset.test)
     tried = []

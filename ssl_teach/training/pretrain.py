@@ -6,7 +6,6 @@ GPUs, compilation, and errors that say what to do.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +18,15 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from ssl_teach import distributed
+from ssl_teach.checks import (
+    as_images,
+    as_labels,
+    check_channels,
+    check_integer,
+    check_positive,
+    check_seed,
+)
+from ssl_teach.data.fingerprint import content_hash
 from ssl_teach.data.images import to_float
 from ssl_teach.encoders.base import Encoder
 from ssl_teach.tasks.base import Batch, LossAndMetrics, Task
@@ -88,10 +96,13 @@ def pretrain(
             run.
         FloatingPointError: If the loss, or a value it is computed from, is NaN or infinite.
     """
-    _check(task, images, labels, steps, batch_size)
+    images, labels = _check_data(encoder, task, images, labels, batch_size)
     # a checkpoint with NumPy scalars could not be read safely
-    steps, batch_size, seed = int(steps), int(batch_size), int(seed)
-    lr, weight_decay = float(lr), float(weight_decay)
+    steps, batch_size = check_integer(steps, "steps", 1), int(batch_size)
+    seed = check_seed(seed)
+    lr = check_positive(lr, "lr")
+    weight_decay = check_positive(weight_decay, "weight_decay", zero=True)
+    check_integer(checkpoint_every, "checkpoint_every", 1)
     path = None if checkpoint is None else Path(checkpoint)
 
     # the encoder and the task, on the encoder's device, and one optimizer for each player
@@ -103,7 +114,7 @@ def pretrain(
 
     # the data; each process draws its part of every batch
     images = images.to(device)
-    labels = labels.to(device) if labels is not None and task.uses_labels else None
+    labels = None if labels is None else labels.to(device)
     part, rank = distributed.share(batch_size), distributed.rank()
     generator = torch.Generator(device).manual_seed(seed + 1_000_003 * rank)
     identity = {} if path is None else {
@@ -216,8 +227,7 @@ def _advice(step: int, lr: float, checkpoint: Path | None) -> Iterator[None]:
 
 def _fingerprint(data: Tensor) -> dict[str, Any]:
     """Return the shape of a tensor and a hash of its values, in order."""
-    digest = hashlib.sha256(data.cpu().contiguous().numpy().data)
-    return {"shape": list(data.shape), "sha256": digest.hexdigest()[:16]}
+    return {"shape": list(data.shape), "sha256": content_hash(data)}
 
 
 def _optimizers(
@@ -233,14 +243,18 @@ def _optimizers(
     }
 
 
-def _check(task: Task, images: Tensor, labels: Tensor | None, steps: int, batch_size: int) -> None:
-    if images.ndim != 4 or images.dtype != torch.uint8:
-        raise ValueError(
-            f"images must be uint8 (N, C, H, W), got {tuple(images.shape)} of {images.dtype}"
-        )
-    if steps < 1 or not 1 <= batch_size <= len(images):
-        raise ValueError(
-            f"cannot take {steps} steps of {batch_size} images each from {len(images)} images"
-        )
-    if task.uses_labels and (labels is None or len(labels) != len(images)):
+def _check_data(
+    encoder: Encoder, task: Task, images: Tensor, labels: Tensor | None, batch_size: int
+) -> tuple[Tensor, Tensor | None]:
+    """Return images, and labels if the task uses them, as tensors; see `pretrain` for errors."""
+    images = as_images(images)
+    check_channels(images, encoder.channels)
+    check_integer(batch_size, "batch_size", 1, len(images))
+    if not task.uses_labels:
+        labels = None
+    elif labels is None:
         raise ValueError(f"{type(task).__name__} needs one label per image: pass labels=")
+    else:
+        labels = as_labels(labels, len(images))
+    task.check_data(images, labels, batch_size)
+    return images, labels

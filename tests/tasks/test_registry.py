@@ -9,7 +9,17 @@ from torch import nn
 
 from ssl_teach.augment import RandomResizedCrop, simclr_augmentation
 from ssl_teach.encoders import ConvNet
-from ssl_teach.tasks import TASKS, Inpainting, Jigsaw, Option, Rotation, SimCLR, Task, register
+from ssl_teach.tasks import (
+    TASKS,
+    Inpainting,
+    Jigsaw,
+    Option,
+    Rotation,
+    SimCLR,
+    Supervised,
+    Task,
+    register,
+)
 from ssl_teach.tasks.inpainting import block_masks, centre_mask
 from ssl_teach.tasks.options import describe
 from ssl_teach.training import pretrain
@@ -118,6 +128,72 @@ def test_a_description_tells_what_differs_and_nothing_else(one, other):
     assert all(isinstance(leaf, plain) for leaf in leaves(describe(one)))
 
 
+class Brighten:
+    """A reader's own augmentation, with what it uses kept private."""
+
+    def __init__(self, by):
+        self._by = by
+
+    def __call__(self, images, generator):
+        return (images + self._by).clamp(0, 1)
+
+    def twice(self, images, generator):
+        return self(self(images, generator), generator)
+
+
+class Dim(nn.Module):
+    """A reader's own augmentation as a module, whose choice `print` does not show."""
+
+    def __init__(self, by):
+        super().__init__()
+        self.by = by
+
+
+FACTOR = 2
+
+
+def times_factor(images, generator):
+    return images * FACTOR
+
+
+def calls_another(images, generator):
+    return times_factor(images, generator)
+
+
+def test_lambdas_and_functions_are_described_by_what_they_compute(monkeypatch):
+    pairs = [
+        (lambda x, g: x * 0.5, lambda x, g: x * 0.7),
+        (lambda x, g: torch.sin(x), lambda x, g: torch.cos(x)),  # other names, the same code
+        (lambda x, g, by=1: x * by, lambda x, g, by=2: x * by),
+        (lambda x, g: [y + 1 for y in x], lambda x, g: [y + 2 for y in x]),
+        (Brighten(0.1), Brighten(0.2)),
+        (Brighten(0.1).twice, Brighten(0.2).twice),
+        (Dim(0.1), Dim(0.2)),
+        (nn.Sequential(Dim(0.1)), nn.Sequential(Dim(0.2))),
+    ]
+    for one, other in pairs:
+        assert describe(one) == describe(one) and describe(one) != describe(other), one
+    before = describe(times_factor), describe(calls_another)
+    monkeypatch.setattr("tests.tasks.test_registry.FACTOR", 3)
+    assert all(
+        a != b for a, b in zip(before, map(describe, (times_factor, calls_another)), strict=True)
+    )
+
+
+def test_a_description_does_not_depend_on_addresses_or_on_training():
+    def make():
+        return lambda x, g: [(lambda y: y + 1)(y) for y in x]
+
+    assert describe(make()) == describe(make())
+    head = nn.Linear(2, 3)
+    before = describe(head)
+    nn.init.zeros_(head.weight)
+    assert describe(head.eval()) == before
+    turning = Brighten(0.1)
+    turning.me = turning  # a circle
+    assert describe(turning)["me"] == {"type": "Brighten"}
+
+
 def test_the_identity_of_a_task_is_plain_and_has_its_augmentation():
     task = SimCLR((4, 8), simclr_augmentation(3, crop=0.3))
     config = task.config()
@@ -143,6 +219,36 @@ def test_a_changed_augmentation_is_noticed_on_resuming(tmp_path):
     run(0.5)
     with pytest.raises(ValueError, match=r"task\.augment\.transforms is .*0\.5"):
         run(0.3)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("augment", "task.augment"), ("order", "the images or their order have changed"),
+        ("pixel", "the images or their order have changed"), ("labels", "the labels have changed"),
+    ],
+)  # fmt: skip
+def test_a_run_does_not_go_on_with_another_augmentation_or_data(tmp_path, change, words):
+    images = torch.randint(0, 256, (16, 3, 8, 8), dtype=torch.uint8)
+    labels = torch.arange(16) % 2
+
+    def run(images, labels, augment):
+        encoder = ConvNet(widths=(4, 8))
+        pretrain(
+            encoder, Supervised(encoder.widths, 2, augment), images, labels, steps=2,
+            batch_size=8, progress=False, checkpoint=tmp_path / "run.pt",
+        )  # fmt: skip
+
+    run(images, labels, lambda x, g: x * 0.5)
+    run(images, labels, lambda x, g: x * 0.5)
+    other = images.clone()
+    other[0, 0, 0, 0] ^= 1
+    with pytest.raises(ValueError, match=words):
+        run(
+            {"order": images.flip(0), "pixel": other}.get(change, images),
+            labels.flip(0) if change == "labels" else labels,
+            (lambda x, g: x * 0.7) if change == "augment" else (lambda x, g: x * 0.5),
+        )
 
 
 def test_a_task_measures_nothing_of_its_own_unless_it_says_so():
