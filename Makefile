@@ -98,7 +98,7 @@ bench: $(BENCH_READY)
 	$(BENCH)/python benchmarks/grading.py
 
 records: $(READY)
-	$(BIN)/python -m ssl_teach experiment --all
+	$(BIN)/python -m ssl_teach experiment --all --overwrite
 
 setup: $(READY)
 

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import argparse
 import fnmatch
+import json
+import shlex
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 import torch
 
 from ssl_teach import distributed
-from ssl_teach.data import SHORTCUTS, Dataset, names
+from ssl_teach.checks import SEEDS, check_integer, check_seed
+from ssl_teach.data import BUILTIN, SHORTCUTS, Dataset, names
+from ssl_teach.data.fingerprint import changes, fingerprint
 from ssl_teach.encoders.base import Encoder
+from ssl_teach.evaluation.label_budget import check_fraction
 from ssl_teach.experiments import reproduce
 from ssl_teach.experiments.config import Experiment
 from ssl_teach.experiments.records import RESULTS, Record, clear_partial, load_record
@@ -29,11 +35,17 @@ from ssl_teach.experiments.run import (
     train_experiment,
 )
 from ssl_teach.experiments.transfer import Transfer, record_transfer
+from ssl_teach.files import write_atomically
 from ssl_teach.tasks.base import Task
 from ssl_teach.tasks.options import Option
 from ssl_teach.training.checkpoint import load_encoder, save_encoder, steps_of
 from ssl_teach.training.curve import Curve
 
+EXIT_STATUS = (
+    "Exit status: 0 on success; 1 if a record differs from its experiment or cannot be reproduced; "
+    "2 for wrong arguments or data, with one line that says what to do; 130 if interrupted."
+)
+RUN_FILES = ("record.json", "encoder.pt", "run.pt", "data.json")
 UNFINISHED = Path("runs")
 """The folder of finished seeds and checkpoints of an interrupted command, until it is done."""
 
@@ -46,26 +58,34 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="python -m ssl_teach", description=__doc__)
+    parser = _Parser(prog="python -m ssl_teach", description=__doc__, epilog=EXIT_STATUS)
     commands = parser.add_subparsers(dest="command", required=True)
 
-    p = commands.add_parser("pretrain", help="train an encoder and save it with its record")
+    p = commands.add_parser(
+        "pretrain", help="train an encoder and save it with its record",
+        epilog="example: python -m ssl_teach pretrain --task simclr --data sketches --minutes 5",
+    )  # fmt: skip
     p.add_argument("--task", required=True, choices=[*TASKS, "random"])
     p.add_argument("--data", required=True, help=f"{', '.join(names())}, or a folder of images")
     budget = p.add_mutually_exclusive_group()
-    budget.add_argument("--steps", type=int, help="number of training steps (default: 450)")
+    budget.add_argument(
+        "--steps", type=_steps_given, help="number of training steps (default: 450)"
+    )
     budget.add_argument(
         "--minutes", type=float, help="time to train, from which a trial finds the steps"
     )
     for option in Experiment.command_line_options():
         p.add_argument(
-            _flag(option.name), type=_reader(option), default=option.default,
+            _flag(option.name), type=_argument(option.parse), default=option.default,
             help=_help(option),
         )  # fmt: skip
-    p.add_argument("--classes", help="of sketches: a number, or names with commas (default: 10)")
+    p.add_argument(
+        "--classes", type=_classes, help="of sketches: a number, or names with commas (default: 10)"
+    )
     p.add_argument("--shortcuts", help=f"of scenes: none, or some of {','.join(SHORTCUTS)}")
-    p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--seed", type=_seed, default=0, help=f"0 to {SEEDS - 1} (default: 0)")
     p.add_argument("--out", type=Path, help="folder for the run (default: runs/TASK-DATA-seedN)")
+    p.add_argument("--overwrite", action="store_true", help="replace a finished run in that folder")
     task_group = p.add_argument_group("options of the tasks")
     for name, tasks in _options_by_task().items():
         task_group.add_argument(
@@ -73,19 +93,32 @@ def _parser() -> argparse.ArgumentParser:
             help="; ".join(f"{task}: {_help(option)}" for task, option in tasks.items()),
         )  # fmt: skip
 
-    e = commands.add_parser("evaluate", help="probe a pretrained encoder")
+    e = commands.add_parser(
+        "evaluate", help="probe a pretrained encoder",
+        description="Probe a pretrained encoder on the data of its run: the linear probe and k-NN, "
+        "next to random weights and raw pixels. Data that have changed since are refused.",
+        epilog="example: python -m ssl_teach evaluate runs/simclr-sketches-seed0 --fraction 0.1",
+    )  # fmt: skip
     e.add_argument("run", type=Path, help="the folder that pretrain wrote")
     e.add_argument("--fraction", type=float, default=1.0, help="fraction of the labels")
+    e.add_argument("--overwrite", action="store_true", help="replace an earlier evaluation")
 
-    x = commands.add_parser("experiment", help="run experiments of the book again")
+    x = commands.add_parser(
+        "experiment", help="run experiments of the book again",
+        epilog="example: python -m ssl_teach experiment 'league-*' --seeds 0 1 2 --out my-results",
+    )  # fmt: skip
     x.add_argument(
         "names", nargs="*",
         help=f"names, or patterns such as 'league-*', of {', '.join(ALL_EXPERIMENTS)}",
     )  # fmt: skip
     x.add_argument("--all", action="store_true", help="all experiments that need no local data")
-    x.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    x.add_argument("--seeds", type=_seed, nargs="+", default=[0, 1, 2], help="default: 0 1 2")
     x.add_argument("--root", help="local copy of cifar10")
-    x.add_argument("--out", type=Path, default=RESULTS)
+    x.add_argument(
+        "--out", type=Path, default=RESULTS,
+        help="folder for the records (default: those that the book shows)",
+    )  # fmt: skip
+    x.add_argument("--overwrite", action="store_true", help="replace records that exist")
 
     r = commands.add_parser(
         "reproduce", help="run a record again and report the differences",
@@ -93,13 +126,50 @@ def _parser() -> argparse.ArgumentParser:
         "the differences. The exit status is 0 if each metric is the same or within the interval "
         "for one more seed, else 1. With --check, nothing is run: the status is 1 if the settings "
         "of a record differ from those of its experiment, or it has no experiment.",
+        epilog="example: python -m ssl_teach reproduce league-scenes-simclr --seed 1",
     )  # fmt: skip
     r.add_argument("name", nargs="?", help="name of the record")
-    r.add_argument("--seed", type=int, help="one of the record's seeds (default: the first)")
+    r.add_argument("--seed", type=_seed, help="one of the record's seeds (default: the first)")
     r.add_argument("--check", action="store_true", help="compare records with experiments")
     r.add_argument("--root", help="local copy of cifar10")
     r.add_argument("--records", type=Path, default=RESULTS, help="folder that holds the records")
     return parser
+
+
+def _argument(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Return a reader of an argument whose ValueErrors argparse reports in one line."""
+
+    def read_or_report(text: str) -> Any:
+        try:
+            return read(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return read_or_report
+
+
+def _whole(text: str) -> int | str:
+    """Return an integer, or the text as it is, which the check that follows names."""
+    try:
+        return int(text)
+    except ValueError:
+        return text
+
+
+@_argument
+def _seed(text: str) -> int:
+    return check_seed(_whole(text))
+
+
+@_argument
+def _steps_given(text: str) -> int:
+    return check_integer(_whole(text), "--steps", 1)
+
+
+@_argument
+def _classes(text: str) -> int | tuple[str, ...]:
+    number = _whole(text)
+    return tuple(text.split(",")) if isinstance(number, str) else number
 
 
 def _flag(name: str) -> str:
@@ -108,18 +178,6 @@ def _flag(name: str) -> str:
 
 def _help(option: Option) -> str:
     return f"{option.help} ({option.domain()}; default: {option.default})".replace("%", "%%")
-
-
-def _reader(option: Option) -> Callable[[str], Any]:
-    """Return a function that reads an option from the command line and reports its errors."""
-
-    def read(text: str) -> Any:
-        try:
-            return option.parse(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-
-    return read
 
 
 def _options_by_task() -> dict[str, dict[str, Option]]:
@@ -147,17 +205,22 @@ def _task_options(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _settings(args: argparse.Namespace) -> Experiment:
-    classes = args.classes or ("10" if args.data == "sketches" else None)
+    data = args.data.removeprefix(BUILTIN)
+    if data in names() and data == args.data and Path(data).is_dir():
+        raise ValueError(
+            f"{data!r} is a data set of this book and also a folder here: "
+            f"write --data ./{data} for the folder, --data {BUILTIN}{data} for the data set"
+        )
+    classes = 10 if args.classes is None and data == "sketches" else args.classes
     shortcuts = args.shortcuts
     steps = 450 if args.steps is None else args.steps
     if args.task == "random":
-        if args.steps or args.minutes is not None:
+        if args.steps is not None or args.minutes is not None:
             raise ValueError("random weights are not trained: leave out --steps and --minutes")
         steps = 0
     return Experiment(
-        task=args.task, data=args.data, steps=steps, options=_task_options(args),
-        classes=None if classes is None
-        else int(classes) if classes.isdigit() else tuple(classes.split(",")),
+        task=args.task, data=data, steps=steps, options=_task_options(args),
+        classes=classes,
         shortcuts=None if shortcuts is None
         else () if shortcuts == "none" else tuple(shortcuts.split(",")),
         **{option.name: getattr(args, option.name) for option in Experiment.command_line_options()},
@@ -173,7 +236,9 @@ def _pretrain(args: argparse.Namespace) -> None:
         if first:
             print(data)
         settings = replace(settings, batch_size=min(settings.batch_size, len(data.unlabelled)))
-        out = args.out or Path("runs") / f"{args.task}-{Path(args.data).name}-seed{args.seed}"
+        out = args.out or Path("runs") / f"{args.task}-{Path(settings.data).name}-seed{args.seed}"
+        if first:
+            _prepare_folder(out, data, args.overwrite)
         checkpoint = out / "run.pt"
         if args.minutes is not None:
             settings = replace(settings, steps=_steps(args.minutes, settings, data, out))
@@ -186,10 +251,50 @@ def _pretrain(args: argparse.Namespace) -> None:
 
 def _steps(minutes: float, settings: Experiment, data: Dataset, out: Path) -> int:
     """Return the number of steps that fill the minutes, or that of the interrupted run."""
-    if (out / "record.json").exists():
-        raise ValueError(f"{out} holds a finished run: choose another folder with --out")
     checkpoint = out / "run.pt"
     return steps_of(checkpoint) if checkpoint.exists() else steps_in(minutes, settings, data)
+
+
+def _prepare_folder(out: Path, data: Dataset, overwrite: bool) -> None:
+    """Make the folder of a run and note its data there; an interrupted run must have the same.
+
+    Raises:
+        ValueError: If the folder holds a finished run, or an interrupted one with other data.
+    """
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"{out} is a file; give a folder for the run with --out")
+    if (out / "record.json").exists():
+        if not overwrite:
+            raise ValueError(
+                f"{out} holds a finished run: choose another folder with --out, "
+                "or replace the run with --overwrite"
+            )
+        for old in [*(out / name for name in RUN_FILES), *out.glob("evaluation-*.json")]:
+            old.unlink(missing_ok=True)
+    found, path = fingerprint(data), out / "data.json"
+    if path.exists() and (changed := changes(_saved_fingerprint(path), found)):
+        raise ValueError(
+            f"the data have changed since {out} was interrupted: {'; '.join(changed)}; "
+            "restore them, or start again in another folder with --out"
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(found, indent=1) + "\n"
+    write_atomically(path, lambda file: file.write(text.encode()))
+
+
+def _saved_fingerprint(path: Path) -> dict[str, Any]:
+    """Read the fingerprint of a run's data."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ValueError(
+            f"{path} is missing, so it is unknown which data the run has seen; pretrain again"
+        ) from None
+    except ValueError as error:
+        raise ValueError(f"{path} is not the fingerprint of data: {error}") from None
+    if not isinstance(found, dict):
+        raise ValueError(f"{path} is not the fingerprint of data; pretrain again")
+    return found
 
 
 def _check_processes(args: argparse.Namespace) -> None:
@@ -208,13 +313,26 @@ def _save(
         run["metrics"] = {f"pretext_{name}": curve.last(name) for name in curve.values}
     save_encoder(encoder, out / "encoder.pt")
     Record(out.name, asdict(settings), [run]).save(out / "record.json")
-    print(f"saved {out}; next: python -m ssl_teach evaluate {out}")
+    print(f"saved {out}; next: python -m ssl_teach evaluate {shlex.quote(str(out))}")
 
 
 def _evaluate(args: argparse.Namespace) -> None:
     record = load_record(args.run / "record.json")
     settings = Experiment.from_record(record)
+    check_fraction(args.fraction, "--fraction")
+    name = f"evaluation-{args.fraction:g}"
+    path = args.run / f"{name}.json"
+    if path.exists() and not args.overwrite:
+        raise ValueError(f"{path} exists; replace it with --overwrite, or move it")
+    if len(record.runs) != 1:
+        raise ValueError(f"{args.run} holds the record of {len(record.runs)} runs, not of one")
+    saved = _saved_fingerprint(args.run / "data.json")
     data = settings.load()
+    if changed := changes(saved, fingerprint(data)):
+        raise ValueError(
+            f"{settings.data} has changed since the run: {'; '.join(changed)}. What was training "
+            "data then could be test data now; restore the data, or pretrain again"
+        )
     seed = record.runs[0]["seed"]
     trained = load_encoder(args.run / "encoder.pt")
     untrained = init_encoder(settings, data, seed)
@@ -233,10 +351,7 @@ def _evaluate(args: argparse.Namespace) -> None:
         for metric, v in metrics.items()
     }
     found = {"seed": seed, "seconds": record.runs[0]["seconds"], "metrics": flat}
-    name = f"evaluation-{args.fraction:g}"
-    path = Record(name, record.settings | {"fraction": args.fraction}, [found]).save(
-        args.run / f"{name}.json"
-    )
+    Record(name, record.settings | {"fraction": args.fraction}, [found]).save(path)
     print(f"saved {path}")
 
 
@@ -250,6 +365,15 @@ def _experiment(args: argparse.Namespace) -> None:
     if unknown or not chosen:
         raise ValueError(f"no experiment is called {unknown}; there are {', '.join(known)}")
     kept = {name: UNFINISHED / f"experiment-{name}" for name in chosen}
+    existing = [  # but for those that this command wrote before it was interrupted
+        name for name in chosen
+        if (args.out / f"{name}.json").exists() and not kept[name].exists()
+    ]  # fmt: skip
+    if existing and not args.overwrite:
+        raise ValueError(
+            f"{args.out} holds records of {', '.join(existing)}: choose another folder with "
+            "--out, or replace them with --overwrite"
+        )
     for name, keep in kept.items():
         record = _record(name, args.seeds, args.root, keep)
         path = record.save(args.out / f"{name}.json")
@@ -288,6 +412,15 @@ def _record(name: str, seeds: Sequence[int], root: str | None, keep: Path) -> Re
     return replace(record, settings=asdict(settings))
 
 
+def _show_note(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int,
+    file: TextIO | None = None, line: str | None = None,
+) -> None:  # fmt: skip
+    """Print a warning, such as which files of a folder were skipped, as one line."""
+    word = "note" if category is UserWarning else "warning"
+    print(f"{word}: {message}", file=file or sys.stderr)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
@@ -295,8 +428,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: The arguments of the command line; None for those of the process.
 
     Returns:
-        The exit status: 0 on success, 1 for bad input (reported in one line) or a record that
-        differs, 130 if interrupted.
+        The exit status; see `EXIT_STATUS`.
     """
     args = _parser().parse_args(arguments)
     commands: dict[str, Callable[[argparse.Namespace], int | None]] = {
@@ -304,10 +436,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "reproduce": _reproduce,
     }  # fmt: skip
     try:
-        return commands[args.command](args) or 0
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_note
+            return commands[args.command](args) or 0
     except (ValueError, OSError, FloatingPointError) as error:  # errors that the user can fix
         print(f"error: {error}", file=sys.stderr)
-        return 1
+        return 2
     except KeyboardInterrupt:
         after = "nothing was saved" if args.command == "evaluate" else "run it again to continue"
         print(f"\nstopped; {after}", file=sys.stderr)

@@ -9,12 +9,13 @@ from PIL import Image
 
 from ssl_teach import __main__
 from ssl_teach.__main__ import main
+from ssl_teach.encoders import build_encoder
 from ssl_teach.experiments import records, run, transfer
 from ssl_teach.experiments.config import Experiment
 from ssl_teach.experiments.records import all_records, load_record
 from ssl_teach.experiments.registry import ALL_EXPERIMENTS, EXPERIMENTS, ablations
 from ssl_teach.experiments.run import init_encoder
-from ssl_teach.training.checkpoint import load_encoder
+from ssl_teach.training.checkpoint import load_encoder, save_encoder
 
 
 @pytest.fixture(autouse=True)
@@ -62,25 +63,149 @@ def test_pretrain_then_evaluate_a_folder(task, folder, tmp_path, capsys):
     assert moved == (task != "random")
 
 
-def test_an_interrupted_run_goes_on_from_its_checkpoint(folder, tmp_path, capsys):
+def interrupted(arguments, monkeypatch):
+    """Run a command that is stopped after its training, before the run is saved."""
+    with monkeypatch.context() as patched:
+        patched.setattr(__main__, "_save", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        assert main(arguments) == 130
+
+
+def test_an_interrupted_run_goes_on_from_its_checkpoint(folder, tmp_path, capsys, monkeypatch):
     given = ["pretrain", "--task", "rotation", "--data", str(folder), "--size", "16"]
-    given += ["--batch-size", "8", "--steps", "4"]
-    for _ in range(2):  # the second finds the work done
-        assert main([*given, "--out", str(tmp_path / "run")]) == 0
-    first, second = (load_record(tmp_path / "run" / "record.json") for _ in range(2))
-    assert first.runs == second.runs
-    assert main([*given, "--lr", "0.5", "--out", str(tmp_path / "run")]) == 1
+    given += ["--batch-size", "8", "--steps", "4", "--out", str(tmp_path / "run")]
+    interrupted(given, monkeypatch)
+    assert main([*given, "--lr", "0.5"]) == 2
     assert "belongs to a different run (lr is" in capsys.readouterr().err
+    assert main(given) == 0
+    assert main(given) == 2 and "replace the run with --overwrite" in capsys.readouterr().err
+    assert main(["evaluate", str(tmp_path / "run")]) == 0
+    assert main([*given, "--lr", "0.5", "--overwrite"]) == 0
+    assert load_record(tmp_path / "run" / "record.json").settings["lr"] == 0.5
+    assert not list((tmp_path / "run").glob("evaluation-*"))  # of the run that was replaced
 
 
-def test_a_checkpoint_of_another_temperature_is_refused(folder, tmp_path, capsys):
+def test_a_checkpoint_of_another_temperature_is_refused(folder, tmp_path, capsys, monkeypatch):
     given = ["pretrain", "--task", "simclr", "--data", str(folder), "--size", "16"]
     given += ["--batch-size", "8", "--steps", "2", "--out", str(tmp_path / "run")]
-    assert main(given) == 0
-    assert main([*given, "--temperature", "0.7"]) == 1
+    interrupted(given, monkeypatch)
+    assert main([*given, "--temperature", "0.7"]) == 2
     assert (
         "task.temperature is 0.1 in the checkpoint and 0.7 in this run" in capsys.readouterr().err
     )
+
+
+def picture(path, seed):
+    pixels = np.random.default_rng(seed).integers(0, 256, (16, 16, 3), np.uint8)
+    Image.fromarray(pixels).save(path)
+
+
+def test_a_run_knows_its_data(folder, tmp_path, capsys):
+    """Else test images of today may be training images of then, and noise is recognised."""
+    run_folder = tmp_path / "run"
+    given = ["pretrain", "--task", "supervised", "--data", str(folder), "--size", "16"]
+    assert main([*given, "--batch-size", "8", "--steps", "2", "--out", str(run_folder)]) == 0
+    evaluate = ["evaluate", str(run_folder)]
+    for kind in ("above", "left"):
+        picture(folder / kind / "new.png", hash(kind) % 1000)
+    assert main(evaluate) == 2
+    assert "2 added (above/new.png, left/new.png)" in capsys.readouterr().err
+    assert not list(run_folder.glob("evaluation-*"))
+    for kind in ("above", "left"):
+        (folder / kind / "new.png").unlink()
+    assert main(evaluate) == 0
+    assert main(evaluate) == 2 and "replace it with --overwrite" in capsys.readouterr().err
+    assert main([*evaluate, "--overwrite"]) == 0
+    kept = (folder / "above" / "3.png").read_bytes()
+    picture(folder / "above" / "3.png", 1)
+    assert main([*evaluate, "--overwrite"]) == 2
+    assert "1 changed (above/3.png)" in capsys.readouterr().err
+    (folder / "above" / "3.png").unlink()
+    assert main([*evaluate, "--overwrite"]) == 2
+    assert "1 removed (above/3.png)" in capsys.readouterr().err
+    (folder / "left" / "3.png").write_bytes(kept)  # now in another class
+    assert main([*evaluate, "--overwrite"]) == 2
+    (run_folder / "data.json").unlink()
+    assert main([*evaluate, "--overwrite"]) == 2 and "pretrain again" in capsys.readouterr().err
+
+
+def test_an_interrupted_run_does_not_go_on_with_other_data(folder, tmp_path, capsys, monkeypatch):
+    given = ["pretrain", "--task", "rotation", "--data", str(folder), "--size", "16"]
+    given += ["--batch-size", "8", "--steps", "2", "--out", str(tmp_path / "run")]
+    interrupted(given, monkeypatch)
+    picture(folder / "left" / "new.png", 1)
+    assert main(given) == 2 and "1 added (left/new.png)" in capsys.readouterr().err
+
+
+def test_what_a_folder_skips_is_told(folder, tmp_path, capsys):
+    (folder / "above" / "a.heic").touch()
+    given = ["pretrain", "--task", "rotation", "--data", str(folder), "--size", "16"]
+    given += ["--batch-size", "8", "--steps", "1", "--out", str(tmp_path / "a run")]
+    assert main(given) == 0
+    told = capsys.readouterr()
+    assert "note: " in told.err and "1 .heic files skipped" in told.err
+    assert f"evaluate '{tmp_path / 'a run'}'" in told.out  # can be pasted
+
+
+def test_a_data_set_that_is_also_a_folder_asks(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "digits").mkdir()
+    picture(tmp_path / "digits" / "a.png", 0)
+    picture(tmp_path / "digits" / "b.png", 1)
+    given = ["pretrain", "--task", "rotation", "--steps", "1", "--size", "8", "--batch-size", "2"]
+    assert main([*given, "--data", "digits"]) == 2
+    assert "--data ./digits for the folder" in capsys.readouterr().err
+    assert main([*given, "--data", "builtin:digits", "--out", "numbers"]) == 0
+    assert main(["evaluate", "numbers"]) == 0
+    assert main([*given, "--data", "./digits", "--out", "mine"]) == 0
+    assert load_record("mine/record.json").settings["batch_size"] == 2
+
+
+def test_one_image_cannot_be_contrasted(tmp_path, capsys):
+    picture(tmp_path / "a.png", 0)
+    given = ["pretrain", "--task", "simclr", "--data", str(tmp_path), "--out", str(tmp_path / "r")]
+    assert main(given) == 2 and "no negatives" in capsys.readouterr().err
+    assert not (tmp_path / "r" / "encoder.pt").exists()
+
+
+def test_one_class_cannot_be_supervised(folder, tmp_path, capsys):
+    for file in (folder / "left").iterdir():
+        file.unlink()
+    given = ["pretrain", "--task", "supervised", "--data", str(folder), "--out", str(tmp_path)]
+    assert main([*given, "--size", "16"]) == 2
+    assert "only one class" in capsys.readouterr().err
+
+
+def test_grey_images_need_an_encoder_for_grey(folder, tmp_path, capsys):
+    out = tmp_path / "run"
+    given = ["pretrain", "--task", "rotation", "--data", str(folder), "--size", "16"]
+    assert main([*given, "--batch-size", "8", "--steps", "1", "--out", str(out)]) == 0
+    save_encoder(build_encoder("convnet", channels=1), out / "encoder.pt")
+    assert main(["evaluate", str(out)]) == 2
+    assert "reads images of 1 channels, got 3" in capsys.readouterr().err
+
+
+def test_a_file_in_place_of_the_folder_is_told_before_training(folder, tmp_path, capsys):
+    (tmp_path / "run").touch()
+    given = ["pretrain", "--task", "rotation", "--data", str(folder), "--out"]
+    assert main([*given, str(tmp_path / "run")]) == 2
+    assert "is a file; give a folder" in capsys.readouterr().err
+
+
+def test_every_command_shows_an_example(capsys):
+    for command in ("pretrain", "evaluate", "experiment", "reproduce"):
+        with pytest.raises(SystemExit) as ended:
+            main([command, "--help"])
+        assert ended.value.code == 0
+        assert f"example: python -m ssl_teach {command} " in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert "Exit status: 0 on success" in capsys.readouterr().out
+
+
+def test_records_are_replaced_only_when_asked(tiny, tmp_path, capsys):
+    assert main(tiny) == 0
+    assert main(tiny) == 2 and "replace them with --overwrite" in capsys.readouterr().err
+    assert main([*tiny, "--overwrite"]) == 0
 
 
 @pytest.mark.parametrize(
@@ -92,7 +217,6 @@ def test_a_checkpoint_of_another_temperature_is_refused(folder, tmp_path, capsys
             ["pretrain", "--task", "jigsaw", "--data", "digits", "--temperature", "1"],
             "jigsaw does not take --temperature; it takes --num-permutations",
         ),
-        (["pretrain", "--task", "rotation", "--data", "digits", "--steps", "0"], "take 0 steps"),
         (["pretrain", "--task", "rotation", "--data", "digits", "--minutes", "-1"], "positive"),
         (["pretrain", "--task", "random", "--data", "digits", "--minutes", "1"], "not trained"),
         (["evaluate", "nowhere"], "nowhere"),
@@ -103,7 +227,7 @@ def test_a_checkpoint_of_another_temperature_is_refused(folder, tmp_path, capsys
     ],
 )
 def test_bad_input_is_told_in_one_line(arguments, told, capsys):
-    assert main(arguments) == 1
+    assert main(arguments) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ") and told in error and error.count("\n") == 1
 
@@ -111,9 +235,13 @@ def test_bad_input_is_told_in_one_line(arguments, told, capsys):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--lr", "fast"], "argument --lr: lr must be a number of at least 0, got 'fast'"),
+        (["--lr", "fast"], "argument --lr: lr must be a number of at least 1e-09, got 'fast'"),
         (["--batch-size", "0"], "batch_size must be an integer of at least 1, got 0"),
         (["--encoder", "alexnet"], "encoder must be one of convnet, vgg, resnet18"),
+        (["--steps", "0"], "--steps must be an integer of at least 1, got 0"),
+        (["--steps", "many"], "--steps must be an integer of at least 1, got 'many'"),
+        (["--seed", "20240101123456"], "seed must be an integer from 0 to 4294967295"),
+        (["--seed", "-1"], "seed must be an integer from 0 to 4294967295"),
         (["--colour", "red"], "unrecognized arguments: --colour red"),
     ],
 )
@@ -126,14 +254,14 @@ def test_a_value_of_the_wrong_type_is_told_in_one_line(arguments, told, capsys):
 
 def test_an_option_of_the_task_that_is_out_of_range_is_told(capsys):
     given = ["pretrain", "--task", "jigsaw", "--data", "digits", "--num-permutations", "1"]
-    assert main(given) == 1
+    assert main(given) == 2
     assert "num_permutations must be an integer of at least 2, got 1" in capsys.readouterr().err
 
 
 def test_a_training_that_diverges_is_told_without_a_traceback(folder, tmp_path, capsys):
     given = ["pretrain", "--task", "simclr", "--data", str(folder), "--size", "16"]
     given += ["--batch-size", "8", "--lr", "1e30", "--out", str(tmp_path / "run")]
-    assert main(given) == 1
+    assert main(given) == 2
     error = capsys.readouterr().err.splitlines()[-1]
     assert error.startswith("error: at step 1 ") and error.endswith("lower lr (1e+30)")
 
@@ -143,7 +271,7 @@ def test_an_unlabelled_folder_can_be_pretrained_on_but_not_probed(folder, tmp_pa
     given = ["pretrain", "--task", "rotation", "--data", str(flat), "--size", "16"]
     given += ["--batch-size", "8", "--steps", "2", "--out", str(tmp_path / "run")]
     assert main(given) == 0
-    assert main(["evaluate", str(tmp_path / "run")]) == 1
+    assert main(["evaluate", str(tmp_path / "run")]) == 2
     assert "label" in capsys.readouterr().err
 
 
@@ -196,7 +324,7 @@ def test_minutes_go_on_with_the_steps_that_were_counted_first(
     with pytest.raises(SystemExit):
         main([*given, "--steps", "7"])
     capsys.readouterr()
-    assert main(given) == 1 and "holds a finished run" in capsys.readouterr().err
+    assert main(given) == 2 and "holds a finished run" in capsys.readouterr().err
 
 
 TINY = Experiment("rotation", "scenes", steps=3, batch_size=8, count=200, every_stage=False)
@@ -224,7 +352,7 @@ def test_an_interrupted_experiment_keeps_its_finished_seeds(
     assert [run["seed"] for run in record.runs] == [0, 1]
     assert not any(unfinished.iterdir())
     monkeypatch.setattr(run, "run_experiment", whole_run)
-    assert main(tiny) == 0
+    assert main([*tiny, "--overwrite"]) == 0
     whole = all_records(tmp_path / "records")["tiny"]
     assert [run["metrics"] for run in whole.runs] == [run["metrics"] for run in record.runs]
 
@@ -268,7 +396,7 @@ def test_what_another_experiment_left_is_refused(change, tiny, unfinished, capsy
         monkeypatch.setattr(torch, "get_num_threads", lambda: threads + 1)
         words = f"threads is {threads} in the folder and {threads + 1} in this run"
     capsys.readouterr()
-    assert main(tiny) == 1
+    assert main(tiny) == 2
     told = capsys.readouterr().err
     assert words in told and "delete that folder" in told
     assert (unfinished / "experiment-tiny" / "unfinished.json").exists()  # nothing is lost

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from ssl_teach.data import Dataset, load
+from ssl_teach.checks import check_integer, check_seed
+from ssl_teach.data import BUILTIN, Dataset, load, names
 from ssl_teach.encoders import ENCODERS
+from ssl_teach.evaluation.label_budget import check_fraction
 from ssl_teach.experiments.records import Record, known_fields
 from ssl_teach.tasks import TASKS, Option
 
@@ -78,7 +80,7 @@ class Experiment:
     data: str
     steps: int = 0
     batch_size: int = _option(128, int, "images per step", low=1)
-    lr: float = _option(3e-3, float, "highest learning rate", low=0)
+    lr: float = _option(3e-3, float, "highest learning rate", low=1e-9)
     weight_decay: float = _option(1e-4, float, "weight decay of AdamW", low=0)
     encoder: str = _option("convnet", str, "encoder", choices=tuple(ENCODERS))
     norm: str = _option(
@@ -105,6 +107,13 @@ class Experiment:
             object.__setattr__(self, "options", TASKS[self.task].complete(self.options))
         elif self.options and self.task in UNTRAINED:
             raise ValueError(f"{self.task} takes no options, got {', '.join(self.options)}")
+        for option in self.command_line_options():
+            object.__setattr__(self, option.name, option.check(getattr(self, option.name)))
+        check_integer(self.steps, "steps", 0)
+        check_integer(self.fine_tune_steps, "fine_tune_steps", 0)
+        check_seed(self.data_seed, "data_seed")
+        for fraction in (*self.fractions, self.label_share):
+            check_fraction(fraction)
         if self.label_share != 1 and self.task != "supervised":
             raise ValueError(
                 f"{self.task} is trained without labels, so label_share cannot limit them; "
@@ -128,10 +137,14 @@ class Experiment:
         return [Option(name=each.name, **each.metadata["option"]) for each in found]
 
     def load(self) -> Dataset:
-        """Load the data; `data_seed` is the seed of scenes, crops and splits that are drawn."""
+        """Load the data; `data_seed` is the seed of scenes, crops and splits that are drawn.
+
+        The name of a data set always means that data set here, never a folder of the same name.
+        """
+        name = BUILTIN + self.data if self.data in names() else self.data
         return load(
-            self.data, size=self.size, count=self.count, seed=self.data_seed,
-            classes=self.classes, shortcuts=self.shortcuts, root=self.root,
+            name, size=self.size, count=self.count, seed=self.data_seed, classes=self.classes,
+            shortcuts=self.shortcuts, root=self.root,
         )  # fmt: skip
 
     def with_data_root(self, root: str | Path | None) -> Experiment:
@@ -141,5 +154,14 @@ class Experiment:
 
     @classmethod
     def from_record(cls, record: Record) -> Experiment:
-        """Return the experiment that a record describes."""
-        return cls(**known_fields(cls, record.settings))
+        """Return the experiment that a record describes.
+
+        Raises:
+            ValueError: If the record does not describe one.
+        """
+        try:
+            return cls(**known_fields(cls, record.settings))
+        except TypeError as error:  # a setting is missing
+            raise ValueError(
+                f"record {record.name!r} does not describe an experiment: {error}"
+            ) from None

@@ -18,6 +18,7 @@ import torch
 import torchvision
 
 import ssl_teach
+from ssl_teach.checks import check_seed
 from ssl_teach.files import write_atomically
 from ssl_teach.statistics import Spread, spread
 
@@ -128,8 +129,12 @@ def collect(
         The record with a run for each seed.
 
     Raises:
-        ValueError: If the folder keeps runs with other settings, code or versions.
+        ValueError: If there are no seeds, one is given twice, or the folder keeps runs with other
+            settings, code or versions.
     """
+    seeds = [check_seed(seed) for seed in seeds]
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise ValueError(f"one or more different seeds are needed, got {seeds}")
     if keep is None:
         return replace(record, runs=[run(seed, None) for seed in seeds])
     path, done = keep / KEPT, dict[int, dict[str, Any]]()
