@@ -204,8 +204,8 @@ def _add_splits(layout: Layout, tree: _Tree) -> None:
                 "give each class a folder in train/, spelt the same"
             )
     if missing := [split for split in ("val", "test") if split not in folders and folders]:
-        named = " or ".join(f"{split}/" for split in missing)
-        layout.notes.append(f"no folder {named}, so its images are drawn from train/")
+        absent = " or ".join(f"{split}/" for split in missing)
+        layout.notes.append(f"no folder {absent}, so its images are drawn from train/")
 
 
 def _note_deeper(layout: Layout, classes: Iterable[_Tree]) -> None:

@@ -174,9 +174,9 @@ def test_bad_names_and_seeds_are_told_with_what_there_is(tiny, capsys):
         ([], "give the name of one record, or --check"),
         (["tiny", "--check"], "give the name of one record, or --check"),
     ):
-        assert main(["reproduce", *given, "--records", str(tiny)]) == 1
+        assert main(["reproduce", *given, "--records", str(tiny)]) == 2
         error = capsys.readouterr().err
-        assert expected in error and error.count("\n") == 1
+        assert expected in error and error.count("\n") == 2
 
 
 def test_the_check_finds_records_out_of_date_orphaned_and_missing(tiny, capsys, monkeypatch):

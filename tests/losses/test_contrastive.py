@@ -32,7 +32,7 @@ def halves(z):
 
 
 @pytest.mark.parametrize("temperature", [0.05, 0.2, 1.0, 5.0])
-@pytest.mark.parametrize("views", [2, 4, 10])
+@pytest.mark.parametrize("views", [4, 6, 10])
 def test_vectorised_equals_algorithm_1(views, temperature):
     z = vectors(views)
     slow = nt_xent_two_loops(z, temperature=temperature)
@@ -125,7 +125,7 @@ def test_many_views_are_taken_in_blocks_and_agree(monkeypatch):
     assert spy == [10]
 
 
-@pytest.mark.parametrize("views", [2, 12, 64])
+@pytest.mark.parametrize("views", [4, 12, 64])
 def test_the_shown_losses_are_those_with_checks(views):
     z = vectors(views)
     torch.testing.assert_close(contrastive.nt_xent(z, temperature=0.2), nt_xent(z, temperature=0.2))
@@ -288,5 +288,5 @@ def test_keys_in_double_precision_are_compared_in_it():
     for a, b in ((queries, keys), (queries.double(), keys.float())):
         assert info_nce(a, b, positive).dtype == torch.float64
     assert info_nce(queries.bfloat16(), keys.half(), positive).dtype == torch.float32
-    with pytest.raises(ValueError, match="one of the 0 keys"):
+    with pytest.raises(ValueError, match="there is no key for each query"):
         info_nce(queries, keys[:0], positive)

@@ -180,7 +180,7 @@ def test_a_checkpoint_of_other_labels_is_refused(tmp_path):
     swapped = labels.clone()
     swapped[[0, 1, 2, 3]] = labels[[1, 0, 3, 2]]
     for other in (1 - labels, labels.roll(1), swapped):
-        with pytest.raises(ValueError, match=r"labels\.sha256 is "):
+        with pytest.raises(ValueError, match=r"the labels have changed"):
             supervised(other)
 
 
@@ -266,7 +266,7 @@ def test_bad_input_is_named():
     encoder, task = fresh()
     with pytest.raises(ValueError, match="uint8"):
         pretrain(encoder, task, torch.rand(4, 3, 8, 8), steps=1, batch_size=2)
-    with pytest.raises(ValueError, match="64 images"):
+    with pytest.raises(ValueError, match="from 1 to 40, got 64"):
         pretrain(encoder, task, images(), steps=1, batch_size=64)
     with pytest.raises(ValueError, match="labels"):
         pretrain(encoder, Supervised(WIDTHS, 2), images(), steps=1, batch_size=4)
@@ -429,7 +429,7 @@ def cut(state):
         (lambda s: s.update(seconds=float("nan")), "seconds must be .* got nan"),
         (lambda s: s.update(settings=3), "not a checkpoint of a run"),
         (lambda s: s["settings"].update(lr=torch.ones(2)), "lr is tensor"),
-        (lambda s: s.update(schema=torch.ones(2)), "not 4: it is of a different version or type"),
+        (lambda s: s.update(schema=torch.ones(2)), "not 5: it is of a different version or type"),
     ],
 )
 def test_a_checkpoint_that_does_not_fit_changes_nothing(tmp_path, change, message):
