@@ -171,6 +171,29 @@ def check_positive(value: Any, name: str, *, zero: bool = False) -> float:
     return float(value)
 
 
+def check_widths(widths: Any) -> tuple[int, ...]:
+    """Return the widths of an encoder's stages; raise a ValueError unless all are at least 1."""
+    if not isinstance(widths, Sequence) or isinstance(widths, str) or not len(widths):
+        raise ValueError(f"widths must be the channels of one or more stages, got {widths!r}")
+    return tuple(check_integer(width, "a width", 1) for width in widths)
+
+
+def check_mask(mask: Any, images: Tensor) -> Tensor:
+    """Return a mask of missing pixels.
+
+    Raises:
+        ValueError: If it is not bool of shape (B, 1, H, W) for images (B, C, H, W), or it
+            hides nothing.
+    """
+    wanted = (len(images), 1, *images.shape[-2:])
+    if not isinstance(mask, Tensor) or mask.dtype != torch.bool or mask.shape != wanted:
+        got = f"{tuple(mask.shape)} of {_dtype(mask)}" if isinstance(mask, Tensor) else repr(mask)
+        raise ValueError(f"the mask must be bool {wanted}, True where missing, got {got}")
+    if not mask.any():
+        raise ValueError("the mask hides nothing, so there is nothing to fill in")
+    return mask
+
+
 def check_seed(seed: Any, name: str = "seed") -> int:
     """Return a seed as an int; raise a ValueError unless it is an integer from 0 to 2³² - 1."""
     return check_integer(seed, name, 0, SEEDS - 1)

@@ -69,7 +69,7 @@ def spread(values: Iterable[float]) -> Spread:
     """Return the mean, standard deviation and 95% confidence interval of values over seeds.
 
     Raises:
-        ValueError: If there are no values.
+        ValueError: If there are no values, or one is not a finite number.
 
     Example:
         >>> str(spread([0.70, 0.72, 0.74]))
@@ -78,6 +78,8 @@ def spread(values: Iterable[float]) -> Spread:
     x = np.asarray(list(values), dtype=float)
     if x.size == 0:
         raise ValueError("no values to summarise")
+    if not np.isfinite(x).all():
+        raise ValueError(f"values to summarise must be finite numbers, got {x.tolist()}")
     if x.size == 1:
         return Spread(float(x[0]), np.nan, np.nan, np.nan, 1)
     sd = float(x.std(ddof=1))

@@ -28,9 +28,12 @@ from ssl_teach.evaluation import (
 )
 from ssl_teach.experiments.config import Experiment
 from ssl_teach.experiments.records import Record, collect
-from ssl_teach.losses import info_nce, nt_xent
+from ssl_teach.losses import alignment, info_nce, nt_xent
+from ssl_teach.statistics import spread
 from ssl_teach.tasks import Inpainting, Jigsaw, Rotation, SimCLR, Supervised
-from ssl_teach.tasks.inpainting import HoleBatch, centre_mask
+from ssl_teach.tasks.inpainting import HoleBatch, centre_mask, reconstruction_loss, smooth_fill
+from ssl_teach.tasks.rotation import rotate
+from ssl_teach.tasks.super_resolution import shrink
 from ssl_teach.training import fine_tune, pretrain
 
 WIDTHS = (4, 8)
@@ -56,6 +59,10 @@ def run(task=Rotation, images=IMAGES, labels=None, **options):
 
 def supervised(classes=3):
     return Supervised(WIDTHS, classes)
+
+
+def supervised_of(widths):
+    return Supervised(widths, 3)
 
 
 def simclr():
@@ -202,6 +209,30 @@ WRONG = {
     # losses
     "one image to contrast": (lambda: nt_xent(X[:2]), "needs two images"),
     "one key": (lambda: info_nce(X[:2], X[:1], torch.zeros(2).long()), "only one key"),
+    "an array of views": (lambda: nt_xent(X.numpy()), "must be a tensor.*torch.as_tensor"),
+    "a temperature in words": (lambda: nt_xent(X, temperature="cold"), "τ must be a positive"),
+    "indices as floats": (lambda: info_nce(X, X, LABELS.float()), "indices, so integers"),
+    "indices in a list": (lambda: info_nce(X, X, LABELS.tolist()), "must be a tensor of indices"),
+    "no pairs": (lambda: alignment(X[:0], X[:0]), "at least one vector"),
+    # images of tasks
+    "half a turn too fine": (lambda: rotate(IMAGES / 255, 0.5), "quarter_turns must be an integer"),
+    "an image to shrink": (lambda: shrink(IMAGES[0] / 255), r"image\[None\]"),
+    "bytes to shrink": (lambda: shrink(IMAGES), "convert bytes to floats"),
+    "bytes to fill": (lambda: smooth_fill(IMAGES, GREY > 99), "convert bytes to floats"),
+    "a mask of numbers": (lambda: smooth_fill(IMAGES / 255, GREY), "mask must be bool"),
+    "a mask of another size": (lambda: smooth_fill(IMAGES / 255, (GREY > 99)[..., :4]), "bool"),
+    "a loss of nothing": (
+        lambda: reconstruction_loss(IMAGES / 255, IMAGES / 255, GREY > 255), "hides nothing",
+    ),
+    "no stages": (lambda: Rotation(()), "channels of one or more stages"),
+    "widths in words": (lambda: supervised_of("ab"), "channels of one or more stages"),
+    "a stage of nothing": (lambda: ConvNet(3, widths=(0, 4)), "a width must be.*at least 1"),
+    "views of nothing": (lambda: SimCLR(WIDTHS, None), "needs an augmentation"),
+    "a cold task": (lambda: SimCLR(WIDTHS, crop_augmentation(), temperature=0), "τ must be"),
+    "NaN over seeds": (lambda: spread([0.5, math.nan]), "finite numbers"),
+    "classes in halves": (lambda: load("sketches", classes=2.5), "their number or names"),
+    "a shortcut by number": (lambda: load("scenes", count=50, shortcuts=3), "names are needed"),
+    "a root by number": (lambda: load("cifar10", root=3), "root must be the path"),
     # encoders and experiments
     "no channels": (lambda: build_encoder("convnet", 0), "channels must be.*at least 1"),
     "too many to freeze": (lambda: encoder().freeze(3), "from 0 to 2, got 3"),

@@ -84,6 +84,8 @@ def load(
     for option, value in options.items():
         if option not in takes:
             raise ValueError(f"{name} takes no {option}; its options are {', '.join(takes)}")
+        if option == "root" and not isinstance(value, str | Path):
+            raise ValueError(f"root must be the path of a folder or file, got {value!r}")
         if option in {"size", "count"}:
             options[option] = check_integer(value, option, 1)
     return loader(seed=check_seed(seed), **options)

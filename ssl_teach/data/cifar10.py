@@ -65,7 +65,7 @@ def _chosen(classes: Sequence[str] | None) -> tuple[str, ...]:
     """Return the names of the classes to keep, or raise ValueError."""
     if classes is None:
         return CLASSES
-    if isinstance(classes, int):
+    if not isinstance(classes, Sequence):
         raise ValueError(f"classes of cifar10 are chosen by name: {', '.join(CLASSES)}")
     chosen = as_names(classes)
     unknown = [name for name in chosen if name not in CLASSES]
@@ -107,7 +107,9 @@ def _from_npz(path: Path) -> list[Part]:
     """
     try:
         arrays = _arrays(path)
-    except (FileNotFoundError, PermissionError):
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path} does not exist; name the file with root=") from None
+    except PermissionError:
         raise
     except Exception as error:  # there are many ways in which an archive can be broken
         raise ValueError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -168,9 +168,11 @@ class Dataset:
         return self.images[free] if reserved else self.images
 
 
-def as_names(classes: str | Sequence[str]) -> tuple[str, ...]:
-    """Return the names of the chosen classes as a tuple; a single name may be given as a string."""
-    return (classes,) if isinstance(classes, str) else tuple(classes)
+def as_names(chosen: str | Iterable[str]) -> tuple[str, ...]:
+    """Return chosen names as a tuple; a single name may be given as a string."""
+    if not isinstance(chosen, Iterable):
+        raise ValueError(f"names are needed, got {chosen!r}")
+    return (chosen,) if isinstance(chosen, str) else tuple(chosen)
 
 
 def check_several(chosen: Sequence[str]) -> None:

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ssl_teach.data.dataset import Dataset
+from ssl_teach.data.dataset import Dataset, as_names
 from ssl_teach.data.sprites import CLASSES, sprites
 
 SHORTCUTS = ("horizon", "light", "background", "object_color", "aberration")
@@ -67,7 +67,7 @@ def scenes(
     Raises:
         ValueError: If there are too few scenes, they are too small, or a shortcut is unknown.
     """
-    chosen = DEFAULT_SHORTCUTS if shortcuts is None else tuple(shortcuts)
+    chosen = DEFAULT_SHORTCUTS if shortcuts is None else as_names(shortcuts)
     unknown = [name for name in chosen if name not in SHORTCUTS]
     if unknown:
         raise ValueError(f"no shortcut is called {unknown[0]!r}; there are {', '.join(SHORTCUTS)}")

@@ -77,6 +77,8 @@ def choose_classes(classes: int | Sequence[str] | None) -> tuple[str, ...]:
         if not 2 <= classes <= len(names):
             raise ValueError(f"sketches have 2 to {len(names)} classes, not {classes}")
         return (*CHOSEN, *(name for name in names if name not in CHOSEN))[:classes]
+    if not isinstance(classes, Sequence):
+        raise ValueError(f"classes are chosen by their number or names, got {classes!r}")
     chosen = as_names(classes)
     for name in chosen:
         if name not in names:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from torch import nn
 from torchvision.models import resnet18
 
-from ssl_teach.checks import check_integer
+from ssl_teach.checks import check_integer, check_widths
 from ssl_teach.encoders.base import Encoder
 
 
@@ -37,7 +37,8 @@ class ConvNet(Encoder):
             norm: "batch", "group" or "sync" (batch norm over several processes, only on GPUs).
         """
         super().__init__()
-        self.channels, self.widths = channels, tuple(widths)
+        self.channels = check_integer(channels, "channels", 1)
+        self.widths = check_widths(widths)
         sizes = [channels, *widths]
         self.blocks = nn.ModuleList(
             nn.Sequential(
@@ -63,7 +64,8 @@ class VGG(Encoder):
     ) -> None:
         """Take the same arguments as `ConvNet`."""
         super().__init__()
-        self.channels, self.widths = channels, tuple(widths)
+        self.channels = check_integer(channels, "channels", 1)
+        self.widths = check_widths(widths)
         sizes = [channels, *widths]
         self.blocks = nn.ModuleList(
             nn.Sequential(
@@ -88,7 +90,8 @@ class ResNet18(Encoder):
     def __init__(self, channels: int = 3, norm: str = "batch") -> None:
         """Take the same arguments as `ConvNet`."""
         super().__init__()
-        self.channels, self.widths = channels, (64, 128, 256, 512)
+        self.channels = check_integer(channels, "channels", 1)
+        self.widths = (64, 128, 256, 512)
         net = resnet18(weights=None, norm_layer=lambda c: _norm(norm, c))
         stem = nn.Sequential(
             nn.Conv2d(channels, 64, kernel_size=3, padding=1, bias=False), net.bn1, net.relu
@@ -129,5 +132,4 @@ def build_encoder(name: str, channels: int = 3, norm: str = "batch") -> Encoder:
     """
     if name not in ENCODERS:
         raise ValueError(f"no encoder is called {name!r}; there are {', '.join(ENCODERS)}")
-    check_integer(channels, "channels", 1)
     return ENCODERS[name](channels=channels, norm=norm)

@@ -84,9 +84,13 @@ def info_nce(
     if block is not None and block < 1:
         raise ValueError(f"block is a number of rows, so at least 1, got {block}")
     for name, index in (("positive", positive), ("exclude", exclude)):
-        if index is not None and index.shape != queries.shape[:1]:
+        if index is None:
+            continue
+        if not isinstance(index, Tensor) or index.is_floating_point() or index.is_complex():
+            raise ValueError(f"{name} must be a tensor of indices, so integers, got {index!r}")
+        if index.shape != queries.shape[:1]:
             raise ValueError(f"{name} must name one key per query, got {tuple(index.shape)}")
-        if index is not None and ((index < 0) | (index >= len(keys))).any():
+        if ((index < 0) | (index >= len(keys))).any():
             raise ValueError(f"{name} must name one of the {len(keys)} keys, from 0")
     dtype = torch.promote_types(torch.promote_types(queries.dtype, keys.dtype), torch.float32)
     queries, keys = queries.to(dtype), keys.to(dtype)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
+
+from ssl_teach.checks import check_positive
 
 
 class NotFiniteError(ValueError, FloatingPointError):
@@ -17,10 +17,16 @@ class NotFiniteError(ValueError, FloatingPointError):
 
 def check_vectors(z: Tensor, name: str) -> None:
     """Raise a ValueError that names z unless it is (M, D), floating point and finite."""
+    if not isinstance(z, Tensor):
+        raise ValueError(
+            f"{name} must be a tensor (M, D), got a {type(z).__name__}: use torch.as_tensor({name})"
+        )
     if z.ndim != 2 or not z.is_floating_point():
         raise ValueError(
             f"{name} must be floating-point vectors (M, D), got {tuple(z.shape)} of {z.dtype}"
         )
+    if not len(z):
+        raise ValueError(f"{name} must hold at least one vector, got {tuple(z.shape)}")
     if not torch.isfinite(z).all():
         raise NotFiniteError(
             f"{name} holds NaN or infinite values: look at the step that made them"
@@ -29,8 +35,7 @@ def check_vectors(z: Tensor, name: str) -> None:
 
 def check_temperature(temperature: float) -> None:
     """Raise a ValueError unless τ is a positive number."""
-    if not (math.isfinite(temperature) and temperature > 0):
-        raise ValueError(f"the temperature τ must be a positive number, got {temperature}")
+    check_positive(temperature, "the temperature τ")
 
 
 def full_precision(z: Tensor) -> Tensor:

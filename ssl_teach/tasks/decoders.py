@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ssl_teach.checks import check_widths
+
 SLOPE = 0.2
 """The slope of the leaky ReLU below zero."""
 
@@ -52,6 +54,7 @@ class MapDecoder(nn.Module):
             channels: The number of channels of the images.
         """
         super().__init__()
+        widths = check_widths(widths)
         halved = [max(1, width // 2) for width in (*widths[-2::-1], widths[0])]
         self.blocks = nn.ModuleList(
             convolution(c_in, c_out) for c_in, c_out in pairwise([widths[-1], *halved])
@@ -90,6 +93,7 @@ class SkipDecoder(nn.Module):
             channels: The number of channels of the images.
         """
         super().__init__()
+        widths = check_widths(widths)
         skips = [*widths[-2::-1], channels]
         outs = [*widths[-2::-1], widths[0]]
         below = [widths[-1], *outs[:-1]]

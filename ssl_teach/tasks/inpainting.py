@@ -9,6 +9,8 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
+from ssl_teach.augment.checks import check_images
+from ssl_teach.checks import check_mask
 from ssl_teach.encoders.base import PIXEL_MEAN, Encoder
 from ssl_teach.evaluation.reconstruction import sharpness
 from ssl_teach.tasks.base import Augment, Batch, LossAndMetrics
@@ -83,10 +85,14 @@ def reconstruction_loss(reconstructions: Tensor, originals: Tensor, mask: Tensor
         originals: The original images x (B, C, H, W).
         mask: The mask M (B, 1, H, W) bool, True where missing.
 
+    Raises:
+        ValueError: If the mask hides nothing, which would leave a loss of 0.
+
     Source: Pathak et al., 2016, equation 1.
     """
+    mask = check_mask(mask, originals)
     squared = (reconstructions.float() - originals.float()).square() * mask
-    return squared.sum() / (mask.sum() * originals.shape[1]).clamp(min=1)
+    return squared.sum() / (mask.sum() * originals.shape[1])
 
 
 def smooth_fill(images: Tensor, mask: Tensor) -> Tensor:
@@ -103,7 +109,12 @@ def smooth_fill(images: Tensor, mask: Tensor) -> Tensor:
 
     Returns:
         The filled images (B, C, H, W), equal to `images` outside the holes.
+
+    Raises:
+        ValueError: If the images are not in [0, 1], or the mask does not fit them.
     """
+    check_images(images)
+    mask = check_mask(mask, images)
     H, W = images.shape[2:]
     places = torch.cartesian_prod(torch.arange(H), torch.arange(W)).double()  # (HW, 2)
     adjacent = (torch.cdist(places, places, p=1) == 1).double()  # (HW, HW)
@@ -134,14 +145,7 @@ class HoleBatch(Batch):
 
     def __post_init__(self) -> None:
         """Check the mask, which may come from a reader's own function."""
-        B, _, H, W = self.images.shape
-        if self.mask.dtype != torch.bool or self.mask.shape != (B, 1, H, W):
-            raise ValueError(
-                f"the mask must be bool {(B, 1, H, W)}, "
-                f"got {tuple(self.mask.shape)} of {self.mask.dtype}"
-            )
-        if not self.mask.any():
-            raise ValueError("the mask hides nothing, so there is nothing to fill in")
+        check_mask(self.mask, self.images)
 
 
 @register(
@@ -250,6 +254,8 @@ class Inpainting(ReconstructionTask):
         Raises:
             ValueError: If the mask does not fit the images, or hides nothing.
         """
-        batch = HoleBatch(images.masked_fill(mask != 0, GREY), images, mask)
+        check_images(images)
+        mask = check_mask(mask, images)
+        batch = HoleBatch(images.masked_fill(mask, GREY), images, mask)
         with eval_mode(encoder):
             return self.reconstruct(encoder, batch)

@@ -13,7 +13,7 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from ssl_teach.checks import check_several
+from ssl_teach.checks import check_several, check_widths
 from ssl_teach.encoders.base import PIXEL_MEAN, PIXEL_STD, Encoder
 from ssl_teach.tasks.base import Augment, Batch, LossAndMetrics, Task, classification
 from ssl_teach.tasks.options import Option
@@ -140,7 +140,7 @@ class Jigsaw(Task):
         self.permutation_seed, self.normalize_tiles = permutation_seed, normalize_tiles
         orders = permutation_set(num_permutations, permutation_seed, criterion, grid**2)
         self.register_buffer("permutations", torch.from_numpy(orders))  # (P, grid²)
-        D = widths[-1]
+        D = check_widths(widths)[-1]
         self.head = nn.Sequential(
             nn.Linear(grid**2 * D, D), nn.ReLU(inplace=True), nn.Linear(D, num_permutations)
         )

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
+from ssl_teach.checks import check_widths
 from ssl_teach.encoders.base import PIXEL_MEAN, Encoder
 from ssl_teach.tasks.base import Augment, Batch, LossAndMetrics, Task, classification
 from ssl_teach.tasks.options import Option
@@ -172,7 +173,7 @@ class PatchPosition(Task):
         self.augment, self.patch, self.drop_color = augment, patch, drop_color
         self.jitter = max(1, round(patch / 14)) if jitter is None else jitter
         self.gap = max(0, patch // 2 - self.jitter) if gap is None else gap
-        D = widths[-1]
+        D = check_widths(widths)[-1]
         self.head = nn.Sequential(nn.Linear(2 * D, D), nn.ReLU(inplace=True), nn.Linear(D, 8))
 
     def make_batch(

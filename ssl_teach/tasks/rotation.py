@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from ssl_teach.checks import check_integer, check_widths
 from ssl_teach.encoders.base import Encoder
 from ssl_teach.tasks.base import Augment, Batch, LossAndMetrics, Task, classification
 from ssl_teach.tasks.registry import register
@@ -17,10 +18,10 @@ def rotate(images: Tensor, quarter_turns: int) -> Tensor:
 
     Args:
         images: The images (B, C, S, S), square so that all four rotations have the same shape.
-        quarter_turns: The angle in steps of 90°: 0, 1, 2 or 3.
+        quarter_turns: The angle in steps of 90°: 0, 1, 2 or 3; negative ones turn clockwise.
 
     Raises:
-        ValueError: If the images are not square.
+        ValueError: If the images are not square, or the number of turns is no integer.
 
     Example:
         >>> rotate(torch.tensor([[[[1, 2], [3, 4]]]]), 1).tolist()
@@ -28,6 +29,7 @@ def rotate(images: Tensor, quarter_turns: int) -> Tensor:
     """
     if images.ndim != 4 or images.shape[-1] != images.shape[-2]:
         raise ValueError(f"rotation needs square images (B, C, S, S), got {tuple(images.shape)}")
+    check_integer(quarter_turns, "quarter_turns", -3, 3)
     return torch.rot90(images, quarter_turns, dims=(2, 3))
 
 
@@ -48,7 +50,7 @@ class Rotation(Task):
         """
         super().__init__()
         self.augment = augment
-        self.head = nn.Linear(widths[-1], 4)
+        self.head = nn.Linear(check_widths(widths)[-1], 4)
 
     def make_batch(
         self, images: Tensor, labels: Tensor | None, generator: torch.Generator

@@ -11,7 +11,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from ssl_teach.augment import simclr_augmentation
-from ssl_teach.checks import check_several
+from ssl_teach.checks import check_several, check_widths
 from ssl_teach.data.dataset import Dataset
 from ssl_teach.distributed import gather_negatives
 from ssl_teach.encoders.base import Encoder
@@ -20,6 +20,7 @@ from ssl_teach.evaluation.features import features
 from ssl_teach.evaluation.label_budget import draw_labels, label_arrays, label_suffix
 from ssl_teach.evaluation.probes import ProbeData, linear_probe
 from ssl_teach.losses.checked import nt_xent_and_accuracy
+from ssl_teach.losses.checks import check_temperature
 from ssl_teach.losses.contrastive import partners
 from ssl_teach.tasks.base import Augment, Batch, LossAndMetrics, Task
 from ssl_teach.tasks.options import BuildContext, Option
@@ -111,11 +112,20 @@ class SimCLR(Task):
             temperature: The temperature τ > 0.
             head: The projection head g, (2N, D) -> (2N, D'); None for the paper's form, one
                 hidden layer as wide as h and 128 outputs.
+
+        Raises:
+            ValueError: If the augmentation is not a function, or τ not a positive number.
         """
         super().__init__()
+        if not callable(augment):
+            raise ValueError(
+                "SimCLR needs an augmentation that makes the views: see ssl_teach.augment"
+            )
+        check_temperature(temperature)
         self.augment = augment
         self.temperature = temperature
-        self.head = ProjectionHead(widths[-1], widths[-1], 128) if head is None else head
+        D = check_widths(widths)[-1]
+        self.head = ProjectionHead(D, D, 128) if head is None else head
 
     @classmethod
     def build(cls, context: BuildContext, **options: Any) -> Self:

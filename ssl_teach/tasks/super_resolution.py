@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from einops import reduce
 from torch import Tensor
 
+from ssl_teach.augment.checks import check_shape
 from ssl_teach.encoders.base import PIXEL_STD, Encoder
 from ssl_teach.evaluation.reconstruction import psnr, sharpness, ssim
 from ssl_teach.tasks.base import Augment, Batch, LossAndMetrics
@@ -39,8 +40,9 @@ def shrink(images: Tensor) -> Tensor:
     The paper shrinks with a bicubic kernel; a mean imitates a coarser sensor.
 
     Raises:
-        ValueError: If H and W are not both divisible by 4.
+        ValueError: If the images are not floats (B, C, H, W), or H and W not divisible by 4.
     """
+    check_shape(images)
     if images.shape[-1] % FACTOR or images.shape[-2] % FACTOR:
         raise ValueError(
             f"super-resolution needs sides divisible by {FACTOR}, got {tuple(images.shape)}"

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ssl_teach.augment import crop_augmentation
-from ssl_teach.checks import as_labels, check_several
+from ssl_teach.checks import as_labels, check_several, check_widths
 from ssl_teach.data.dataset import Dataset
 from ssl_teach.encoders.base import Encoder
 from ssl_teach.evaluation.features import features
@@ -42,7 +42,7 @@ class Supervised(Task):
         super().__init__()
         check_several(num_classes, "class")
         self.augment = augment
-        self.head = nn.Linear(widths[-1], num_classes)
+        self.head = nn.Linear(check_widths(widths)[-1], num_classes)
 
     @classmethod
     def build(cls, context: BuildContext, **options: Any) -> Self:

@@ -208,7 +208,7 @@ def test_gradient_against_finite_differences():
     ("call", "words"),
     [
         (lambda: nt_xent(torch.ones(7, 3)), "even"),
-        (lambda: nt_xent(torch.ones(0, 3)), "even"),
+        (lambda: nt_xent(torch.ones(0, 3)), "at least one vector"),
         (lambda: nt_xent(torch.ones(8)), r"\(M, D\)"),
         (lambda: nt_xent(torch.ones(8, 3, dtype=torch.int64)), "floating"),
         (lambda: nt_xent(torch.ones(8, 3), temperature=0.0), "τ"),
@@ -288,5 +288,5 @@ def test_keys_in_double_precision_are_compared_in_it():
     for a, b in ((queries, keys), (queries.double(), keys.float())):
         assert info_nce(a, b, positive).dtype == torch.float64
     assert info_nce(queries.bfloat16(), keys.half(), positive).dtype == torch.float32
-    with pytest.raises(ValueError, match="there is no key for each query"):
+    with pytest.raises(ValueError, match="keys must hold at least one"):
         info_nce(queries, keys[:0], positive)
