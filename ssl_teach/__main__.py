@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
         "--steps", type=_steps_given, help="number of training steps (default: 450)"
     )
     budget.add_argument(
-        "--minutes", type=float, help="time to train, from which a trial finds the steps"
+        "--minutes", type=_number, help="time to train, from which a trial finds the steps"
     )
     for option in Experiment.command_line_options():
         p.add_argument(
@@ -100,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="example: python -m ssl_teach evaluate runs/simclr-sketches-seed0 --fraction 0.1",
     )  # fmt: skip
     e.add_argument("run", type=Path, help="the folder that pretrain wrote")
-    e.add_argument("--fraction", type=float, default=1.0, help="fraction of the labels")
+    e.add_argument("--fraction", type=_number, default=1.0, help="fraction of the labels")
     e.add_argument("--overwrite", action="store_true", help="replace an earlier evaluation")
 
     x = commands.add_parser(
@@ -109,8 +109,9 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     x.add_argument(
         "names", nargs="*",
-        help=f"names, or patterns such as 'league-*', of {', '.join(ALL_EXPERIMENTS)}",
+        help="names of experiments, or patterns such as 'league-*'; see --list",
     )  # fmt: skip
+    x.add_argument("--list", action="store_true", help="print the names of all experiments")
     x.add_argument("--all", action="store_true", help="all experiments that need no local data")
     x.add_argument("--seeds", type=_seed, nargs="+", default=[0, 1, 2], help="default: 0 1 2")
     x.add_argument("--root", help="local copy of cifar10")
@@ -157,13 +158,21 @@ def _whole(text: str) -> int | str:
 
 
 @_argument
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"a number such as 0.5 is needed, got {text!r}") from None
+
+
+@_argument
 def _seed(text: str) -> int:
     return check_seed(_whole(text))
 
 
 @_argument
 def _steps_given(text: str) -> int:
-    return check_integer(_whole(text), "--steps", 1)
+    return check_integer(_whole(text), "steps", 1)
 
 
 @_argument
@@ -195,7 +204,8 @@ def _task_options(args: argparse.Namespace) -> dict[str, Any]:
     Raises:
         ValueError: If the task does not take one of them, or its value is not valid.
     """
-    given = {k.removeprefix("option "): v for k, v in vars(args).items() if k[:7] == "option "}
+    prefix = "option "
+    given = {k.removeprefix(prefix): v for k, v in vars(args).items() if k.startswith(prefix)}
     known = {o.name: o for o in TASKS[args.task].options} if args.task in TASKS else {}
     for name in given:
         if name not in known:
@@ -206,6 +216,8 @@ def _task_options(args: argparse.Namespace) -> dict[str, Any]:
 
 def _settings(args: argparse.Namespace) -> Experiment:
     data = args.data.removeprefix(BUILTIN)
+    if data != args.data and data not in names():
+        raise ValueError(f"no data set is called {data!r}; there are {', '.join(names())}")
     if data in names() and data == args.data and Path(data).is_dir():
         raise ValueError(
             f"{data!r} is a data set of this book and also a folder here: "
@@ -235,7 +247,7 @@ def _pretrain(args: argparse.Namespace) -> None:
         first = distributed.rank() == 0
         if first:
             print(data)
-        settings = replace(settings, batch_size=min(settings.batch_size, len(data.unlabelled)))
+        settings = replace(settings, batch_size=_batch_size(settings, data, tell=first))
         out = args.out or Path("runs") / f"{args.task}-{Path(settings.data).name}-seed{args.seed}"
         if first:
             _prepare_folder(out, data, args.overwrite)
@@ -246,7 +258,16 @@ def _pretrain(args: argparse.Namespace) -> None:
                 print(f"{settings.steps} steps in all")
         encoder, task, curve = train_experiment(settings, data, args.seed, checkpoint=checkpoint)
         if first:
-            _save(out, settings, args.seed, encoder, task, curve)
+            _save(out, settings, args.seed, data, encoder, task, curve)
+
+
+def _batch_size(settings: Experiment, data: Dataset, *, tell: bool) -> int:
+    """Return the number of images per step: all there are, if fewer than asked for."""
+    count = len(data.unlabelled)
+    if count < settings.batch_size and tell:
+        print(f"note: each step takes all {count} images, fewer than {settings.batch_size}",
+              file=sys.stderr)  # fmt: skip
+    return min(settings.batch_size, count)
 
 
 def _steps(minutes: float, settings: Experiment, data: Dataset, out: Path) -> int:
@@ -306,17 +327,29 @@ def _check_processes(args: argparse.Namespace) -> None:
 
 
 def _save(
-    out: Path, settings: Experiment, seed: int, encoder: Encoder, task: Task | None, curve: Curve
-) -> None:
+    out: Path, settings: Experiment, seed: int, data: Dataset,
+    encoder: Encoder, task: Task | None, curve: Curve,
+) -> None:  # fmt: skip
     run: dict[str, Any] = {"seed": seed, "seconds": curve.seconds, "metrics": {}}
     if task is not None:
         run["metrics"] = {f"pretext_{name}": curve.last(name) for name in curve.values}
     save_encoder(encoder, out / "encoder.pt")
     Record(out.name, asdict(settings), [run]).save(out / "record.json")
-    print(f"saved {out}; next: python -m ssl_teach evaluate {shlex.quote(str(out))}")
+    probed = len(data.classes) > 1 and "test" in data.splits
+    command = f"python -m ssl_teach evaluate {shlex.quote(str(out))}"
+    print(
+        f"saved {out}; "
+        + (f"next: {command}" if probed else "there are no labels to probe it with")
+    )
 
 
 def _evaluate(args: argparse.Namespace) -> None:
+    for name in RUN_FILES[:2]:
+        if not (args.run / name).is_file():
+            raise ValueError(
+                f"{args.run} is not the folder of a finished run, since {name} is missing; "
+                "give the folder that pretrain printed"
+            )
     record = load_record(args.run / "record.json")
     settings = Experiment.from_record(record)
     check_fraction(args.fraction, "--fraction")
@@ -327,6 +360,11 @@ def _evaluate(args: argparse.Namespace) -> None:
     if len(record.runs) != 1:
         raise ValueError(f"{args.run} holds the record of {len(record.runs)} runs, not of one")
     saved = _saved_fingerprint(args.run / "data.json")
+    if settings.data not in names() and not Path(settings.data).is_dir():
+        raise ValueError(
+            f"the run was trained on the folder {settings.data!r}, which is not there; evaluate "
+            "from the directory in which it was trained, or put the folder back"
+        )
     data = settings.load()
     if changed := changes(saved, fingerprint(data)):
         raise ValueError(
@@ -342,9 +380,9 @@ def _evaluate(args: argparse.Namespace) -> None:
         "raw pixels": evaluate_pixels(data, fraction=args.fraction, seed=seed),
     }
     print(f"{'test accuracy, %':<16}{'linear':>9}{'best stage':>12}{'k-NN':>9}")
-    for name, metrics in rows.items():
+    for row, metrics in rows.items():
         best = metrics.get("linear_best", metrics["linear"])
-        print(f"{name:<16}{metrics['linear']:>9.1%}{best:>12.1%}{metrics['knn']:>9.1%}")
+        print(f"{row:<16}{metrics['linear']:>9.1%}{best:>12.1%}{metrics['knn']:>9.1%}")
     flat = {
         f"{row.replace(' ', '_')}_{metric}": v
         for row, metrics in rows.items()
@@ -357,13 +395,21 @@ def _evaluate(args: argparse.Namespace) -> None:
 
 def _experiment(args: argparse.Namespace) -> None:
     known = ALL_EXPERIMENTS
+    if args.list:
+        print(*known, sep="\n")
+        return
     named = {name: fnmatch.filter(known, name) for name in args.names}
     unknown = [name for name, found in named.items() if not found]
     chosen = list(dict.fromkeys(name for found in named.values() for name in found))
     if args.all:
         chosen = [name for name in known if "cifar10" not in name]
-    if unknown or not chosen:
-        raise ValueError(f"no experiment is called {unknown}; there are {', '.join(known)}")
+    if unknown:
+        raise ValueError(
+            f"no experiment is called {', '.join(map(repr, unknown))}"
+            f"{reproduce.suggestions(unknown[0], list(known))}; --list shows all"
+        )
+    if not chosen:
+        raise ValueError("name one or more experiments; --list shows them, --all runs them")
     kept = {name: UNFINISHED / f"experiment-{name}" for name in chosen}
     existing = [  # but for those that this command wrote before it was interrupted
         name for name in chosen

@@ -28,7 +28,12 @@ def as_images(images: Any, name: str = "images") -> Tensor:
     if isinstance(images, np.ndarray):
         images = _from_numpy(images, name)
     if not isinstance(images, Tensor):
-        remedy = "pass its .images" if hasattr(images, "images") else "stack them with torch.stack"
+        whole = hasattr(images, "unlabelled")
+        remedy = (
+            "pass one part of it, such as its .unlabelled or .test.images"
+            if whole
+            else ("stack them with torch.stack")
+        )
         raise ValueError(
             f"{name} must be one tensor (N, C, H, W), got a {type(images).__name__}: {remedy}"
         )
@@ -174,7 +179,8 @@ def check_positive(value: Any, name: str, *, zero: bool = False) -> float:
 def check_widths(widths: Any) -> tuple[int, ...]:
     """Return the widths of an encoder's stages; raise a ValueError unless all are at least 1."""
     if not isinstance(widths, Sequence) or isinstance(widths, str) or not len(widths):
-        raise ValueError(f"widths must be the channels of one or more stages, got {widths!r}")
+        got = "an encoder: pass its .widths" if hasattr(widths, "widths") else repr(widths)
+        raise ValueError(f"widths must be the channels of one or more stages, got {got}")
     return tuple(check_integer(width, "a width", 1) for width in widths)
 
 
@@ -202,13 +208,10 @@ def check_seed(seed: Any, name: str = "seed") -> int:
 def check_several(count: int, what: str) -> None:
     """Raise a ValueError if a question has fewer than two possible answers."""
     if count < 2:
+        there_is = "is only one" if count == 1 else "is no"
         raise ValueError(
-            f"a question needs at least two possible answers, but there {_is(count)} {what}"
+            f"a question needs at least two possible answers, but there {there_is} {what}"
         )
-
-
-def _is(count: int) -> str:
-    return "is only one" if count == 1 else "is no"
 
 
 def _as_integers(values: Any, name: str, what: str) -> Tensor:

@@ -83,7 +83,8 @@ def load(
     takes = inspect.signature(loader).parameters
     for option, value in options.items():
         if option not in takes:
-            raise ValueError(f"{name} takes no {option}; its options are {', '.join(takes)}")
+            known = str(name).removeprefix(BUILTIN)
+            raise ValueError(f"{known} takes no {option}; its options are {', '.join(takes)}")
         if option == "root" and not isinstance(value, str | Path):
             raise ValueError(f"root must be the path of a folder or file, got {value!r}")
         if option in {"size", "count"}:

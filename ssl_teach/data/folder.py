@@ -20,7 +20,7 @@ from ssl_teach.checks import check_integer, check_seed
 from ssl_teach.data.dataset import NO_LABEL, Dataset, draw_splits
 from ssl_teach.data.fingerprint import content_hash
 from ssl_teach.data.images import empty_images
-from ssl_teach.data.layout import Layout, printable, read_layout
+from ssl_teach.data.layout import Layout, count_images, printable, read_layout
 
 FRACTIONS = {"val": 0.1, "test": 0.2}
 """The fraction of each class in the splits that are drawn."""
@@ -124,14 +124,14 @@ def _split(
     if copies := (same != torch.arange(len(same))).nonzero().flatten().tolist():
         pairs = [f"{names[i]} = {names[int(same[i])]}" for i in copies[:3]]
         layout.notes.append(
-            f"{len(copies):,} images are copies of others ({', '.join(pairs)}); "
+            f"{count_images(len(copies))} with a copy elsewhere ({', '.join(pairs)}); "
             "copies stay on one side of the splits: remove them to count each image once"
         )
     labels, torn = _without_contradictions(labels, same)
     if torn:
         layout.notes.append(
-            f"{len(torn):,} images stand in two classes, such as {names[torn[0]]}; they are used "
-            "without a label: remove the wrong ones"
+            f"{count_images(len(torn))} in two classes, such as {names[torn[0]]}, used without a "
+            "label: remove the wrong ones"
         )
     if given is None:
         splits = _draw(labels, same, FRACTIONS, seed) if (labels != NO_LABEL).any() else {}
@@ -207,7 +207,9 @@ def _kept_apart(
     for split in rows:  # of copies in two splits, that for the test stays
         kept = [i for i in rows[split] if int(same[i]) not in seen]
         if left := len(rows[split]) - len(kept):
-            layout.notes.append(f"{left:,} images of {split}/ left out: copies are in other splits")
+            layout.notes.append(
+                f"{count_images(left)} of {split}/ left out, with a copy in another split"
+            )
         seen |= {int(same[i]) for i in kept}
         rows[split] = kept
     splits = {split: torch.tensor(part, dtype=torch.long) for split, part in rows.items()}

@@ -78,7 +78,7 @@ def read_layout(path: Path) -> Layout:
     _refuse_twice(tree.below(), path)
     if wrapped.loose and wrapped.children:
         layout.notes.append(
-            f"{_count(wrapped.loose)} beside the folders without a label, such as "
+            f"{count_images(len(wrapped.loose))} beside the folders without a label, such as "
             f"{printable(wrapped.loose[0].name)}; move them into a class to give them one"
         )
     layout.unlabelled = list(wrapped.loose)
@@ -161,7 +161,7 @@ class _Tree:
         found = sum(self.skipped.values())
         return (
             f"{printable(self.path)} holds no image ({', '.join(SUFFIXES)}), "
-            f"neither directly nor in a subfolder; {found:,} other files were ignored"
+            f"neither directly nor in a subfolder; other files: {found:,}"
         )
 
 
@@ -189,8 +189,9 @@ def _add_splits(layout: Layout, tree: _Tree) -> None:
     for split, folder in folders.items():
         if folder.loose:
             raise ValueError(
-                f"{_at(folder.path, tree.path)}/ of {at} holds {_count(folder.loose)} in no "
-                "class; put each into the folder of its class, or move them to a folder "
+                f"{_at(folder.path, tree.path)}/ of {at} holds "
+                f"{count_images(len(folder.loose))} in no class; "
+                "put each into the folder of its class, or move them to a folder "
                 "unlabelled/ to use them only for pretraining"
             )
         layout.splits[split] = {name: child.below() for name, child in folder.children.items()}
@@ -215,7 +216,7 @@ def _note_deeper(layout: Layout, classes: Iterable[_Tree]) -> None:
     ]
     if deeper:
         layout.notes.append(
-            f"{_count(deeper)} in folders within a class, such as "
+            f"{count_images(len(deeper))} in folders within a class, such as "
             f"{_at(deeper[0], layout.root)}, counted to that class; "
             "move the folders up to make them classes"
         )
@@ -244,8 +245,9 @@ def _at(path: Path, root: Path) -> str:
     return printable(path.relative_to(root))
 
 
-def _count(files: list[Path]) -> str:
-    return f"{len(files):,} image{'s' if len(files) != 1 else ''}"
+def count_images(count: int) -> str:
+    """Return a number of images in words: "1 image", "1,200 images"."""
+    return f"{count:,} image{'s' if count != 1 else ''}"
 
 
 def _names(names: Iterable[str]) -> str:

@@ -45,7 +45,7 @@ def draw_labels(dataset: Dataset, fraction: float, seed: int) -> tuple[Dataset, 
         if count < 2:
             raise ValueError(
                 f"{fraction:.1%} of {len(mine)} labels of {dataset.classes[label]!r} is {count}; "
-                "two per class are needed, one to train and one to validate"
+                "two per class are needed, one to train and one to validate: take a larger fraction"
             )
         mine = mine[torch.randperm(len(mine), generator=generator)[:count]]
         num_val = max(1, count // 5)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -145,9 +145,13 @@ def named(name: str, folder: Path = RESULTS) -> Record:
             f"{name!r} has no record yet; make it: python -m ssl_teach experiment {name}"
         )
     names = sorted(path.stem for path in folder.glob("*.json"))
-    near = difflib.get_close_matches(name, names, n=3) or [n for n in names if name in n][:3]
-    hint = f"; did you mean {', '.join(near)}?" if near else ""
-    raise ValueError(f"no record is called {name!r}{hint}")
+    raise ValueError(f"no record of {folder} is called {name!r}{suggestions(name, names)}")
+
+
+def suggestions(name: str, known: Sequence[str]) -> str:
+    """Return the end of an error about an unknown name: what may have been meant, if anything."""
+    near = difflib.get_close_matches(name, known, n=3) or [n for n in known if name in n][:3]
+    return f"; did you mean {', '.join(near)}?" if near else ""
 
 
 @contextmanager

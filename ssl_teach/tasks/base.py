@@ -48,6 +48,8 @@ class Task(nn.Module):
     and `loss_of` (the loss of each); the training loop updates the players in the order given.
     """
 
+    widths: tuple[int, ...] | None = None
+    """The widths of the encoder that the head fits; None if it fits any."""
     uses_labels = False
     """Whether `make_batch` may see labels. `pretrain` withholds them from every other task."""
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ssl_teach.augment.checks import check_images
-from ssl_teach.checks import check_mask
+from ssl_teach.checks import check_mask, check_widths
 from ssl_teach.encoders.base import PIXEL_MEAN, Encoder
 from ssl_teach.evaluation.reconstruction import sharpness
 from ssl_teach.tasks.base import Augment, Batch, LossAndMetrics
@@ -193,6 +193,7 @@ class Inpainting(ReconstructionTask):
         if lambda_rec == lambda_gan == 0:
             raise ValueError("lambda_rec and lambda_gan are both 0, so there is nothing to learn")
         super().__init__(channels, lambda_gan, warmup_steps, bounded=False)
+        self.widths = check_widths(widths)
         self.augment, self.masks, self.lambda_rec = augment, masks, lambda_rec
         self.decoder = MapDecoder(widths, channels)
 

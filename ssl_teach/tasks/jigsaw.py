@@ -140,7 +140,8 @@ class Jigsaw(Task):
         self.permutation_seed, self.normalize_tiles = permutation_seed, normalize_tiles
         orders = permutation_set(num_permutations, permutation_seed, criterion, grid**2)
         self.register_buffer("permutations", torch.from_numpy(orders))  # (P, grid²)
-        D = check_widths(widths)[-1]
+        self.widths = check_widths(widths)
+        D = self.widths[-1]
         self.head = nn.Sequential(
             nn.Linear(grid**2 * D, D), nn.ReLU(inplace=True), nn.Linear(D, num_permutations)
         )

@@ -173,7 +173,8 @@ class PatchPosition(Task):
         self.augment, self.patch, self.drop_color = augment, patch, drop_color
         self.jitter = max(1, round(patch / 14)) if jitter is None else jitter
         self.gap = max(0, patch // 2 - self.jitter) if gap is None else gap
-        D = check_widths(widths)[-1]
+        self.widths = check_widths(widths)
+        D = self.widths[-1]
         self.head = nn.Sequential(nn.Linear(2 * D, D), nn.ReLU(inplace=True), nn.Linear(D, 8))
 
     def make_batch(

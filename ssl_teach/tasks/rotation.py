@@ -50,7 +50,8 @@ class Rotation(Task):
         """
         super().__init__()
         self.augment = augment
-        self.head = nn.Linear(check_widths(widths)[-1], 4)
+        self.widths = check_widths(widths)
+        self.head = nn.Linear(self.widths[-1], 4)
 
     def make_batch(
         self, images: Tensor, labels: Tensor | None, generator: torch.Generator

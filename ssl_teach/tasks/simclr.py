@@ -124,7 +124,8 @@ class SimCLR(Task):
         check_temperature(temperature)
         self.augment = augment
         self.temperature = temperature
-        D = check_widths(widths)[-1]
+        self.widths = check_widths(widths)
+        D = self.widths[-1]
         self.head = ProjectionHead(D, D, 128) if head is None else head
 
     @classmethod
@@ -145,7 +146,7 @@ class SimCLR(Task):
 
     def check_data(self, images: Tensor, labels: Tensor | None, batch_size: int) -> None:
         """Require two images in a batch: with one, there are no negatives to tell it from."""
-        check_several(batch_size, "image in a batch, so no negatives")
+        check_several(batch_size, "image in a batch, so no negative: raise the batch size")
 
     def make_batch(
         self, images: Tensor, labels: Tensor | None, generator: torch.Generator

@@ -13,6 +13,7 @@ from einops import reduce
 from torch import Tensor
 
 from ssl_teach.augment.checks import check_shape
+from ssl_teach.checks import check_widths
 from ssl_teach.encoders.base import PIXEL_STD, Encoder
 from ssl_teach.evaluation.reconstruction import psnr, sharpness, ssim
 from ssl_teach.tasks.base import Augment, Batch, LossAndMetrics
@@ -109,6 +110,7 @@ class SuperResolution(ReconstructionTask):
             ValueError: If the content encoder has no such stage.
         """
         super().__init__(channels, lambda_gan, warmup_steps)
+        self.widths = check_widths(widths)
         self.augment, self.content_stage = augment, content_stage
         self.decoder = SkipDecoder(widths, channels)
         self.content: Encoder | None = None

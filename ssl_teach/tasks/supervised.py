@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ssl_teach.augment import crop_augmentation
-from ssl_teach.checks import as_labels, check_several, check_widths
+from ssl_teach.checks import as_labels, check_integer, check_several, check_widths
 from ssl_teach.data.dataset import Dataset
 from ssl_teach.encoders.base import Encoder
 from ssl_teach.evaluation.features import features
@@ -40,9 +40,11 @@ class Supervised(Task):
             ValueError: If there are fewer than two classes.
         """
         super().__init__()
-        check_several(num_classes, "class")
+        check_integer(num_classes, "the number of classes", 0)
+        check_several(num_classes, "class: supervision needs labelled images of two or more")
         self.augment = augment
-        self.head = nn.Linear(check_widths(widths)[-1], num_classes)
+        self.widths = check_widths(widths)
+        self.head = nn.Linear(self.widths[-1], num_classes)
 
     @classmethod
     def build(cls, context: BuildContext, **options: Any) -> Self:

@@ -29,6 +29,7 @@ from ssl_teach.checks import (
 from ssl_teach.data.fingerprint import content_hash
 from ssl_teach.data.images import to_float
 from ssl_teach.encoders.base import Encoder
+from ssl_teach.evaluation.features import check_encoder
 from ssl_teach.tasks.base import Batch, LossAndMetrics, Task
 from ssl_teach.training.checkpoint import defer_interrupt, load_checkpoint, save_checkpoint
 from ssl_teach.training.curve import Curve
@@ -96,10 +97,9 @@ def pretrain(
             run.
         FloatingPointError: If the loss, or a value it is computed from, is NaN or infinite.
     """
-    images, labels = _check_data(encoder, task, images, labels, batch_size)
+    images, labels = _check_data(encoder, task, images, labels, steps, batch_size)
     # a checkpoint with NumPy scalars could not be read safely
-    steps, batch_size = check_integer(steps, "steps", 1), int(batch_size)
-    seed = check_seed(seed)
+    steps, batch_size, seed = int(steps), int(batch_size), check_seed(seed)
     lr = check_positive(lr, "lr")
     weight_decay = check_positive(weight_decay, "weight_decay", zero=True)
     check_integer(checkpoint_every, "checkpoint_every", 1)
@@ -244,11 +244,20 @@ def _optimizers(
 
 
 def _check_data(
-    encoder: Encoder, task: Task, images: Tensor, labels: Tensor | None, batch_size: int
+    encoder: Encoder, task: Task, images: Tensor, labels: Tensor | None, steps: int, batch_size: int
 ) -> tuple[Tensor, Tensor | None]:
     """Return images, and labels if the task uses them, as tensors; see `pretrain` for errors."""
+    check_encoder(encoder)
+    if not isinstance(task, Task):
+        raise ValueError(f"a task such as Rotation(encoder.widths) is needed, got {task!r}")
+    if task.widths not in (None, encoder.widths):
+        raise ValueError(
+            f"{type(task).__name__} was built for an encoder of widths {task.widths}, this one has "
+            f"{encoder.widths}: build the task with encoder.widths"
+        )
     images = as_images(images)
     check_channels(images, encoder.channels)
+    check_integer(steps, "steps", 1)
     check_integer(batch_size, "batch_size", 1, len(images))
     if not task.uses_labels:
         labels = None

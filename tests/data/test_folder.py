@@ -72,7 +72,7 @@ def test_only_the_first_broken_images_are_named(tmp_path):
 def test_folders_without_images(tmp_path):
     (tmp_path / "a.txt").touch()
     (tmp_path / ".b.png").touch()
-    with pytest.raises(ValueError, match="2 other files were ignored"):
+    with pytest.raises(ValueError, match="other files: 2"):
         load(tmp_path)
 
 

@@ -158,7 +158,7 @@ def test_copies_stay_on_one_side_of_a_split(tmp_path):
     for i in range(20):
         for copy in "abc":
             save(tmp_path / ("even" if i % 2 else "odd") / f"{i}{copy}.png", i)
-    data = noted(tmp_path, "40 images are copies of others (even/11b.png = even/11a.png")
+    data = noted(tmp_path, "40 images with a copy elsewhere (even/11b.png = even/11a.png")
     where = {}
     for split in ("train", "val", "test"):
         for image in data.split(split).images:
@@ -174,7 +174,7 @@ def test_copies_of_test_images_are_left_out_of_given_training(tmp_path):
     fill(tmp_path / "test" / "dog", 3, 20)
     fill(tmp_path / "val" / "cat", 3, 30)
     fill(tmp_path / "val" / "dog", 3, 40)
-    data = noted(tmp_path, "3 images are copies", "3 images of train/ left out")
+    data = noted(tmp_path, "3 images with a copy", "3 images of train/ left out")
     assert sizes(data) == {"train": 9, "val": 6, "test": 6}
 
 
@@ -183,14 +183,14 @@ def test_an_unlabelled_copy_of_a_test_image_is_not_pretrained_on(tmp_path):
     fill(tmp_path / "dog", 5, 10)
     for i in range(5):
         save(tmp_path / f"again{i}.png", i)
-    data = noted(tmp_path, "5 images beside the folders", "5 images are copies")
+    data = noted(tmp_path, "5 images beside the folders", "5 images with a copy")
     assert "unlabelled" not in data.splits and len(data.unlabelled) == 6
 
 
 def test_an_image_in_two_classes_has_no_label(tmp_path):
     fill(tmp_path / "cat", 5)
     fill(tmp_path / "dog", 5, 4)  # the first is the last cat
-    data = noted(tmp_path, "1 images are copies", "2 images stand in two classes")
+    data = noted(tmp_path, "1 image with a copy", "2 images in two classes")
     assert sizes(data)["unlabelled"] == 2 and int((data.labels < 0).sum()) == 2
 
 
