@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import fnmatch
+import hashlib
 import json
 import shlex
 import sys
@@ -23,7 +24,7 @@ from ssl_teach.encoders.base import Encoder
 from ssl_teach.evaluation.label_budget import check_fraction
 from ssl_teach.experiments import reproduce
 from ssl_teach.experiments.config import Experiment
-from ssl_teach.experiments.records import RESULTS, Record, clear_partial, load_record
+from ssl_teach.experiments.records import KEPT, RESULTS, Record, clear_partial, load_record
 from ssl_teach.experiments.registry import ALL_EXPERIMENTS
 from ssl_teach.experiments.run import (
     TASKS,
@@ -84,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--shortcuts", help=f"of scenes: none, or some of {','.join(SHORTCUTS)}")
     p.add_argument("--seed", type=_seed, default=0, help=f"0 to {SEEDS - 1} (default: 0)")
-    p.add_argument("--out", type=Path, help="folder for the run (default: runs/TASK-DATA-seedN)")
+    p.add_argument("--out", type=_path, help="folder for the run (default: runs/TASK-DATA-seedN)")
     p.add_argument("--overwrite", action="store_true", help="replace a finished run in that folder")
     task_group = p.add_argument_group("options of the tasks")
     for name, tasks in _options_by_task().items():
@@ -99,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
         "next to random weights and raw pixels. Data that have changed since are refused.",
         epilog="example: python -m ssl_teach evaluate runs/simclr-sketches-seed0 --fraction 0.1",
     )  # fmt: skip
-    e.add_argument("run", type=Path, help="the folder that pretrain wrote")
+    e.add_argument("run", type=_path, help="the folder that pretrain wrote")
     e.add_argument("--fraction", type=_number, default=1.0, help="fraction of the labels")
     e.add_argument("--overwrite", action="store_true", help="replace an earlier evaluation")
 
@@ -116,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     x.add_argument("--seeds", type=_seed, nargs="+", default=[0, 1, 2], help="default: 0 1 2")
     x.add_argument("--root", help="local copy of cifar10")
     x.add_argument(
-        "--out", type=Path, default=RESULTS,
+        "--out", type=_path, default=RESULTS,
         help="folder for the records (default: those that the book shows)",
     )  # fmt: skip
     x.add_argument("--overwrite", action="store_true", help="replace records that exist")
@@ -133,7 +134,7 @@ def _parser() -> argparse.ArgumentParser:
     r.add_argument("--seed", type=_seed, help="one of the record's seeds (default: the first)")
     r.add_argument("--check", action="store_true", help="compare records with experiments")
     r.add_argument("--root", help="local copy of cifar10")
-    r.add_argument("--records", type=Path, default=RESULTS, help="folder that holds the records")
+    r.add_argument("--records", type=_path, default=RESULTS, help="folder that holds the records")
     return parser
 
 
@@ -155,6 +156,16 @@ def _whole(text: str) -> int | str:
         return int(text)
     except ValueError:
         return text
+
+
+@_argument
+def _path(text: str) -> Path:
+    if not text:
+        raise ValueError("the path is empty")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:  # there is no such user
+        raise ValueError(f"{text}: {error}") from None
 
 
 @_argument
@@ -249,16 +260,18 @@ def _pretrain(args: argparse.Namespace) -> None:
             print(data)
         settings = replace(settings, batch_size=_batch_size(settings, data, tell=first))
         out = args.out or Path("runs") / f"{args.task}-{Path(settings.data).name}-seed{args.seed}"
+        finished = (out / "record.json").exists()
+        work = out.with_name(out.name + ".unfinished") if finished and args.overwrite else out
         if first:
-            _prepare_folder(out, data, args.overwrite)
-        checkpoint = out / "run.pt"
+            _prepare(work, settings, data, finished=finished and not args.overwrite)
+        checkpoint = work / "run.pt"
         if args.minutes is not None:
-            settings = replace(settings, steps=_steps(args.minutes, settings, data, out))
+            settings = replace(settings, steps=_steps(args.minutes, settings, data, work))
             if first:
                 print(f"{settings.steps} steps in all")
         encoder, task, curve = train_experiment(settings, data, args.seed, checkpoint=checkpoint)
         if first:
-            _save(out, settings, args.seed, data, encoder, task, curve)
+            _save(work, out, settings, args.seed, data, encoder, task, curve)
 
 
 def _batch_size(settings: Experiment, data: Dataset, *, tell: bool) -> int:
@@ -276,46 +289,64 @@ def _steps(minutes: float, settings: Experiment, data: Dataset, out: Path) -> in
     return steps_of(checkpoint) if checkpoint.exists() else steps_in(minutes, settings, data)
 
 
-def _prepare_folder(out: Path, data: Dataset, overwrite: bool) -> None:
-    """Make the folder of a run and note its data there; an interrupted run must have the same.
+def _prepare(work: Path, settings: Experiment, data: Dataset, *, finished: bool) -> None:
+    """Make the folder to train in, and note the data there; an interrupted run must have the same.
 
     Raises:
         ValueError: If the folder holds a finished run, or an interrupted one with other data.
     """
-    if out.exists() and not out.is_dir():
-        raise ValueError(f"{out} is a file; give a folder for the run with --out")
-    if (out / "record.json").exists():
-        if not overwrite:
-            raise ValueError(
-                f"{out} holds a finished run: choose another folder with --out, "
-                "or replace the run with --overwrite"
-            )
-        for old in [*(out / name for name in RUN_FILES), *out.glob("evaluation-*.json")]:
-            old.unlink(missing_ok=True)
-    found, path = fingerprint(data), out / "data.json"
-    if path.exists() and (changed := changes(_saved_fingerprint(path), found)):
+    if finished:
         raise ValueError(
-            f"the data have changed since {out} was interrupted: {'; '.join(changed)}; "
-            "restore them, or start again in another folder with --out"
+            f"{work} holds a finished run: choose another folder with --out, "
+            "or replace the run with --overwrite"
         )
-    out.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(found, indent=1) + "\n"
+    if work.exists() and not work.is_dir():
+        raise ValueError(f"{work} is a file; give a folder for the run with --out")
+    found, path = fingerprint(data), work / "data.json"
+    if (work / "run.pt").exists():
+        if settings.task == "random":
+            raise ValueError(f"{work} holds an interrupted training; choose another with --out")
+        if changed := changes(_saved_fingerprint(path), found):
+            raise ValueError(
+                f"the data have changed since {work} was interrupted: {'; '.join(changed)}; "
+                "restore them, or start again in another folder with --out"
+            )
+        return
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(
+            f"the folder {work} cannot be made ({error.strerror}); give another with --out"
+        ) from None
+    _write_json(path, found)
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    text = json.dumps(content, indent=1) + "\n"
     write_atomically(path, lambda file: file.write(text.encode()))
+
+
+def _hash(path: Path) -> str:
+    """Return a hash of a file's bytes."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 def _saved_fingerprint(path: Path) -> dict[str, Any]:
     """Read the fingerprint of a run's data."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
+        files = found.get("files", {})
+        if not all(isinstance(each, str) for each in [*files, *files.values()]):
+            raise ValueError("its files have no hashes")
     except FileNotFoundError:
         raise ValueError(
             f"{path} is missing, so it is unknown which data the run has seen; pretrain again"
         ) from None
-    except ValueError as error:
-        raise ValueError(f"{path} is not the fingerprint of data: {error}") from None
-    if not isinstance(found, dict):
-        raise ValueError(f"{path} is not the fingerprint of data; pretrain again")
-    return found
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(
+            f"{path} is not the fingerprint of data ({error}); pretrain again"
+        ) from None
+    return dict(found)
 
 
 def _check_processes(args: argparse.Namespace) -> None:
@@ -327,16 +358,25 @@ def _check_processes(args: argparse.Namespace) -> None:
 
 
 def _save(
-    out: Path, settings: Experiment, seed: int, data: Dataset,
+    work: Path, out: Path, settings: Experiment, seed: int, data: Dataset,
     encoder: Encoder, task: Task | None, curve: Curve,
 ) -> None:  # fmt: skip
     run: dict[str, Any] = {"seed": seed, "seconds": curve.seconds, "metrics": {}}
     if task is not None:
         run["metrics"] = {f"pretext_{name}": curve.last(name) for name in curve.values}
-    save_encoder(encoder, out / "encoder.pt")
-    Record(out.name, asdict(settings), [run]).save(out / "record.json")
+    save_encoder(encoder, work / "encoder.pt")
+    _write_json(work / "data.json", fingerprint(data) | {"encoder": _hash(work / "encoder.pt")})
+    Record(out.name, asdict(settings), [run]).save(work / "record.json")
+    if work != out:  # the finished run is replaced only now
+        for old in [*(out / name for name in RUN_FILES), *out.glob("evaluation-*.json")]:
+            old.unlink(missing_ok=True)
+        for name in RUN_FILES:
+            if (work / name).exists():
+                (work / name).replace(out / name)
+        work.rmdir()
     probed = len(data.classes) > 1 and "test" in data.splits
-    command = f"python -m ssl_teach evaluate {shlex.quote(str(out))}"
+    named = f"./{out}" if str(out).startswith("-") else str(out)
+    command = f"python -m ssl_teach evaluate {shlex.quote(named)}"
     print(
         f"saved {out}; "
         + (f"next: {command}" if probed else "there are no labels to probe it with")
@@ -371,6 +411,10 @@ def _evaluate(args: argparse.Namespace) -> None:
             f"{settings.data} has changed since the run: {'; '.join(changed)}. What was training "
             "data then could be test data now; restore the data, or pretrain again"
         )
+    if saved.get("encoder") != _hash(args.run / "encoder.pt"):
+        raise ValueError(
+            f"{args.run / 'encoder.pt'} is not the encoder of this run; pretrain again"
+        )
     seed = record.runs[0]["seed"]
     trained = load_encoder(args.run / "encoder.pt")
     untrained = init_encoder(settings, data, seed)
@@ -388,7 +432,7 @@ def _evaluate(args: argparse.Namespace) -> None:
         for row, metrics in rows.items()
         for metric, v in metrics.items()
     }
-    found = {"seed": seed, "seconds": record.runs[0]["seconds"], "metrics": flat}
+    found = {"seed": seed, "seconds": record.runs[0].get("seconds", 0.0), "metrics": flat}
     Record(name, record.settings | {"fraction": args.fraction}, [found]).save(path)
     print(f"saved {path}")
 
@@ -411,9 +455,10 @@ def _experiment(args: argparse.Namespace) -> None:
     if not chosen:
         raise ValueError("name one or more experiments; --list shows them, --all runs them")
     kept = {name: UNFINISHED / f"experiment-{name}" for name in chosen}
-    existing = [  # but for those that this command wrote before it was interrupted
-        name for name in chosen
-        if (args.out / f"{name}.json").exists() and not kept[name].exists()
+    existing = [
+        name for name, keep in kept.items()
+        if (args.out / f"{name}.json").exists()
+        and not _written_before(args.out / f"{name}.json", keep)
     ]  # fmt: skip
     if existing and not args.overwrite:
         raise ValueError(
@@ -431,11 +476,26 @@ def _experiment(args: argparse.Namespace) -> None:
         clear_partial(keep, args.seeds)
 
 
+def _written_before(path: Path, keep: Path) -> bool:
+    """Return whether this command wrote a record before it was interrupted: its runs are kept."""
+    kept = keep / KEPT
+    if not kept.exists():
+        return False
+    runs = load_record(kept).runs
+    return all(run in runs for run in load_record(path).runs)
+
+
 def _reproduce(args: argparse.Namespace) -> int:
     if args.check == (args.name is not None):
         raise ValueError("give the name of one record, or --check for all")
-    if args.name:
+    if args.check and (args.seed is not None or args.root is not None):
+        raise ValueError("--check runs nothing: leave out --seed and --root")
+    if not args.records.is_dir():
+        raise ValueError(f"{args.records} is not a folder of records")
+    if args.name is not None:
         record = reproduce.named(args.name, args.records)
+        if not record.runs or not all(run["metrics"] for run in record.runs):
+            raise ValueError(f"the record {args.name!r} has no results to reproduce")
         seed = record.runs[0]["seed"] if args.seed is None else args.seed
         keep = UNFINISHED / f"reproduce-{args.name}"
         found, report = reproduce.reproduce(record, seed, args.root, keep)

@@ -133,6 +133,8 @@ def as_matrix(values: Any, name: str) -> np.ndarray:
     values = values if values.dtype.kind == "f" else values.astype(np.float32)
     if not np.isfinite(values).all():
         raise ValueError(f"{name} contain NaN or infinite values: look at the step that made them")
+    if np.abs(values).max() > 1e18:
+        raise ValueError(f"{name} are too large to be squared: scale them to about 1")
     return values
 
 
@@ -198,6 +200,15 @@ def check_mask(mask: Any, images: Tensor) -> Tensor:
     if not mask.any():
         raise ValueError("the mask hides nothing, so there is nothing to fill in")
     return mask
+
+
+def check_choices(values: Any, what: str) -> Sequence[Any]:
+    """Return values to choose from; raise a ValueError if they are no sequence, or an empty one."""
+    if not isinstance(values, Sequence) or isinstance(values, str):
+        raise ValueError(f"{what} to choose from must be a sequence such as ({values!r},)")
+    if not len(values):
+        raise ValueError(f"there are no {what} to choose from")
+    return values
 
 
 def check_seed(seed: Any, name: str = "seed") -> int:

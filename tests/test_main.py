@@ -136,6 +136,39 @@ def test_an_interrupted_run_does_not_go_on_with_other_data(folder, tmp_path, cap
     assert main(given) == 2 and "1 added (left/new.png)" in capsys.readouterr().err
 
 
+def test_a_finished_run_is_replaced_only_by_a_finished_one(folder, tmp_path, capsys, monkeypatch):
+    out = tmp_path / "run"
+    given = ["pretrain", "--task", "rotation", "--data", str(folder), "--size", "16"]
+    given += ["--batch-size", "8", "--out", str(out)]
+    assert main([*given, "--steps", "2"]) == 0
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert main([*given, "--overwrite", "--minutes", "-1"]) == 2  # fails after the data are loaded
+    interrupted([*given, "--overwrite", "--steps", "3"], monkeypatch)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert main([*given, "--overwrite", "--steps", "3"]) == 0
+    assert load_record(out / "record.json").settings["steps"] == 3
+    assert not out.with_name("run.unfinished").exists()
+    assert main(["evaluate", str(out)]) == 0
+    capsys.readouterr()
+
+
+def test_a_training_that_never_began_does_not_bind_the_data(folder, tmp_path, capsys):
+    given = ["pretrain", "--task", "patch_position", "--data", str(folder), "--steps", "1"]
+    given += ["--batch-size", "8", "--out", str(tmp_path / "run"), "--patch", "4"]
+    assert main([*given, "--size", "8"]) == 2
+    assert main([*given, "--size", "32"]) == 0  # what the error advised
+
+
+@pytest.mark.parametrize("text", ["[]", '{"files": [1]}', '{"files": {"a": 1}}', "[" * 99_999, "x"])
+def test_a_damaged_fingerprint_is_told(folder, tmp_path, capsys, text):
+    given = ["pretrain", "--task", "random", "--data", str(folder), "--size", "16"]
+    assert main([*given, "--out", str(tmp_path / "run")]) == 0
+    (tmp_path / "run" / "data.json").write_text(text)
+    assert main(["evaluate", str(tmp_path / "run")]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert "is not the fingerprint of data" in error and error.endswith("pretrain again")
+
+
 def test_what_a_folder_skips_is_told(folder, tmp_path, capsys):
     (folder / "above" / "a.heic").touch()
     given = ["pretrain", "--task", "rotation", "--data", str(folder), "--size", "16"]
@@ -163,7 +196,7 @@ def test_a_data_set_that_is_also_a_folder_asks(tmp_path, capsys, monkeypatch):
 def test_one_image_cannot_be_contrasted(tmp_path, capsys):
     picture(tmp_path / "a.png", 0)
     given = ["pretrain", "--task", "simclr", "--data", str(tmp_path), "--out", str(tmp_path / "r")]
-    assert main(given) == 2 and "no negatives" in capsys.readouterr().err
+    assert main(given) == 2 and "so no negative" in capsys.readouterr().err
     assert not (tmp_path / "r" / "encoder.pt").exists()
 
 
@@ -175,13 +208,13 @@ def test_one_class_cannot_be_supervised(folder, tmp_path, capsys):
     assert "only one class" in capsys.readouterr().err
 
 
-def test_grey_images_need_an_encoder_for_grey(folder, tmp_path, capsys):
+def test_the_encoder_of_another_run_is_not_evaluated(folder, tmp_path, capsys):
     out = tmp_path / "run"
     given = ["pretrain", "--task", "rotation", "--data", str(folder), "--size", "16"]
     assert main([*given, "--batch-size", "8", "--steps", "1", "--out", str(out)]) == 0
     save_encoder(build_encoder("convnet", channels=1), out / "encoder.pt")
     assert main(["evaluate", str(out)]) == 2
-    assert "reads images of 1 channels, got 3" in capsys.readouterr().err
+    assert "encoder.pt is not the encoder of this run" in capsys.readouterr().err
 
 
 def test_a_file_in_place_of_the_folder_is_told_before_training(folder, tmp_path, capsys):
@@ -200,6 +233,27 @@ def test_every_command_shows_an_example(capsys):
     with pytest.raises(SystemExit):
         main(["--help"])
     assert "Exit status: 0 on success" in capsys.readouterr().out
+
+
+def test_an_interrupted_command_does_not_let_another_folder_be_overwritten(
+    tiny, tmp_path, capsys, monkeypatch
+):
+    assert main(tiny) == 0
+    elsewhere = [*tiny[:-1], str(tmp_path / "elsewhere")]
+    with monkeypatch.context() as patched:
+        stop_after(patched, 1)
+        assert main([*elsewhere[:2], "--seeds", "5", "6", *elsewhere[-2:]]) == 130
+    assert main([*tiny[:2], "--seeds", "5", "6", *tiny[-2:]]) == 2
+    assert "replace them with --overwrite" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("path", ["", "~no such user/x"])
+def test_paths_that_lead_nowhere_are_told(path, tmp_path, capsys):
+    given = ["pretrain", "--task", "rotation", "--steps", "1", "--data"]
+    with pytest.raises(SystemExit) as ended:
+        main([*given, "digits", f"--out={path}"])
+    assert ended.value.code == 2 and capsys.readouterr().err.count("\n") == 1
+    assert main([*given[:-1], f"--data={path}"]) == 2 and capsys.readouterr().err.count("\n") == 1
 
 
 def test_records_are_replaced_only_when_asked(tiny, tmp_path, capsys):
@@ -434,7 +488,7 @@ def test_other_seeds_keep_what_an_interrupted_command_left(tiny, unfinished, mon
     kept = load_record(unfinished / "experiment-tiny" / "unfinished.json")
     assert [run["seed"] for run in kept.runs] == [0]
     done = stop_after(monkeypatch, 1)
-    assert main(tiny) == 0 and len(done) == 1
+    assert main([*tiny, "--overwrite"]) == 0 and len(done) == 1
 
 
 def test_a_checkpoint_that_nothing_tells_of_is_not_gone_on_with(tiny, unfinished, monkeypatch):

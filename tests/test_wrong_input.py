@@ -28,12 +28,14 @@ from ssl_teach.evaluation import (
 )
 from ssl_teach.experiments.config import Experiment
 from ssl_teach.experiments.records import Record, collect
-from ssl_teach.losses import alignment, info_nce, nt_xent
+from ssl_teach.lessons import show_images
+from ssl_teach.losses import alignment, info_nce, nt_xent, uniformity
 from ssl_teach.statistics import spread
 from ssl_teach.tasks import Inpainting, Jigsaw, Rotation, SimCLR, Supervised
 from ssl_teach.tasks.inpainting import HoleBatch, centre_mask, reconstruction_loss, smooth_fill
 from ssl_teach.tasks.rotation import rotate
 from ssl_teach.tasks.super_resolution import shrink
+from ssl_teach.tasks.supervised import accuracy
 from ssl_teach.training import fine_tune, pretrain
 
 WIDTHS = (4, 8)
@@ -242,6 +244,49 @@ WRONG = {
     "classes in halves": (lambda: load("sketches", classes=2.5), "their number or names"),
     "a shortcut by number": (lambda: load("scenes", count=50, shortcuts=3), "names are needed"),
     "a root by number": (lambda: load("cifar10", root=3), "root must be the path"),
+    "no right answer": (
+        lambda: info_nce(X, X, torch.arange(12), exclude=torch.arange(12)), "no right answer",
+    ),
+    "vectors too short": (lambda: nt_xent(X * 1e-30), "multiply them by a constant"),
+    "vectors too long": (lambda: nt_xent(X * 1e30), "look at the step"),
+    "α of nothing": (lambda: alignment(X, X, alpha=math.nan), "α must be a positive"),
+    "t without end": (lambda: uniformity(X, t=math.inf), "t must be a positive number"),
+    "τ of almost nothing": (lambda: nt_xent(X, temperature=1e-30), "at least 1e-6"),
+    "a decoder for grey": (
+        lambda: run(Inpainting(WIDTHS, channels=1)), "reads images of 1 channels, got 3",
+    ),
+    "weights below zero": (lambda: Inpainting(WIDTHS, lambda_rec=-1), "lambda_rec must be"),
+    "nothing before the adversary": (
+        lambda: Inpainting(WIDTHS, lambda_rec=0, lambda_gan=1, warmup_steps=9), "nothing to learn",
+    ),
+    "floats to reconstruct": (
+        lambda: Inpainting(WIDTHS).reconstruction_metrics(encoder(), IMAGES / 255), "uint8",
+    ),
+    "one image many times": (
+        lambda: run(simclr(), IMAGES[:1].repeat(12, 1, 1, 1)), "nothing to tell apart",
+    ),
+    "images without an up": (
+        lambda: run(Rotation(WIDTHS), torch.full_like(IMAGES, 7)), "same in every rotation",
+    ),
+    "an augmentation that drops": (
+        lambda: run(SimCLR(WIDTHS, lambda x, g: x[1:])), "one view for each image",
+    ),
+    "one image for batch norm": (
+        lambda: run(Supervised(WIDTHS, 3), IMAGES[..., :2, :2], LABELS, batch_size=1),
+        "norm='group'",
+    ),
+    "labels in a column": (
+        lambda: accuracy(encoder(), supervised(), IMAGES, LABELS[:, None].numpy()), r"shape \(N,\)",
+    ),
+    "one rate": (lambda: tune(rates=1e-3), r"a sequence such as \(0.001,\)"),
+    "one penalty": (lambda: linear_probe(probe_data(), 1.0), r"such as \(1.0,\)"),
+    "huge features": (lambda: probe_data(X * 1e30), "too large to be squared"),
+    "half a pair": (lambda: ProbeData(X, X, X), "must be a pair"),
+    "classes as a number": (lambda: data(classes=3), "classes must be a sequence, got 3"),
+    "no splits": (lambda: data(splits=None), "splits must be a mapping"),
+    "an array to encode": (lambda: encoder()(IMAGES.numpy()), "takes a tensor"),
+    "an array to compare": (lambda: psnr(IMAGES.numpy(), IMAGES / 255), "convert arrays"),
+    "levels to show": (lambda: show_images(IMAGES.float()), "values up to 255"),
     # encoders and experiments
     "no channels": (lambda: build_encoder("convnet", 0), "channels must be.*at least 1"),
     "too many to freeze": (lambda: encoder().freeze(3), "from 0 to 2, got 3"),

@@ -19,6 +19,11 @@ def check_images(images: Tensor) -> None:
 
 def check_shape(images: Tensor) -> None:
     """Require floats of shape (B, C, H, W), without reading their values."""
+    if not isinstance(images, Tensor):
+        raise TypeError(
+            f"images must be a tensor (B, C, H, W), got a {type(images).__name__}: "
+            "convert arrays by torch.from_numpy, lists by torch.stack"
+        )
     if not images.is_floating_point():
         raise TypeError(
             f"images must be floats in [0, 1], got {images.dtype}: "

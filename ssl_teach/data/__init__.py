@@ -97,6 +97,8 @@ def _find(name: str | Path) -> Callable[..., Dataset]:
     if not isinstance(name, str | Path):
         raise ValueError(f"a data set is loaded by its name or path, got {name!r}")
     builtin = str(name).removeprefix(BUILTIN)
+    if builtin != str(name) and builtin not in _LOADERS:
+        raise ValueError(f"no data set is called {builtin!r}; there are {', '.join(_LOADERS)}")
     if isinstance(name, str) and builtin in _LOADERS:
         if builtin == name and Path(name).is_dir():
             raise ValueError(
@@ -104,7 +106,12 @@ def _find(name: str | Path) -> Callable[..., Dataset]:
                 f"write './{name}' for the folder, '{BUILTIN}{name}' for the data set"
             )
         return _LOADERS[builtin]
-    path = Path(name).expanduser()
+    if not str(name):
+        raise ValueError("a data set is loaded by its name or path, and this one is empty")
+    try:
+        path = Path(name).expanduser()
+    except RuntimeError as error:  # there is no such user
+        raise ValueError(f"{name}: {error}") from None
     if path.is_dir():
         return partial(folder.folder, path)
     what = "is a file" if path.exists() else "is neither a data set nor a folder"

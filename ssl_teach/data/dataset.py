@@ -61,6 +61,11 @@ class Dataset:
             object.__setattr__(self, name, value)
 
         put("images", as_images(self.images))
+        for part, kind in (("factors", Mapping), ("splits", Mapping), ("classes", Sequence)):
+            if not isinstance(getattr(self, part), kind):
+                raise ValueError(
+                    f"{part} must be a {kind.__name__.lower()}, got {getattr(self, part)!r}"
+                )
         put("classes", tuple(self.classes))
         if len(set(self.classes)) < len(self.classes):
             raise ValueError(f"two classes have the same name: {', '.join(map(str, self.classes))}")

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ def content_hash(values: Tensor) -> str:
     """Return a hash of a tensor's type, shape and values, in order: 16 hexadecimal digits."""
     values = values.detach().cpu().contiguous()
     digest = hashlib.sha256(f"{values.dtype} {tuple(values.shape)}".encode())
-    digest.update(values.numpy().data)
+    digest.update(values.reshape(-1).view(torch.uint8).numpy().data)  # NumPy lacks bfloat16
     return digest.hexdigest()[:16]
 
 

@@ -7,6 +7,7 @@ each with the classes in it. Whatever is left out is counted, with the reason an
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -18,6 +19,18 @@ SPLIT_NAMES = {
     "test": "test", "testing": "test", "unlabelled": "unlabelled", "unlabeled": "unlabelled",
 }  # fmt: skip
 """Names of folders, in lower case, that are splits and not classes."""
+_SPLIT = re.compile(
+    r"(train(?:ing)?|val(?:id(?:ation)?)?|test(?:ing)?|unlabell?ed)"
+    r"[ _-]?(?:\d+|set|images|data|split)?"
+)
+
+
+def split_of(name: str) -> str | None:
+    """Return the split that a folder is named after ("train2017", "Test_Set"), or None."""
+    found = _SPLIT.fullmatch(name.lower())
+    return SPLIT_NAMES[found.group(1)] if found else None
+
+
 JUNK = ("__MACOSX",)
 """Folders that archive programs add."""
 SHOWN = 3  # number of examples that a note names
@@ -127,13 +140,15 @@ class _Tree:
         if self.loose or len(self.children) != 1:
             return False
         ((name, child),) = self.children.items()
-        return name.lower() not in SPLIT_NAMES and not child.loose and bool(child.children)
+        return split_of(name) is None and not child.loose and bool(child.children)
 
     @property
     def has_splits(self) -> bool:
         """Whether the subfolders are splits: one is named so, and holds classes or stands alone."""
-        named = [c for name, c in self.children.items() if name.lower() in SPLIT_NAMES]
-        return any(c.children for c in named) or (bool(named) and len(named) == len(self.children))
+        named = {name: child for name, child in self.children.items() if split_of(name)}
+        if len(named) == len(self.children) or any(c.children for c in named.values()):
+            return bool(named)
+        return any(name.lower() != "train" for name in named)  # which may be a vehicle
 
     def below(self) -> list[Path]:
         """Return all images of this folder and those below it."""
@@ -167,9 +182,14 @@ class _Tree:
 
 def _add_splits(layout: Layout, tree: _Tree) -> None:
     """Fill in the splits of a folder that has folders for them."""
-    named = [name for name in tree.children if name.lower() in SPLIT_NAMES]
+    named = [name for name in tree.children if split_of(name)]
     others = [name for name in tree.children if name not in named]
     at = printable(tree.path)
+    if others and {split_of(name) for name in named} == {"unlabelled"}:
+        layout.unlabelled += [file for name in named for file in tree.children[name].below()]
+        layout.classes = {name: tree.children[name].below() for name in others}
+        _note_deeper(layout, [tree.children[name] for name in others])
+        return
     if others:
         raise ValueError(
             f"{at} holds folders that are splits ({_names(named)}) beside folders that are not "
@@ -177,7 +197,7 @@ def _add_splits(layout: Layout, tree: _Tree) -> None:
         )
     folders: dict[str, _Tree] = {}
     for name in named:
-        split = SPLIT_NAMES[name.lower()]
+        split = split_of(name) or ""
         if split in folders:
             raise ValueError(
                 f"{at}: {printable(folders[split].path.name)}/ and {printable(name)}/ are both "

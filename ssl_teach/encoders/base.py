@@ -79,6 +79,10 @@ class Encoder(nn.Module):
             ValueError: If the images are not floats of four dimensions, or have another number of
                 channels than the encoder reads.
         """
+        if not isinstance(images, Tensor):
+            raise ValueError(
+                f"an encoder takes a tensor (B, C, H, W), got a {type(images).__name__}"
+            )
         if images.ndim != 4 or not images.is_floating_point():
             raise ValueError(
                 f"an encoder takes float images (B, C, H, W) in [0, 1], "

@@ -10,7 +10,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from ssl_teach.checks import as_matrix, check_positive
+from ssl_teach.checks import as_matrix, check_choices, check_positive
 from ssl_teach.data import Dataset
 
 FACTORS = {
@@ -60,9 +60,8 @@ def factor_probe(
                    if part not in dataset.factors]:  # fmt: skip
         have = ", ".join(dataset.factors) or "none"
         raise ValueError(f"{dataset.name} has no factor {missing[0]!r}; it has {have}")
+    check_choices(penalties, "penalties")
     penalties = [check_positive(penalty, "a penalty") for penalty in penalties]
-    if not penalties:
-        raise ValueError("there are no penalties to choose from")
     parts = (dataset.train, dataset.val, dataset.test)
     features = [as_matrix(extract(part.images), "extracted features") for part in parts]
     scaler = StandardScaler().fit(features[0])

@@ -11,7 +11,14 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from ssl_teach.checks import as_labels, as_matrix, check_integer, check_positive, check_several
+from ssl_teach.checks import (
+    as_labels,
+    as_matrix,
+    check_choices,
+    check_integer,
+    check_positive,
+    check_several,
+)
 from ssl_teach.data import Dataset
 from ssl_teach.encoders.base import Encoder
 from ssl_teach.evaluation.features import features
@@ -58,7 +65,10 @@ class ProbeData:
     def __post_init__(self) -> None:
         """Check the features and labels of each part, and that the parts fit together."""
         for part in ("train", "val", "test"):
-            features, labels = getattr(self, part)
+            pair = getattr(self, part)
+            if not isinstance(pair, tuple | list) or len(pair) != 2:
+                raise ValueError(f"{part} must be a pair of features and labels")
+            features, labels = pair
             x = as_matrix(features, f"features of {part}")
             y = as_labels(labels, len(x), name=f"labels of {part}").numpy()
             object.__setattr__(self, part, (x, y))
@@ -109,8 +119,9 @@ def linear_probe(data: ProbeData, penalties: Sequence[float] = PENALTIES) -> Pro
     Raises:
         ValueError: If there are no penalties, or one is not positive.
     """
-    penalties = [check_positive(penalty, "a penalty") for penalty in penalties]
-    _check_some(penalties, "penalties")
+    penalties = [
+        check_positive(each, "a penalty") for each in check_choices(penalties, "penalties")
+    ]
     scaler = StandardScaler().fit(data.train[0])
     (x, y), (x_val, y_val), (x_test, y_test) = (
         (scaler.transform(x).astype(np.float32), y) for x, y in (data.train, data.val, data.test)
@@ -138,8 +149,8 @@ def knn_probe(data: ProbeData, neighbours: Sequence[int] = (1, 5, 20)) -> ProbeR
             number of training features.
     """
     (x, y), (x_val, y_val), (x_test, y_test) = data.train, data.val, data.test
+    check_choices(neighbours, "numbers of neighbours")
     neighbours = [check_integer(k, "a number of neighbours", 1) for k in neighbours]
-    _check_some(neighbours, "numbers of neighbours")
     candidates = [k for k in neighbours if k <= len(x)]
     if not candidates:
         raise ValueError(
@@ -152,8 +163,3 @@ def knn_probe(data: ProbeData, neighbours: Sequence[int] = (1, 5, 20)) -> ProbeR
     return ProbeResult(
         float(fitted[best].score(x_test, y_test)), float(val[best]), candidates[best]
     )
-
-
-def _check_some(candidates: Sequence[object], what: str) -> None:
-    if not candidates:
-        raise ValueError(f"there are no {what} to choose from")

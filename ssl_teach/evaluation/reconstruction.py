@@ -30,7 +30,7 @@ def psnr(reconstruction: Tensor, original: Tensor) -> float:
         ValueError: If the shapes differ, or values lie outside [0, 1].
     """
     _check_pair(reconstruction, original)
-    pairs = zip(reconstruction.cpu().numpy(), original.cpu().numpy(), strict=True)
+    pairs = zip(_arrays(reconstruction), _arrays(original), strict=True)
     return float(np.mean([peak_signal_noise_ratio(y, x, data_range=1.0) for x, y in pairs]))
 
 
@@ -51,7 +51,7 @@ def ssim(reconstruction: Tensor, original: Tensor) -> float:
         raise ValueError(
             f"SSIM needs images of at least {WINDOW}×{WINDOW} pixels, got {tuple(original.shape)}"
         )
-    pairs = zip(reconstruction.cpu().numpy(), original.cpu().numpy(), strict=True)
+    pairs = zip(_arrays(reconstruction), _arrays(original), strict=True)
     values = [structural_similarity(y, x, data_range=1.0, channel_axis=0) for x, y in pairs]
     return float(np.mean(values))
 
@@ -89,6 +89,10 @@ def sharpness(images: Tensor, mask: Tensor | None = None) -> float:
             "no two neighbouring pixels to compare: the mask or the image is too small"
         )
     return float(torch.cat(steps).mean())
+
+
+def _arrays(images: Tensor) -> np.ndarray:
+    return np.asarray(images.detach().cpu().float().numpy())
 
 
 def _check_pair(reconstruction: Tensor, original: Tensor) -> None:

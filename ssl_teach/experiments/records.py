@@ -114,6 +114,7 @@ def collect(
     seeds: Sequence[int],
     run: Callable[[int, Path | None], dict[str, Any]],
     keep: Path | None = None,
+    data: str = "",
 ) -> Record:
     """Run a configuration with each seed, and continue an interrupted call where it stopped.
 
@@ -124,6 +125,7 @@ def collect(
             `Record.runs`.
         keep: A folder for finished seeds and checkpoints until all seeds are done; `clear_partial`
             removes it then. None to keep nothing.
+        data: A hash of the data, which must not change between the seeds.
 
     Returns:
         The record with a run for each seed.
@@ -138,7 +140,7 @@ def collect(
     if keep is None:
         return replace(record, runs=[run(seed, None) for seed in seeds])
     path, done = keep / KEPT, dict[int, dict[str, Any]]()
-    begun = replace(record, environment=record.environment | {"code": _code()})
+    begun = replace(record, environment=record.environment | {"code": _code(), "data": data})
     if path.exists():
         kept = load_record(path)
         ours, theirs = (_comparable(each) for each in (begun, kept))
@@ -268,6 +270,8 @@ def _fault(content: Any) -> str | None:
         metrics = run.get("metrics") if isinstance(run, dict) else None
         if not isinstance(metrics, dict) or type(run.get("seed")) is not int:
             return f"run {number} lacks a seed or its metrics"
+        if type(run.get("seconds", 0.0)) not in (int, float):
+            return f"the seconds of run {number} are not a number"
         for name, value in metrics.items():
             if type(value) not in (int, float):
                 return f"{name} of run {number} is not a number: {value!r}"

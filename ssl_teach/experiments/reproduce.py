@@ -158,7 +158,10 @@ def suggestions(name: str, known: Sequence[str]) -> str:
 def threads_of(record: Record) -> Iterator[None]:
     """Use as many threads as the record was made with."""
     before = torch.get_num_threads()
-    torch.set_num_threads(int(record.environment.get("threads", before)))
+    threads = str(record.environment.get("threads", before))
+    if not threads.isdecimal() or threads == "0":
+        raise ValueError(f"record {record.name!r} was made with {threads!r} threads: not a number")
+    torch.set_num_threads(int(threads))
     try:
         yield
     finally:

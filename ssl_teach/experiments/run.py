@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from ssl_teach import evaluation
 from ssl_teach.augment import crop_augmentation
 from ssl_teach.data import Dataset
+from ssl_teach.data.fingerprint import content_hash
 from ssl_teach.data.images import to_float
 from ssl_teach.encoders.base import Encoder
 from ssl_teach.encoders.networks import build_encoder
@@ -320,4 +321,5 @@ def record_experiment(
     def run_seed(seed: int, checkpoint: Path | None) -> dict[str, Any]:
         return run_experiment(settings, seed, data=data, checkpoint=checkpoint, progress=progress)
 
-    return collect(Record(name, asdict(settings)), seeds, run_seed, keep)
+    identity = content_hash(data.images) + content_hash(torch.cat(list(data.splits.values())))
+    return collect(Record(name, asdict(settings)), seeds, run_seed, keep, identity)

@@ -62,12 +62,21 @@ class Transfer:
 
     @classmethod
     def from_record(cls, record: Record) -> Transfer:
-        """Rebuild the settings from a record."""
+        """Rebuild the settings from a record.
+
+        Raises:
+            ValueError: If the record does not describe a transfer.
+        """
         given = known_fields(cls, record.settings)
-        for part in ("source", "target"):
-            if not isinstance(given[part], str):
-                given[part] = Experiment(**known_fields(Experiment, given[part]))
-        return cls(**given)
+        try:
+            for part in ("source", "target"):
+                if not isinstance(given[part], str):
+                    given[part] = Experiment(**known_fields(Experiment, given[part]))
+            return cls(**given)
+        except (KeyError, TypeError, AttributeError) as error:  # a setting is missing or no setting
+            raise ValueError(
+                f"record {record.name!r} does not describe a transfer: {error}"
+            ) from None
 
     def load(self) -> Dataset:
         """Load the target data in three channels, with at most `test` test images."""

@@ -59,7 +59,12 @@ def show_images(
         titles: one per image, or None.
         columns: images per row.
         size: width of an image in inches, rounded to a multiple of its pixels.
+
+    Raises:
+        ValueError: If the images are neither uint8 nor floats up to about 1.
     """
+    if images.is_floating_point() and images.numel() and images.max() > 2:
+        raise ValueError(f"images must be uint8 or in [0, 1], got values up to {images.max():g}")
     B, _, H, W = images.shape
     columns, dpi, gap = min(columns, B), 100, 4
     rows = -(-B // columns)

@@ -9,12 +9,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ssl_teach.losses.checks import check_vectors, full_precision
+from ssl_teach.checks import check_positive
+from ssl_teach.losses.checks import check_lengths, check_vectors, full_precision
 
 
 def _unit_vectors(z: Tensor, name: str) -> Tensor:
     """Return the rows of z, (N, D), scaled to length one, or raise a ValueError."""
     check_vectors(z, name)
+    check_lengths(z, name)
     if (z == 0).all(dim=1).any():
         raise ValueError(f"{name} has a row of zeros, which has no direction")
     return F.normalize(full_precision(z), dim=1)
@@ -46,8 +48,7 @@ def alignment(first: Tensor, second: Tensor, *, alpha: float = 2.0) -> Tensor:
         raise ValueError(
             f"each row needs its partner: first is {tuple(u.shape)}, second {tuple(v.shape)}"
         )
-    if alpha <= 0:
-        raise ValueError(f"the exponent α must be positive, got {alpha}")
+    check_positive(alpha, "the exponent α")
     squares = (u - v).square().sum(dim=1)  # (N,)
     if alpha == 2:
         return squares.mean()
@@ -80,8 +81,7 @@ def uniformity(z: Tensor, *, t: float = 2.0) -> Tensor:
     z = _unit_vectors(z, "z")
     if len(z) < 2:
         raise ValueError("uniformity compares vectors, so it needs at least two")
-    if t <= 0:
-        raise ValueError(f"t must be positive, got {t}")
+    check_positive(t, "t")
     first, second = torch.triu_indices(len(z), len(z), offset=1, device=z.device)
     with torch.autocast(z.device.type, enabled=False):  # autocast would round the cosines
         cosines = (z @ z.T)[first, second]

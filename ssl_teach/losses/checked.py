@@ -14,7 +14,7 @@ from torch import Tensor
 from ssl_teach.checks import check_several
 from ssl_teach.losses import contrastive
 from ssl_teach.losses.blockwise import BlockwiseInfoNCE
-from ssl_teach.losses.checks import check_temperature, check_vectors, full_precision
+from ssl_teach.losses.checks import check_lengths, check_temperature, check_vectors, full_precision
 from ssl_teach.losses.contrastive import partners
 
 WHOLE = 2**21
@@ -92,6 +92,8 @@ def info_nce(
             raise ValueError(f"{name} must name one key per query, got {tuple(index.shape)}")
         if ((index < 0) | (index >= len(keys))).any():
             raise ValueError(f"{name} must name one of the {len(keys)} keys, from 0")
+    if exclude is not None and (positive == exclude).any():
+        raise ValueError("exclude names the positive of a query, which then has no right answer")
     dtype = torch.promote_types(torch.promote_types(queries.dtype, keys.dtype), torch.float32)
     queries, keys = queries.to(dtype), keys.to(dtype)
     small = len(queries) * len(keys) <= WHOLE if block is None else block >= len(queries)
@@ -205,9 +207,11 @@ def _in_blocks(
 def _unit_vectors(z: Tensor, negatives: Tensor | None) -> Tensor:
     """Return the rows of z and below them the negatives, (M + K, D), with length one."""
     check_vectors(z, "z")
+    check_lengths(z, "z")
     if negatives is None:
         return F.normalize(full_precision(z), dim=1)
     check_vectors(negatives, "negatives")
+    check_lengths(negatives, "negatives")
     if negatives.shape[1] != z.shape[1]:
         raise ValueError(f"z is {z.shape[1]} wide but negatives are {negatives.shape[1]} wide")
     return F.normalize(full_precision(torch.cat([z, negatives])), dim=1)

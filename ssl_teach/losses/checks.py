@@ -33,9 +33,27 @@ def check_vectors(z: Tensor, name: str) -> None:
         )
 
 
+def check_lengths(z: Tensor, name: str) -> None:
+    """Raise a ValueError if a row is too short or too long to be scaled to length one.
+
+    Its squares would leave the range of float32. Rows of zeros are allowed here.
+    """
+    peak = z.detach().abs().amax(dim=1)
+    if (peak > 1e18).any():
+        raise NotFiniteError(
+            f"{name} holds values of {peak.max():g}: look at the step that made them"
+        )
+    if ((peak > 0) & (peak < 1e-12)).any():
+        raise ValueError(
+            f"{name} has rows of values below 1e-12, too small to be scaled to length one: "
+            "multiply them by a constant"
+        )
+
+
 def check_temperature(temperature: float) -> None:
     """Raise a ValueError unless τ is a positive number."""
-    check_positive(temperature, "the temperature τ")
+    if check_positive(temperature, "the temperature τ") < 1e-6:
+        raise ValueError(f"the temperature τ must be at least 1e-6, got {temperature}")
 
 
 def full_precision(z: Tensor) -> Tensor:

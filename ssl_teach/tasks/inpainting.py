@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ssl_teach.augment.checks import check_images
-from ssl_teach.checks import check_mask, check_widths
+from ssl_teach.checks import check_mask, check_positive, check_widths
 from ssl_teach.encoders.base import PIXEL_MEAN, Encoder
 from ssl_teach.evaluation.reconstruction import sharpness
 from ssl_teach.tasks.base import Augment, Batch, LossAndMetrics
@@ -190,8 +190,12 @@ class Inpainting(ReconstructionTask):
             lambda_gan: The weight λ_gan of the adversarial loss (paper: 0.001); 0 for no adversary.
             warmup_steps: The number of steps before the adversary joins.
         """
-        if lambda_rec == lambda_gan == 0:
-            raise ValueError("lambda_rec and lambda_gan are both 0, so there is nothing to learn")
+        check_positive(lambda_rec, "lambda_rec", zero=True)
+        if lambda_rec == 0 and (lambda_gan == 0 or warmup_steps > 0):
+            raise ValueError(
+                "lambda_rec is 0, so there is nothing to learn without an adversary, or before it "
+                "joins: raise lambda_rec, or set lambda_gan above 0 and warmup_steps to 0"
+            )
         super().__init__(channels, lambda_gan, warmup_steps, bounded=False)
         self.widths = check_widths(widths)
         self.augment, self.masks, self.lambda_rec = augment, masks, lambda_rec

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from types import CodeType, FunctionType, MethodType
+from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
+import numpy as np
 from torch import Tensor, nn
 
 from ssl_teach.data.fingerprint import content_hash
@@ -137,8 +139,13 @@ def describe(value: Any) -> Any:
 
 def _describe(value: Any, inside: tuple[int, ...]) -> Any:
     """See `describe`; `inside` holds the objects that are being described, to stop at a circle."""
+    if isinstance(value, np.generic):
+        return value.item()
     if value is None or isinstance(value, bool | int | float | str):
         return value
+    if isinstance(value, np.ndarray):
+        content = hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()
+        return {"shape": list(value.shape), "type": str(value.dtype), "sha256": content[:12]}
     if id(value) in inside:
         return {"type": type(value).__qualname__}
     inside = (*inside, id(value))
@@ -162,29 +169,58 @@ def _describe(value: Any, inside: tuple[int, ...]) -> Any:
     if isinstance(value, nn.Module):
         return _describe_module(value, inside)
     if isinstance(value, type):
-        return f"{value.__module__}.{value.__qualname__}"
-    if hasattr(value, "item"):  # a NumPy scalar
-        return value.item()
-    if not hasattr(value, "__dict__"):  # such as a built-in function
+        return _describe_class(value, inside)
+    attributes = getattr(value, "__dict__", {}) | {
+        name: getattr(value, name)
+        for cls in type(value).__mro__ for name in _slots(cls) if hasattr(value, name)
+    }  # fmt: skip
+    if not attributes and _is_foreign(type(value).__module__):  # such as a built-in function
         return getattr(value, "__qualname__", type(value).__qualname__)
-    called = vars(type(value)).get("__call__")
-    code = {"code": _describe(called, inside)} if isinstance(called, FunctionType) else {}
-    attributes = {name: _describe(each, inside) for name, each in vars(value).items()}
-    return {"type": type(value).__qualname__} | code | attributes
+    code = _describe_class(type(value), inside)
+    return {"type": code} | {name: _describe(each, inside) for name, each in attributes.items()}
+
+
+def _slots(cls: type) -> list[str]:
+    slots = vars(cls).get("__slots__", ())
+    return [slots] if isinstance(slots, str) else list(slots)
+
+
+def _is_foreign(module: str) -> bool:
+    """Return whether code is of an installed library, whose name says what it does."""
+    root = module.partition(".")[0]
+    path = getattr(sys.modules.get(root), "__file__", None) or ""
+    return root in {"ssl_teach", *sys.stdlib_module_names} or "site-packages" in path
+
+
+def _describe_class(cls: type, inside: tuple[int, ...]) -> Any:
+    """Describe a class: one of a library by its name, a reader's own with what is defined in it."""
+    name = cls.__qualname__
+    own = [each for each in cls.__mro__ if not _is_foreign(each.__module__)
+           or each.__module__ == "__main__"]  # fmt: skip
+    if not own:
+        return name
+    inside = (*inside, id(cls))
+    defined: dict[str, Any] = {}
+    for each in reversed(own):
+        for key, value in vars(each).items():
+            part = getattr(value, "__func__", getattr(value, "fget", value))
+            if isinstance(part, FunctionType | bool | int | float | str | tuple | list) and (
+                key not in {"__module__", "__qualname__", "__doc__", "__firstlineno__"}
+            ):
+                defined[key] = _describe(part, inside)
+    return {"class": name, "defines": defined}
 
 
 def _describe_function(function: FunctionType, inside: tuple[int, ...]) -> Any:
-    """Describe a function; one of this package is described by its name alone."""
+    """Describe a function: one of a library by its name, a reader's own by what it computes."""
     named = f"{function.__module__}.{function.__qualname__}"
-    if "<" not in named and function.__module__.startswith("ssl_teach."):
+    foreign = _is_foreign(function.__module__) and function.__module__ != "__main__"
+    if "<" not in named and foreign:
         return named
     code = function.__code__
     cells = [cell.cell_contents for cell in function.__closure__ or ()]
-    read = {
-        name: function.__globals__[name] for name in sorted(_names(code))
-        if isinstance(function.__globals__.get(name), bool | int | float | str | tuple | list)
-        or getattr(function.__globals__.get(name), "__module__", None) == function.__module__
-    }  # fmt: skip
+    found = {name: function.__globals__.get(name) for name in sorted(_names(code))}
+    read = {name: value for name, value in found.items() if not isinstance(value, ModuleType)}
     outside = [cells, read, function.__defaults__, function.__kwdefaults__]
     return {
         "function": named,
@@ -208,11 +244,19 @@ def _code(code: CodeType) -> list[Any]:
 def _describe_module(module: nn.Module, inside: tuple[int, ...]) -> Any:
     """Describe a module's architecture, and the attributes of parts that PyTorch does not print."""
     hidden = {
-        name: _describe({k: v for k, v in vars(part).items() if k not in MODULE_ATTRIBUTES}, inside)
+        name: {
+            "type": _describe_class(type(part), inside),
+            "attributes": _describe(
+                {k: v for k, v in vars(part).items() if k not in MODULE_ATTRIBUTES}, inside
+            ),
+            "buffers": _describe(
+                {k: part._buffers[k] for k in sorted(part._non_persistent_buffers_set)}, inside
+            ),
+        }
         for name, part in module.named_modules()
-        if not type(part).__module__.startswith(("torch.", "ssl_teach."))
+        if not _is_foreign(type(part).__module__) or type(part).__module__ == "__main__"
     }
-    return {"modules": repr(module)} | hidden if any(hidden.values()) else repr(module)
+    return {"modules": repr(module)} | hidden if hidden else repr(module)
 
 
 MODULE_ATTRIBUTES = frozenset(vars(nn.Module()))

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
+from ssl_teach.checks import as_images, check_channels, check_integer, check_positive
 from ssl_teach.data.dataset import Dataset
 from ssl_teach.data.images import to_float
 from ssl_teach.encoders.base import Encoder
@@ -38,16 +39,18 @@ class ReconstructionTask(Task):
             bounded: Whether the discriminator is bounded by spectral norm; see `Discriminator`.
 
         Raises:
-            ValueError: If either number is negative.
+            ValueError: If a number is not valid.
         """
         super().__init__()
-        if lambda_gan < 0 or warmup_steps < 0:
-            raise ValueError(
-                f"lambda_gan and warmup_steps must be 0 or more, got {lambda_gan}, {warmup_steps}"
-            )
-        self.lambda_gan, self.warmup_steps = lambda_gan, warmup_steps
+        self.channels = check_integer(channels, "channels", 1)
+        self.lambda_gan = check_positive(lambda_gan, "lambda_gan", zero=True)
+        self.warmup_steps = check_integer(warmup_steps, "warmup_steps", 0)
         self.discriminator = Discriminator(channels, bounded=bounded) if lambda_gan > 0 else None
         self._reconstructed: tuple[Batch, Tensor] | None = None
+
+    def check_data(self, images: Tensor, labels: Tensor | None, batch_size: int) -> None:
+        """Require images of as many channels as the decoder makes."""
+        check_channels(images, self.channels)
 
     def reconstruct(self, encoder: Encoder, batch: Batch) -> Tensor:
         """Return the reconstructions (B, C, H, W), with gradients, to compare with the targets."""
@@ -141,6 +144,8 @@ class ReconstructionTask(Task):
             of pairs of a real and a generated image in which the discriminator gives the real one
             the higher probability; 0.5 if it cannot distinguish them.
         """
+        images = as_images(images)
+        check_channels(images, self.channels)
         device = next(encoder.parameters()).device
         generator = torch.Generator(device).manual_seed(seed)
         batches, parts = [], []

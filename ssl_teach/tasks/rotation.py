@@ -53,6 +53,11 @@ class Rotation(Task):
         self.widths = check_widths(widths)
         self.head = nn.Linear(self.widths[-1], 4)
 
+    def check_data(self, images: Tensor, labels: Tensor | None, batch_size: int) -> None:
+        """Require images in which a rotation can be seen."""
+        if images.shape[-1] < 2 or images.amin() == images.amax():
+            raise ValueError("these images look the same in every rotation, so none can be told")
+
     def make_batch(
         self, images: Tensor, labels: Tensor | None, generator: torch.Generator
     ) -> Batch:

@@ -50,6 +50,11 @@ def two_views(images: Tensor, augment: Augment, generator: torch.Generator) -> T
         (2N, C, H', W'): rows 2k-1 and 2k (counting from 1) are views of image k.
     """
     first, second = augment(images, generator), augment(images, generator)
+    if len(first) != len(images) or first.shape != second.shape:
+        raise ValueError(
+            f"the augmentation made {tuple(first.shape)} and {tuple(second.shape)} of "
+            f"{tuple(images.shape)}: it must return one view for each image, all of one size"
+        )
     return rearrange(torch.stack([first, second]), "view n c h w -> (n view) c h w")
 
 
@@ -147,6 +152,8 @@ class SimCLR(Task):
     def check_data(self, images: Tensor, labels: Tensor | None, batch_size: int) -> None:
         """Require two images in a batch: with one, there are no negatives to tell it from."""
         check_several(batch_size, "image in a batch, so no negative: raise the batch size")
+        if torch.equal(images, images[:1].expand_as(images)):
+            raise ValueError("all images are the same, so there is nothing to tell apart")
 
     def make_batch(
         self, images: Tensor, labels: Tensor | None, generator: torch.Generator

@@ -90,6 +90,7 @@ class Supervised(Task):
 
 def accuracy(encoder: Encoder, task: Supervised, images: Tensor, labels: np.ndarray) -> float:
     """Return the fraction of images that encoder and head together classify correctly."""
+    labels = as_labels(labels, len(images), task.head.out_features).numpy()
     h = torch.from_numpy(features(encoder, images)[-1]).to(task.head.weight.device)
     with torch.no_grad():
         return float((task.head(h).argmax(dim=1).cpu().numpy() == labels).mean())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import signal
+import textwrap
 import threading
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -103,7 +104,8 @@ def load_checkpoint(
     saved, current = dict(_flatten(saved_settings)), dict(_flatten(settings))
     changed = [
         CONTENT.get(name)
-        or f"{name} is {saved.get(name)} in the checkpoint and {current.get(name)} in this run"
+        or f"{name} is {_short(saved.get(name))} in the checkpoint and "
+        f"{_short(current.get(name))} in this run"
         for name in {**saved, **current}
         if not _equal(saved.get(name), current.get(name))
     ]
@@ -172,6 +174,11 @@ def _equal(a: Any, b: Any) -> bool:
         return bool(a == b)
     except Exception:  # for example, a tensor in place of a number
         return False
+
+
+def _short(value: Any) -> str:
+    """Return a setting for a message, in one line of at most 200 characters."""
+    return textwrap.shorten(str(value), 200, placeholder=" …")
 
 
 def _describe(error: Exception) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import torch
 
-from ssl_teach.checks import check_integer, check_positive
+from ssl_teach.checks import check_choices, check_integer, check_positive
 from ssl_teach.data import Dataset
 from ssl_teach.encoders.base import Encoder
 from ssl_teach.evaluation.features import check_encoder
@@ -57,9 +57,8 @@ def fine_tune(
             no rates.
     """
     check_encoder(encoder)
+    check_choices(rates, "learning rates")
     rates = [check_positive(rate, "a learning rate") for rate in rates]
-    if not rates:
-        raise ValueError("there are no learning rates to choose from")
     if blocks is not None:
         check_integer(blocks, "blocks", 0, len(encoder.blocks))
     check_integer(batch_size, "batch_size", 1)

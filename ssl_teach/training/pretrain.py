@@ -223,6 +223,13 @@ def _advice(step: int, lr: float, checkpoint: Path | None) -> Iterator[None]:
             saved = checkpoint is not None and checkpoint.exists()
             remedy = f"lower lr ({lr:g})" + (f", and delete {checkpoint}" if saved else "")
         raise FloatingPointError(f"at step {step} {error}; {remedy}") from error
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise ValueError(
+            "one image of this size leaves batch norm a single value for each channel: raise "
+            "batch_size, take larger images, or build the encoder with norm='group'"
+        ) from None
 
 
 def _fingerprint(data: Tensor) -> dict[str, Any]:

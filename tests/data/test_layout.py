@@ -96,6 +96,31 @@ def test_splits_beside_classes_are_refused(tmp_path):
         load(tmp_path)
 
 
+def test_unlabelled_images_beside_classes_have_no_label(tmp_path):
+    fill(tmp_path / "cat", 5)
+    fill(tmp_path / "dog", 5, 10)
+    fill(tmp_path / "unlabelled" / "any", 4, 20)
+    data = load(tmp_path, size=12)
+    assert data.classes == ("cat", "dog") and sizes(data)["unlabelled"] == 4
+
+
+@pytest.mark.parametrize("names", [("train2017", "val2017"), ("training_set", "test_set")])
+def test_usual_names_of_splits_are_understood(tmp_path, names):
+    for i, split in enumerate(names):
+        fill(tmp_path / split / "cat", 10, 100 * i)
+        fill(tmp_path / split / "dog", 10, 100 * i + 50)
+    data = noted(tmp_path, "so its images are drawn from train/")
+    assert data.classes == ("cat", "dog") and len(data.splits) == 3
+
+
+def test_flat_test_images_beside_classes_are_refused(tmp_path):
+    fill(tmp_path / "cat", 5)
+    fill(tmp_path / "dog", 5, 10)
+    fill(tmp_path / "test", 4, 20)
+    with pytest.raises(ValueError, match=r"splits \(test/\) beside folders that are not"):
+        load(tmp_path)
+
+
 def test_two_names_of_one_split_are_refused(tmp_path):
     fill(tmp_path / "val" / "cat", 5)
     fill(tmp_path / "valid" / "cat", 5, 10)

@@ -167,12 +167,14 @@ def test_a_transfer_is_run_again_as_well(tmp_path, capsys, monkeypatch):
 
 def test_bad_names_and_seeds_are_told_with_what_there_is(tiny, capsys):
     for given, expected in (
-        (["tinny"], "no record is called 'tinny'; did you mean tiny?"),
-        (["nothing-like-it"], "no record is called 'nothing-like-it'"),
+        (["tinny"], "is called 'tinny'; did you mean tiny?"),
+        (["nothing-like-it"], "is called 'nothing-like-it'"),
         (["scenes-simclr"], "no record yet; make it: python -m ssl_teach experiment scenes-simclr"),
         (["tiny", "--seed", "7"], "no seed 7; it has 0, 1"),
         ([], "give the name of one record, or --check"),
         (["tiny", "--check"], "give the name of one record, or --check"),
+        (["--check", "--seed", "1"], "--check runs nothing"),
+        ([""], "is called ''"),
     ):
         assert main(["reproduce", *given, "--records", str(tiny)]) == 2
         error = capsys.readouterr().err

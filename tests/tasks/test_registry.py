@@ -149,6 +149,45 @@ class Dim(nn.Module):
         self.by = by
 
 
+class Slotted:
+    """A reader's own augmentation that has no dictionary."""
+
+    __slots__ = ("by",)
+
+    def __init__(self, by):
+        self.by = by
+
+
+class Kept(nn.Module):
+    """A reader's own augmentation that keeps what it needs where no checkpoint looks."""
+
+    def __init__(self, by):
+        super().__init__()
+        self.register_buffer("by", torch.tensor(by), persistent=False)
+
+
+def changing(by):
+    """A class whose objects are alike, but whose code is not."""
+
+    class Changing:
+        step = by
+
+        def __call__(self, images, generator):
+            return self.change(images)
+
+        def change(self, images):
+            return images * 2 if by == 2 else images + self.step
+
+    return Changing
+
+
+SETTINGS = {"by": 1}
+
+
+def reads_settings(images, generator):
+    return images * SETTINGS["by"]
+
+
 FACTOR = 2
 
 
@@ -170,9 +209,19 @@ def test_lambdas_and_functions_are_described_by_what_they_compute(monkeypatch):
         (Brighten(0.1).twice, Brighten(0.2).twice),
         (Dim(0.1), Dim(0.2)),
         (nn.Sequential(Dim(0.1)), nn.Sequential(Dim(0.2))),
+        (Slotted(0.1), Slotted(0.2)),
+        (Kept(0.1), Kept(0.2)),
+        (changing(1)(), changing(3)()),
+        (np.ones(3), np.zeros(3)),
+        (torch.ones(3).bfloat16(), torch.zeros(3).bfloat16()),
+        (partial(torch.mul, other=np.ones(2)), partial(torch.mul, other=np.zeros(2))),
     ]
     for one, other in pairs:
         assert describe(one) == describe(one) and describe(one) != describe(other), one
+    old = describe(reads_settings)
+    monkeypatch.setitem(SETTINGS, "by", 2)
+    assert describe(reads_settings) != old
+    assert type(describe(np.float64(0.5))) is float  # a checkpoint with NumPy's cannot be read
     before = describe(times_factor), describe(calls_another)
     monkeypatch.setattr("tests.tasks.test_registry.FACTOR", 3)
     assert all(
