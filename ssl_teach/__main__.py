@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import fnmatch
-import hashlib
-import json
 import shlex
 import sys
 import warnings
@@ -19,8 +17,6 @@ import torch
 from ssl_teach import distributed
 from ssl_teach.checks import SEEDS, check_integer, check_seed
 from ssl_teach.data import BUILTIN, SHORTCUTS, Dataset, names
-from ssl_teach.data.fingerprint import changes, fingerprint
-from ssl_teach.encoders.base import Encoder
 from ssl_teach.evaluation.label_budget import check_fraction
 from ssl_teach.experiments import reproduce
 from ssl_teach.experiments.config import Experiment
@@ -35,18 +31,15 @@ from ssl_teach.experiments.run import (
     steps_in,
     train_experiment,
 )
+from ssl_teach.experiments.run_folder import RunFolder, load_run
 from ssl_teach.experiments.transfer import Transfer, record_transfer
-from ssl_teach.files import write_atomically
-from ssl_teach.tasks.base import Task
 from ssl_teach.tasks.options import Option
-from ssl_teach.training.checkpoint import load_encoder, save_encoder, steps_of
-from ssl_teach.training.curve import Curve
+from ssl_teach.training.checkpoint import steps_of
 
 EXIT_STATUS = (
     "Exit status: 0 on success; 1 if a record differs from its experiment or cannot be reproduced; "
     "2 for wrong arguments or data, with one line that says what to do; 130 if interrupted."
 )
-RUN_FILES = ("record.json", "encoder.pt", "run.pt", "data.json")
 UNFINISHED = Path("runs")
 """The folder of finished seeds and checkpoints of an interrupted command, until it is done."""
 
@@ -260,18 +253,18 @@ def _pretrain(args: argparse.Namespace) -> None:
             print(data)
         settings = replace(settings, batch_size=_batch_size(settings, data, tell=first))
         out = args.out or Path("runs") / f"{args.task}-{Path(settings.data).name}-seed{args.seed}"
-        finished = (out / "record.json").exists()
-        work = out.with_name(out.name + ".unfinished") if finished and args.overwrite else out
+        folder = RunFolder(out, overwrite=args.overwrite)
+        checkpoint = folder.checkpoint
         if first:
-            _prepare(work, settings, data, finished=finished and not args.overwrite)
-        checkpoint = work / "run.pt"
+            folder.prepare(settings, data)
         if args.minutes is not None:
-            settings = replace(settings, steps=_steps(args.minutes, settings, data, work))
+            settings = replace(settings, steps=_steps(args.minutes, settings, data, checkpoint))
             if first:
                 print(f"{settings.steps} steps in all")
-        encoder, task, curve = train_experiment(settings, data, args.seed, checkpoint=checkpoint)
+        encoder, _, curve = train_experiment(settings, data, args.seed, checkpoint=checkpoint)
         if first:
-            _save(work, out, settings, args.seed, data, encoder, task, curve)
+            folder.save(settings, args.seed, data, encoder, curve)
+            _print_next(out, data)
 
 
 def _batch_size(settings: Experiment, data: Dataset, *, tell: bool) -> int:
@@ -283,70 +276,9 @@ def _batch_size(settings: Experiment, data: Dataset, *, tell: bool) -> int:
     return min(settings.batch_size, count)
 
 
-def _steps(minutes: float, settings: Experiment, data: Dataset, out: Path) -> int:
+def _steps(minutes: float, settings: Experiment, data: Dataset, checkpoint: Path) -> int:
     """Return the number of steps that fill the minutes, or that of the interrupted run."""
-    checkpoint = out / "run.pt"
     return steps_of(checkpoint) if checkpoint.exists() else steps_in(minutes, settings, data)
-
-
-def _prepare(work: Path, settings: Experiment, data: Dataset, *, finished: bool) -> None:
-    """Make the folder to train in, and note the data there; an interrupted run must have the same.
-
-    Raises:
-        ValueError: If the folder holds a finished run, or an interrupted one with other data.
-    """
-    if finished:
-        raise ValueError(
-            f"{work} holds a finished run: choose another folder with --out, "
-            "or replace the run with --overwrite"
-        )
-    if work.exists() and not work.is_dir():
-        raise ValueError(f"{work} is a file; give a folder for the run with --out")
-    found, path = fingerprint(data), work / "data.json"
-    if (work / "run.pt").exists():
-        if settings.task == "random":
-            raise ValueError(f"{work} holds an interrupted training; choose another with --out")
-        if changed := changes(_saved_fingerprint(path), found):
-            raise ValueError(
-                f"the data have changed since {work} was interrupted: {'; '.join(changed)}; "
-                "restore them, or start again in another folder with --out"
-            )
-        return
-    try:
-        work.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ValueError(
-            f"the folder {work} cannot be made ({error.strerror}); give another with --out"
-        ) from None
-    _write_json(path, found)
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    text = json.dumps(content, indent=1) + "\n"
-    write_atomically(path, lambda file: file.write(text.encode()))
-
-
-def _hash(path: Path) -> str:
-    """Return a hash of a file's bytes."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-
-
-def _saved_fingerprint(path: Path) -> dict[str, Any]:
-    """Read the fingerprint of a run's data."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        files = found.get("files", {})
-        if not all(isinstance(each, str) for each in [*files, *files.values()]):
-            raise ValueError("its files have no hashes")
-    except FileNotFoundError:
-        raise ValueError(
-            f"{path} is missing, so it is unknown which data the run has seen; pretrain again"
-        ) from None
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(
-            f"{path} is not the fingerprint of data ({error}); pretrain again"
-        ) from None
-    return dict(found)
 
 
 def _check_processes(args: argparse.Namespace) -> None:
@@ -357,67 +289,24 @@ def _check_processes(args: argparse.Namespace) -> None:
         raise ValueError("synchronised batch norm needs GPUs: use --norm group or --norm batch")
 
 
-def _save(
-    work: Path, out: Path, settings: Experiment, seed: int, data: Dataset,
-    encoder: Encoder, task: Task | None, curve: Curve,
-) -> None:  # fmt: skip
-    run: dict[str, Any] = {"seed": seed, "seconds": curve.seconds, "metrics": {}}
-    if task is not None:
-        run["metrics"] = {f"pretext_{name}": curve.last(name) for name in curve.values}
-    save_encoder(encoder, work / "encoder.pt")
-    _write_json(work / "data.json", fingerprint(data) | {"encoder": _hash(work / "encoder.pt")})
-    Record(out.name, asdict(settings), [run]).save(work / "record.json")
-    if work != out:  # the finished run is replaced only now
-        for old in [*(out / name for name in RUN_FILES), *out.glob("evaluation-*.json")]:
-            old.unlink(missing_ok=True)
-        for name in RUN_FILES:
-            if (work / name).exists():
-                (work / name).replace(out / name)
-        work.rmdir()
-    probed = len(data.classes) > 1 and "test" in data.splits
+def _print_next(out: Path, data: Dataset) -> None:
+    """Say where the run is, and print the command that evaluates it, if it can be."""
     named = f"./{out}" if str(out).startswith("-") else str(out)
-    command = f"python -m ssl_teach evaluate {shlex.quote(named)}"
-    print(
-        f"saved {out}; "
-        + (f"next: {command}" if probed else "there are no labels to probe it with")
-    )
+    if len(data.classes) > 1 and "test" in data.splits:
+        print(f"saved {out}; next: python -m ssl_teach evaluate {shlex.quote(named)}")
+    else:
+        print(f"saved {out}; there are no labels to probe it with")
 
 
 def _evaluate(args: argparse.Namespace) -> None:
-    for name in RUN_FILES[:2]:
-        if not (args.run / name).is_file():
-            raise ValueError(
-                f"{args.run} is not the folder of a finished run, since {name} is missing; "
-                "give the folder that pretrain printed"
-            )
-    record = load_record(args.run / "record.json")
-    settings = Experiment.from_record(record)
     check_fraction(args.fraction, "--fraction")
     name = f"evaluation-{args.fraction:g}"
     path = args.run / f"{name}.json"
     if path.exists() and not args.overwrite:
         raise ValueError(f"{path} exists; replace it with --overwrite, or move it")
-    if len(record.runs) != 1:
-        raise ValueError(f"{args.run} holds the record of {len(record.runs)} runs, not of one")
-    saved = _saved_fingerprint(args.run / "data.json")
-    if settings.data not in names() and not Path(settings.data).is_dir():
-        raise ValueError(
-            f"the run was trained on the folder {settings.data!r}, which is not there; evaluate "
-            "from the directory in which it was trained, or put the folder back"
-        )
-    data = settings.load()
-    if changed := changes(saved, fingerprint(data)):
-        raise ValueError(
-            f"{settings.data} has changed since the run: {'; '.join(changed)}. What was training "
-            "data then could be test data now; restore the data, or pretrain again"
-        )
-    if saved.get("encoder") != _hash(args.run / "encoder.pt"):
-        raise ValueError(
-            f"{args.run / 'encoder.pt'} is not the encoder of this run; pretrain again"
-        )
+    record, data, trained = load_run(args.run)
     seed = record.runs[0]["seed"]
-    trained = load_encoder(args.run / "encoder.pt")
-    untrained = init_encoder(settings, data, seed)
+    untrained = init_encoder(Experiment.from_record(record), data, seed)
     rows = {
         "pretrained": evaluate_encoder(trained, data, fraction=args.fraction, seed=seed),
         "random weights": evaluate_encoder(untrained, data, fraction=args.fraction, seed=seed),

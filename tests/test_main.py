@@ -15,6 +15,7 @@ from ssl_teach.experiments.config import Experiment
 from ssl_teach.experiments.records import all_records, load_record
 from ssl_teach.experiments.registry import ALL_EXPERIMENTS, EXPERIMENTS, ablations
 from ssl_teach.experiments.run import init_encoder
+from ssl_teach.experiments.run_folder import RunFolder
 from ssl_teach.training.checkpoint import load_encoder, save_encoder
 
 
@@ -66,7 +67,7 @@ def test_pretrain_then_evaluate_a_folder(task, folder, tmp_path, capsys):
 def interrupted(arguments, monkeypatch):
     """Run a command that is stopped after its training, before the run is saved."""
     with monkeypatch.context() as patched:
-        patched.setattr(__main__, "_save", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patched.setattr(RunFolder, "save", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         assert main(arguments) == 130
 
 
@@ -367,12 +368,12 @@ def test_minutes_go_on_with_the_steps_that_were_counted_first(
     given = ["pretrain", "--task", "rotation", "--data", str(folder), "--size", "16"]
     given += ["--batch-size", "8", "--minutes", "0.01", "--out", str(tmp_path / "run")]
     monkeypatch.setattr(__main__, "steps_in", lambda *_: 7)
-    save = __main__._save
+    save = RunFolder.save
     with monkeypatch.context() as patched:
-        patched.setattr(__main__, "_save", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patched.setattr(RunFolder, "save", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         assert main(given) == 130
     assert "run it again to continue" in capsys.readouterr().err
-    assert __main__._save is save and (tmp_path / "run" / "run.pt").exists()
+    assert RunFolder.save is save and (tmp_path / "run" / "run.pt").exists()
     monkeypatch.setattr(__main__, "steps_in", lambda *_: 9)  # the machine is quicker now
     assert main(given) == 0
     assert load_record(tmp_path / "run" / "record.json").settings["steps"] == 7
