@@ -14,7 +14,7 @@ import torch.multiprocessing as mp
 from torch.nn.parallel import DistributedDataParallel
 
 from ssl_teach import distributed
-from ssl_teach.__main__ import main
+from ssl_teach.command_line import main
 from ssl_teach.encoders.networks import ConvNet
 from ssl_teach.experiments.records import load_record
 from ssl_teach.losses import nt_xent, partners

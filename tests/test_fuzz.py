@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from ssl_teach.__main__ import main
 from ssl_teach.augment import crop_augmentation
+from ssl_teach.command_line import main
 from ssl_teach.data import Dataset, load
 from ssl_teach.data.fingerprint import changes, fingerprint
 from ssl_teach.data.layout import JUNK, SUFFIXES

@@ -19,6 +19,7 @@ LAYERS = [
     {"training", "export"},
     {"experiments", "exercises"},
     {"lessons"},
+    {"command_line"},
     {"__main__"},
 ]
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}

@@ -187,6 +187,8 @@ def _slots(cls: type) -> list[str]:
 
 def _is_foreign(module: str) -> bool:
     """Return whether code is of an installed library, whose name says what it does."""
+    if module == "__main__":  # a reader's own notebook or script
+        return False
     root = module.partition(".")[0]
     path = getattr(sys.modules.get(root), "__file__", None) or ""
     return root in {"ssl_teach", *sys.stdlib_module_names} or "site-packages" in path
@@ -195,8 +197,7 @@ def _is_foreign(module: str) -> bool:
 def _describe_class(cls: type, inside: tuple[int, ...]) -> Any:
     """Describe a class: one of a library by its name, a reader's own with what is defined in it."""
     name = cls.__qualname__
-    own = [each for each in cls.__mro__ if not _is_foreign(each.__module__)
-           or each.__module__ == "__main__"]  # fmt: skip
+    own = [each for each in cls.__mro__ if not _is_foreign(each.__module__)]
     if not own:
         return name
     inside = (*inside, id(cls))
@@ -214,8 +215,7 @@ def _describe_class(cls: type, inside: tuple[int, ...]) -> Any:
 def _describe_function(function: FunctionType, inside: tuple[int, ...]) -> Any:
     """Describe a function: one of a library by its name, a reader's own by what it computes."""
     named = f"{function.__module__}.{function.__qualname__}"
-    foreign = _is_foreign(function.__module__) and function.__module__ != "__main__"
-    if "<" not in named and foreign:
+    if "<" not in named and _is_foreign(function.__module__):
         return named
     code = function.__code__
     cells = [cell.cell_contents for cell in function.__closure__ or ()]
@@ -254,7 +254,7 @@ def _describe_module(module: nn.Module, inside: tuple[int, ...]) -> Any:
             ),
         }
         for name, part in module.named_modules()
-        if not _is_foreign(type(part).__module__) or type(part).__module__ == "__main__"
+        if not _is_foreign(type(part).__module__)
     }
     return {"modules": repr(module)} | hidden if hidden else repr(module)
 

@@ -6,8 +6,8 @@ from dataclasses import asdict, replace
 import pytest
 import torch
 
-from ssl_teach import __main__
-from ssl_teach.__main__ import main
+from ssl_teach import command_line
+from ssl_teach.command_line import main
 from ssl_teach.experiments import records, reproduce, run
 from ssl_teach.experiments.config import Experiment
 from ssl_teach.experiments.records import Record, book_record, load_record
@@ -23,7 +23,7 @@ TINY = Experiment(
 @pytest.fixture(autouse=True)
 def unfinished(tmp_path, monkeypatch):
     """Where interrupted commands leave what is done, apart for each test."""
-    monkeypatch.setattr(__main__, "UNFINISHED", tmp_path / "unfinished")
+    monkeypatch.setattr(command_line, "UNFINISHED", tmp_path / "unfinished")
     monkeypatch.setattr(records, "_code", lambda: "as it is")  # whoever edits while tests run
     return tmp_path / "unfinished"
 

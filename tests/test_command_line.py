@@ -1,5 +1,8 @@
 """The command line, on small data, from pretraining to a table and a record."""
 
+import os
+import subprocess
+import sys
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -7,8 +10,8 @@ import pytest
 import torch
 from PIL import Image
 
-from ssl_teach import __main__
-from ssl_teach.__main__ import main
+from ssl_teach import command_line
+from ssl_teach.command_line import main
 from ssl_teach.encoders import build_encoder
 from ssl_teach.experiments import records, run, transfer
 from ssl_teach.experiments.config import Experiment
@@ -22,7 +25,7 @@ from ssl_teach.training.checkpoint import load_encoder, save_encoder
 @pytest.fixture(autouse=True)
 def unfinished(tmp_path, monkeypatch):
     """Where interrupted commands leave what is done, apart for each test."""
-    monkeypatch.setattr(__main__, "UNFINISHED", tmp_path / "unfinished")
+    monkeypatch.setattr(command_line, "UNFINISHED", tmp_path / "unfinished")
     monkeypatch.setattr(records, "_code", lambda: "as it is")  # whoever edits while tests run
     return tmp_path / "unfinished"
 
@@ -225,6 +228,15 @@ def test_a_file_in_place_of_the_folder_is_told_before_training(folder, tmp_path,
     assert "is a file; give a folder" in capsys.readouterr().err
 
 
+def test_an_interrupt_while_the_libraries_load_ends_without_a_traceback(tmp_path):
+    (tmp_path / "torch.py").write_text("raise KeyboardInterrupt")  # is found before the library
+    ended = subprocess.run(
+        [sys.executable, "-m", "ssl_teach", "evaluate", "x"], capture_output=True, text=True,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)}, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 130 and ended.stderr == "\nstopped; nothing was done\n"
+
+
 def test_every_command_shows_an_example(capsys):
     for command in ("pretrain", "evaluate", "experiment", "reproduce"):
         with pytest.raises(SystemExit) as ended:
@@ -367,14 +379,14 @@ def test_minutes_go_on_with_the_steps_that_were_counted_first(
 ):
     given = ["pretrain", "--task", "rotation", "--data", str(folder), "--size", "16"]
     given += ["--batch-size", "8", "--minutes", "0.01", "--out", str(tmp_path / "run")]
-    monkeypatch.setattr(__main__, "steps_in", lambda *_: 7)
+    monkeypatch.setattr(command_line, "steps_in", lambda *_: 7)
     save = RunFolder.save
     with monkeypatch.context() as patched:
         patched.setattr(RunFolder, "save", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         assert main(given) == 130
     assert "run it again to continue" in capsys.readouterr().err
     assert RunFolder.save is save and (tmp_path / "run" / "run.pt").exists()
-    monkeypatch.setattr(__main__, "steps_in", lambda *_: 9)  # the machine is quicker now
+    monkeypatch.setattr(command_line, "steps_in", lambda *_: 9)  # the machine is quicker now
     assert main(given) == 0
     assert load_record(tmp_path / "run" / "record.json").settings["steps"] == 7
     with pytest.raises(SystemExit):
