@@ -162,7 +162,7 @@ class Dataset:
 
     @property
     def unlabelled(self) -> Tensor:
-        """Images for pretraining, (n, C, H, W) uint8: all but those for validation and test."""
+        """The images (n, C, H, W) for pretraining, which are all but those for validation and test."""
         parts = [self.splits[name] for name in ("train", "unlabelled") if name in self.splits]
         if parts:
             return self.images[torch.cat(parts)]
