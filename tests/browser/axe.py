@@ -5,21 +5,9 @@ from pathlib import Path
 import axe_playwright_python
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
-# Of thousands of words of code in the same colours, the first of each kind stands for all, and the
-# others lose their element meanwhile: they would take most of the time.
 VIOLATIONS = """async (rules) => {
-  const seen = new Set(), removed = [];
-  for (const word of document.querySelectorAll("pre span[class]")) {
-    const kind = `${word.className} in ${word.closest("div[class]")?.className}`;
-    if (seen.has(kind) && !word.firstElementChild) {
-      removed.push([word, document.createTextNode(word.textContent)]);
-      word.replaceWith(removed.at(-1)[1]);
-    }
-    seen.add(kind);
-  }
   const options = { resultTypes: ["violations"], ...(rules && { runOnly: rules }) };
   const { violations } = await axe.run(document, options);
-  for (const [word, text] of removed) text.replaceWith(word);
   return violations.flatMap(({ id, help, nodes }) =>
     nodes.map((node) => `${id} (${help}): ${node.target.join(" ")}`));
 }"""

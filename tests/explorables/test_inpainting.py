@@ -228,7 +228,8 @@ def test_the_rule_is_that_of_python(page, kind, seed):
         "([image, mask]) => [...window.module.smoothFill(image, mask, 32)]",
         [image.flatten().tolist(), mask.int().flatten().tolist()],
     )
-    expected = smooth_fill(image, mask).flatten().numpy()
+    filled = smooth_fill(image, mask) if mask.any() else image  # Python refuses an empty mask
+    expected = filled.flatten().numpy()
     np.testing.assert_allclose(got, expected, atol=5e-4)
 
 
