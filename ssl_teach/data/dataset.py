@@ -162,7 +162,7 @@ class Dataset:
 
     @property
     def unlabelled(self) -> Tensor:
-        """The images (n, C, H, W) for pretraining, those neither for validation nor for the test."""
+        """The images (n, C, H, W) for pretraining; none is for validation or the test."""
         parts = [self.splits[name] for name in ("train", "unlabelled") if name in self.splits]
         if parts:
             return self.images[torch.cat(parts)]
