@@ -28,12 +28,9 @@ def as_images(images: Any, name: str = "images") -> Tensor:
     if isinstance(images, np.ndarray):
         images = _from_numpy(images, name)
     if not isinstance(images, Tensor):
-        whole = hasattr(images, "unlabelled")
-        remedy = (
-            "pass one part of it, such as its .unlabelled or .test.images"
-            if whole
-            else ("stack them with torch.stack")
-        )
+        remedy = "stack them with torch.stack"
+        if hasattr(images, "unlabelled"):  # a data set
+            remedy = "pass one part of it, such as its .unlabelled or .test.images"
         raise ValueError(
             f"{name} must be one tensor (N, C, H, W), got a {type(images).__name__}: {remedy}"
         )

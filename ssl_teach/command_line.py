@@ -219,10 +219,9 @@ def _task_options(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _settings(args: argparse.Namespace) -> Experiment:
-    data = args.data.removeprefix(BUILTIN)
-    if data != args.data and data not in names():
-        raise ValueError(f"no data set is called {data!r}; there are {', '.join(names())}")
-    if data in names() and data == args.data and Path(data).is_dir():
+    plain = args.data.removeprefix(BUILTIN)
+    data = plain if plain in names() else args.data  # `load` refuses what else has the prefix
+    if data == args.data and data in names() and Path(data).is_dir():
         raise ValueError(
             f"{data!r} is a data set of this book and also a folder here: "
             f"write --data ./{data} for the folder, --data {BUILTIN}{data} for the data set"
@@ -263,7 +262,7 @@ def _pretrain(args: argparse.Namespace) -> None:
                 print(f"{settings.steps} steps in all")
         encoder, _, curve = train_experiment(settings, data, args.seed, checkpoint=checkpoint)
         if first:
-            folder.save(settings, args.seed, data, encoder, curve)
+            folder.save(settings, args.seed, encoder, curve)
             _print_next(out, data)
 
 

@@ -47,6 +47,7 @@ class RunFolder:
         replaces = finished and overwrite
         self._work = path.with_name(f"{path.name}.unfinished") if replaces else path
         self.checkpoint = self._work / CHECKPOINT
+        self._fingerprint: dict[str, Any] = {}  # of the data, from `prepare` on
 
     def prepare(self, settings: Experiment, data: Dataset) -> None:
         """Make the folder and note the data in it.
@@ -62,12 +63,13 @@ class RunFolder:
             )
         if self._work.exists() and not self._work.is_dir():
             raise ValueError(f"{self._work} is a file; give a folder for the run with --out")
+        self._fingerprint = fingerprint(data)
         if self.checkpoint.exists():
             if settings.task == "random":
                 raise ValueError(
                     f"{self._work} holds an interrupted training; choose another with --out"
                 )
-            if changed := changes(_read_fingerprint(self._work / DATA), fingerprint(data)):
+            if changed := changes(_read_fingerprint(self._work / DATA), self._fingerprint):
                 raise ValueError(
                     f"the data have changed since {self._work} was interrupted: "
                     f"{'; '.join(changed)}; restore them, or start again with another --out"
@@ -80,17 +82,15 @@ class RunFolder:
                 f"the folder {self._work} cannot be made ({error.strerror}); "
                 "give another with --out"
             ) from None
-        _write_json(self._work / DATA, fingerprint(data))
+        _write_json(self._work / DATA, self._fingerprint)
 
-    def save(
-        self, settings: Experiment, seed: int, data: Dataset, encoder: Encoder, curve: Curve
-    ) -> None:
-        """Save a finished run, and replace the one that was there, if any."""
+    def save(self, settings: Experiment, seed: int, encoder: Encoder, curve: Curve) -> None:
+        """Save a finished run, after `prepare`, and replace the one that was there, if any."""
         metrics = {f"pretext_{name}": curve.last(name) for name in curve.values}
         run = {"seed": seed, "seconds": curve.seconds, "metrics": metrics}
         work = self._work
         save_encoder(encoder, work / ENCODER)
-        _write_json(work / DATA, fingerprint(data) | {"encoder": _hash(work / ENCODER)})
+        _write_json(work / DATA, self._fingerprint | {"encoder": _hash(work / ENCODER)})
         Record(self.path.name, asdict(settings), [run]).save(work / RECORD)
         if work != self.path:
             ours = (RECORD, ENCODER, CHECKPOINT, DATA)

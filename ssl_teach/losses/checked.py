@@ -137,11 +137,8 @@ def nt_xent(
         (1.946, 1.946)
     """
     keys, positive = _keys_and_partners(z, temperature, order, negatives)
-    small = len(z) * len(keys) <= WHOLE
-    if small and order == "pairs" and negatives is None:
-        with torch.autocast(z.device.type, enabled=False):
-            return contrastive.nt_xent(full_precision(z), temperature=temperature)
-    return _blockwise_nt_xent(z, keys, positive, temperature)[0]
+    plain = order == "pairs" and negatives is None and len(z) * len(keys) <= WHOLE
+    return _loss(z, keys, positive, temperature, plain=plain)
 
 
 def nt_xent_and_accuracy(
@@ -164,7 +161,8 @@ def nt_xent_and_accuracy(
         return _blockwise_nt_xent(z, keys, positive, temperature)
     with torch.no_grad(), torch.autocast(z.device.type, enabled=False):
         nearest = (keys[: len(z)] @ keys.T).fill_diagonal_(-torch.inf).argmax(dim=1)
-    loss = nt_xent(z, temperature=temperature, order=order, negatives=negatives)
+    plain = order == "pairs" and negatives is None
+    loss = _loss(z, keys, positive, temperature, plain=plain)
     return loss, (nearest == positive).float().mean()
 
 
@@ -176,6 +174,14 @@ def _keys_and_partners(
     keys, positive = _unit_vectors(z, negatives), partners(len(z), order, z.device)
     check_several(len(keys) - 1, "view for each view to find: a batch needs two images")
     return keys, positive
+
+
+def _loss(z: Tensor, keys: Tensor, positive: Tensor, temperature: float, *, plain: bool) -> Tensor:
+    """Return NT-Xent of checked input: `contrastive.nt_xent` where that applies, else in blocks."""
+    if not plain:
+        return _blockwise_nt_xent(z, keys, positive, temperature)[0]
+    with torch.autocast(z.device.type, enabled=False):
+        return contrastive.nt_xent(full_precision(z), temperature=temperature)
 
 
 def _blockwise_nt_xent(

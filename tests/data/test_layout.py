@@ -76,24 +76,10 @@ def test_a_flat_folder_beside_a_folder_of_classes_is_refused(tmp_path):
     assert sizes(data) == {"train": 6, "val": 2, "test": 2, "unlabelled": 4}
 
 
-def test_flat_folders_of_splits_have_no_classes(tmp_path):
-    fill(tmp_path / "train", 5)
-    fill(tmp_path / "test", 5, 10)
-    with pytest.raises(ValueError, match="in no class"):
-        load(tmp_path)
-
-
 def test_a_class_may_be_called_train(tmp_path):
     fill(tmp_path / "train", 5)
     fill(tmp_path / "boat", 5, 10)
     assert load(tmp_path, size=12).classes == ("boat", "train")
-
-
-def test_splits_beside_classes_are_refused(tmp_path):
-    fill(tmp_path / "train" / "cat", 5)
-    fill(tmp_path / "dog", 5, 10)
-    with pytest.raises(ValueError, match=r"splits \(train/\) beside folders that are not \(dog/\)"):
-        load(tmp_path)
 
 
 def test_unlabelled_images_beside_classes_have_no_label(tmp_path):
@@ -113,32 +99,29 @@ def test_usual_names_of_splits_are_understood(tmp_path, names):
     assert data.classes == ("cat", "dog") and len(data.splits) == 3
 
 
-def test_flat_test_images_beside_classes_are_refused(tmp_path):
-    fill(tmp_path / "cat", 5)
-    fill(tmp_path / "dog", 5, 10)
-    fill(tmp_path / "test", 4, 20)
-    with pytest.raises(ValueError, match=r"splits \(test/\) beside folders that are not"):
-        load(tmp_path)
+UNCLEAR = {
+    "flat splits": ({"train": 5, "test": 5}, "in no class"),
+    "classes beside splits": (
+        {"train/cat": 5, "dog": 5}, r"splits \(train/\) beside folders that are not \(dog/\)",
+    ),
+    "flat test images beside classes": (
+        {"cat": 5, "dog": 5, "test": 4}, r"splits \(test/\) beside folders that are not",
+    ),
+    "two names of one split": (
+        {"val/cat": 5, "valid/cat": 5}, r"val/ and valid/ are both the split 'val'",
+    ),
+    "no training": ({"val/cat": 5, "test/cat": 5}, "no folder train/"),
+    "a class that training lacks": (
+        {"train/cat": 5, "test/Cat": 5}, r"Cat/ in test/ is no class of train/",
+    ),
+}  # fmt: skip
 
 
-def test_two_names_of_one_split_are_refused(tmp_path):
-    fill(tmp_path / "val" / "cat", 5)
-    fill(tmp_path / "valid" / "cat", 5, 10)
-    with pytest.raises(ValueError, match=r"val/ and valid/ are both the split 'val'"):
-        load(tmp_path)
-
-
-def test_splits_without_training_are_refused(tmp_path):
-    fill(tmp_path / "val" / "cat", 5)
-    fill(tmp_path / "test" / "cat", 5, 10)
-    with pytest.raises(ValueError, match="no folder train/"):
-        load(tmp_path)
-
-
-def test_a_class_that_training_lacks_is_refused(tmp_path):
-    fill(tmp_path / "train" / "cat", 5)
-    fill(tmp_path / "test" / "Cat", 5, 10)
-    with pytest.raises(ValueError, match=r"Cat/ in test/ is no class of train/"):
+@pytest.mark.parametrize(("folders", "words"), UNCLEAR.values(), ids=UNCLEAR)
+def test_a_layout_that_is_not_clear_is_refused(tmp_path, folders, words):
+    for k, (name, count) in enumerate(folders.items()):
+        fill(tmp_path / name, count, 10 * k)
+    with pytest.raises(ValueError, match=words):
         load(tmp_path)
 
 
